@@ -1,0 +1,27 @@
+package planner
+
+import "fmt"
+
+// InvalidError is a statement that is well formed but cannot be carried out (0x2200).
+type InvalidError struct{ Message string }
+
+func (e *InvalidError) Error() string { return e.Message }
+
+func invalidf(format string, args ...any) error {
+	return &InvalidError{Message: fmt.Sprintf(format, args...)}
+}
+
+// ConfigError is a CREATE or ALTER with an option that cannot be (0x2300).
+type ConfigError struct{ Message string }
+
+func (e *ConfigError) Error() string { return e.Message }
+
+// ExistsError is a CREATE of what is there (0x2400). Table is empty for a keyspace.
+type ExistsError struct{ Keyspace, Table string }
+
+func (e *ExistsError) Error() string {
+	if e.Table == "" {
+		return fmt.Sprintf("Cannot add existing keyspace \"%s\"", e.Keyspace)
+	}
+	return fmt.Sprintf("Cannot add already existing table \"%s\" to keyspace \"%s\"", e.Table, e.Keyspace)
+}
