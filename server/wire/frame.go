@@ -1,0 +1,134 @@
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// bodyStepBytes is how much memory a frame's claimed length is worth before its bytes arrive.
+const bodyStepBytes = 64 << 10
+
+// Frame is a header and its body, decompressed.
+type Frame struct {
+	Header Header
+	Body   []byte
+}
+
+// FrameReader reads frames one after another. It is not safe for concurrent use.
+type FrameReader struct {
+	// BodyBytesMax limits a body, before and after decompression. Default FrameBytesMax.
+	BodyBytesMax int
+	// Compression is what STARTUP agreed on. Default none.
+	Compression Compression
+
+	src        *bufio.Reader
+	responses  bool
+	compressed []byte // scratch for a body on the wire
+}
+
+// NewRequestReader reads what clients send.
+func NewRequestReader(src *bufio.Reader) *FrameReader { return &FrameReader{src: src} }
+
+// NewResponseReader reads what a server sends.
+func NewResponseReader(src *bufio.Reader) *FrameReader {
+	return &FrameReader{src: src, responses: true}
+}
+
+// Next reads one frame. Its body is in buf if that is large enough, else in new memory; pass the body back as buf to
+// reuse it. The end of the stream between two frames is io.EOF, within one io.ErrUnexpectedEOF. Bytes that break the
+// protocol are a *ProtocolError; unless it is fatal, Next goes on with the following frame. Memory grows with what
+// arrives, never with what a length claims.
+func (r *FrameReader) Next(buf []byte) (Frame, error) {
+	h, err := r.header()
+	if err != nil {
+		return Frame{}, err
+	}
+	if h.Flags&FlagCompressed == 0 {
+		body, err := readBody(r.src, buf, h.Length)
+		return Frame{Header: h, Body: body}, err
+	}
+	if r.compressed, err = readBody(r.src, r.compressed, h.Length); err != nil {
+		return Frame{}, err
+	}
+	body, err := r.Compression.decompress(buf, r.compressed, r.bodyBytesMax())
+	if err != nil {
+		return Frame{}, &ProtocolError{Code: CodeProtocol, Message: err.Error(), Stream: h.Stream}
+	}
+	return Frame{Header: h, Body: body}, nil
+}
+
+func (r *FrameReader) bodyBytesMax() int {
+	if r.BodyBytesMax == 0 {
+		return FrameBytesMax
+	}
+	return r.BodyBytesMax
+}
+
+func (r *FrameReader) header() (Header, error) {
+	first, err := r.src.Peek(1)
+	if err != nil {
+		return Header{}, err
+	}
+	// Nine bytes may never come from a client of an old version: its header is shorter.
+	if err := checkVersion(first[0]); err != nil {
+		return Header{}, err
+	}
+	if response := first[0]&directionBit != 0; response != r.responses {
+		return Header{}, fatalf("frame header: wrong direction (version byte 0x%02X)", first[0])
+	}
+	raw, err := r.src.Peek(HeaderBytes)
+	if err != nil {
+		return Header{}, unexpected(err)
+	}
+	h, err := DecodeHeader(raw, r.bodyBytesMax())
+	if err != nil {
+		return Header{}, err
+	}
+	_, err = r.src.Discard(HeaderBytes)
+	return h, err
+}
+
+// readBody fills buf with n bytes. It takes memory in steps that double, so that a lying n costs no more than twice
+// what arrived.
+func readBody(src io.Reader, buf []byte, n int) ([]byte, error) {
+	buf = buf[:0]
+	for len(buf) < n {
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(n, max(bodyStepBytes, 2*len(buf))))
+			copy(grown, buf)
+			buf = grown
+		}
+		part := buf[len(buf):min(n, cap(buf))]
+		if _, err := io.ReadFull(src, part); err != nil {
+			return nil, unexpected(err)
+		}
+		buf = buf[:len(buf)+len(part)]
+	}
+	return buf, nil
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// finishFrame compresses the body that follows the header at start, if that is worth it, and writes its length.
+func finishFrame(dst []byte, start int, c Compression) ([]byte, error) {
+	dst, compressed, err := c.compressTail(dst, start+HeaderBytes)
+	if err != nil {
+		return nil, err
+	}
+	if compressed {
+		dst[start+1] |= FlagCompressed
+	}
+	length := len(dst) - start - HeaderBytes
+	if length > lengthMax {
+		return nil, fmt.Errorf("frame: body of %d bytes exceeds %d", length, lengthMax)
+	}
+	binary.BigEndian.PutUint32(dst[start+5:], uint32(length))
+	return dst, nil
+}
