@@ -414,3 +414,12 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+func TestColumnsAtTheirLimit(t *testing.T) {
+	for count, ok := range map[int]bool{columnsMax: true, columnsMax + 1: false, -1: false} {
+		m := &Rows{Metadata: Metadata{Skip: true, Count: count}}
+		if _, err := DecodeAnswer(answerFrame(t, 4, Answer{Message: m})); (err == nil) != ok {
+			t.Errorf("%d columns: %v", count, err)
+		}
+	}
+}
