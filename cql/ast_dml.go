@@ -3,7 +3,7 @@ package cql
 // Using is USING TIMESTAMP and USING TTL; a term is nil where the text has none.
 type Using struct {
 	Timestamp Term // microseconds; *Literal of an integer or *Marker
-	TTL       Term // seconds; *Literal of an integer or *Marker; also null in INSERT and UPDATE
+	TTL       Term // seconds; *Literal of an integer or *Marker
 }
 
 // Insert is `INSERT INTO table (columns) VALUES (values)`. There are as many values as columns.

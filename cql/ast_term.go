@@ -94,7 +94,7 @@ type UserTypeLiteral struct {
 	Fields []FieldValue
 }
 
-// TupleLiteral is `(a, b)`; of one element too, since CQL has no parentheses that only group.
+// TupleLiteral is `(a, b)`. `(a)` is a tuple too, but among selectors: there it only groups and leaves no node.
 type TupleLiteral struct {
 	Pos
 	Elems []Term

@@ -109,6 +109,9 @@ func (b *builder) groupBy(g *groupGrammar) GroupBy {
 	if g.Fill != nil {
 		b.mark(g.Fill.marked)
 		by.Fill = g.Fill.Selector.Term
+		if g.Fill.Selector.Alias != "" {
+			b.fail(g.Fill.Selector.Pos, "FILL takes no AS")
+		}
 	}
 	return by
 }

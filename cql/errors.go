@@ -35,8 +35,10 @@ const (
 func errorAt(text string, pos Pos, format string, args ...any) *SyntaxError {
 	e := &SyntaxError{Pos: pos, Message: fmt.Sprintf(format, args...)}
 	at := min(max(pos.Offset, 0), len(text))
-	before := lastChars(text[strings.LastIndexByte(text[:at], '\n')+1:at], excerptBefore)
-	after := text[at:]
+	// Only the neighbourhood is looked at: a line may be as long as the text.
+	before := text[max(0, at-(excerptBefore+1)*utf8.UTFMax):at]
+	before = lastChars(before[strings.LastIndexByte(before, '\n')+1:], excerptBefore)
+	after := text[at:min(len(text), at+(excerptAfter+1)*utf8.UTFMax)]
 	if i := strings.IndexByte(after, '\n'); i >= 0 {
 		after = after[:i]
 	}
@@ -134,8 +136,9 @@ func sourceOf(text string, t *lexer.Token) string {
 
 // expectedWords names the productions and tokens that an error may ask for.
 var expectedWords = map[string]string{
-	"Name": "a name", "Qualified": "a name", "Type": "a type", "IntegerOrMarker": "an integer or a bind marker",
-	"<string>": "a string", "<integer>": "an integer", "<duration>": "a duration",
+	"name": "a name", "qualified": "a name", "type": "a type", "typeNode": "a type",
+	"integerOrMarker": "an integer or a bind marker",
+	"<string>":        "a string", "<integer>": "an integer", "<duration>": "a duration",
 }
 
 // firstExpected takes from the grammar's description of what it expected the first token, in the words of a message;

@@ -252,7 +252,7 @@ func (d *description) Parse(lex *lexer.PeekingLexer) error {
 	var q qualified
 	if err := q.Parse(lex); err != nil {
 		if err == participle.NextMatch {
-			return mismatch(lex.Peek(), "Name")
+			return mismatch(lex.Peek(), "name")
 		}
 		return err
 	}

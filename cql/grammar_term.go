@@ -141,6 +141,9 @@ func (r *termReader) unary() (Term, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l, ok := operand.(*Literal); ok && l.Text == "NaN" && l.Class == LiteralFloat {
+		return l, nil // NaN has no sign
+	}
 	return &Negation{Pos: pos, Operand: operand}, nil
 }
 
@@ -343,7 +346,7 @@ func startsOperand(t *lexer.Token) bool {
 	switch t.Value {
 	case "?", ":", "(", "[", "{":
 		return true
-	case "AS", "AND", "FROM", "IN", "IF": // what may follow a selector in parentheses
+	case "AS", "PER", "FILL": // what may follow a selector in parentheses
 		return false
 	}
 	return isName(t) || literalOf(t) != nil
@@ -487,7 +490,7 @@ func (r *termReader) cast(pos Pos) (Term, error) {
 func readName(lex *lexer.PeekingLexer) (Name, error) {
 	t := lex.Peek()
 	if !isName(t) {
-		return Name{}, mismatch(t, "Name")
+		return Name{}, mismatch(t, "name")
 	}
 	lex.Next()
 	n := Name{Pos: position(t.Pos), Text: nameText(t)}
@@ -514,8 +517,11 @@ func readType(lex *lexer.PeekingLexer, depth int) (DataType, error) {
 		return d, nil
 	case isName(t) || t.Value == "SET":
 		d.Name = nameText(lex.Next())
+		if d.Name == "" || isDigit(d.Name[0]) { // would read as the dimension of a vector
+			return d, participle.Errorf(t.Pos, "%s cannot name a type", t.Value)
+		}
 	default:
-		return d, mismatch(t, "Type")
+		return d, mismatch(t, "type")
 	}
 	if accept(lex, ".") {
 		name, err := readName(lex)
