@@ -2,6 +2,12 @@ package cql
 
 import "strings"
 
+// Unreserved words that would be read as keywords where a column or a function stands.
+var (
+	clauseWords  = []string{"as", "distinct", "fill", "json", "per"}
+	operandWords = []string{"as", "cast", "fill", "json", "per"}
+)
+
 func (p *printer) term(t Term) {
 	switch t := t.(type) {
 	case *Literal:
@@ -23,7 +29,7 @@ func (p *printer) term(t Term) {
 		p.words("(", t.Type.String(), ")")
 		p.operand(t.Operand, !isPrimary(t.Operand))
 	case *ColumnRef:
-		p.WriteString(quoteAlso(t.Name, "json", "distinct", "as"))
+		p.WriteString(quoteAlso(t.Name, clauseWords...))
 	case *Element:
 		p.operand(t.Of, !takesSuffix(t.Of))
 		p.words("[", FormatTerm(t.Key), "]")
@@ -89,10 +95,8 @@ func (p *printer) call(c *FunctionCall) {
 		p.qualified(QualifiedName{Keyspace: c.Keyspace, Name: c.Name})
 	case c.Name == "token":
 		p.WriteString("token") // reserved as a name, yet a function
-	case c.Name == "cast":
-		p.WriteString(`"cast"`) // bare it would read as CAST
 	default:
-		p.name(c.Name)
+		p.WriteString(quoteAlso(c.Name, operandWords...))
 	}
 	p.list("(", c.Args, ")")
 }
@@ -121,9 +125,11 @@ func isPrimary(t Term) bool {
 
 // takesSuffix tells whether `[key]` or `.field` after the text of a term belongs to all of it.
 func takesSuffix(t Term) bool {
-	switch t.(type) {
+	switch t := t.(type) {
 	case *ColumnRef, *FunctionCall, *Element, *Field:
 		return true
+	case *Literal:
+		return t.Class == LiteralString // in parentheses it could read as a custom type
 	}
 	return false
 }

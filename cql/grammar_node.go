@@ -1,6 +1,8 @@
 package cql
 
 import (
+	"slices"
+
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 )
@@ -122,21 +124,22 @@ type selection struct {
 }
 
 func (n *selection) Parse(lex *lexer.PeekingLexer) (err error) {
-	n.JSON = acceptModifier(lex, "JSON")
-	n.Distinct = acceptModifier(lex, "DISTINCT")
+	n.JSON = acceptModifier(lex, "JSON", "*", "-", "{", "(", "[", "TOKEN")
+	n.Distinct = acceptModifier(lex, "DISTINCT", "*", "-", "{", "TOKEN") // distinct(c) is an aggregate
 	r := termReader{lex: lex, columns: true}
 	n.Selectors, err = r.selectors()
 	n.markers = r.markers
 	return err
 }
 
-// acceptModifier passes the word if a selector or another modifier follows it; otherwise the word is itself a selector.
-func acceptModifier(lex *lexer.PeekingLexer, word string) bool {
+// acceptModifier passes the word if a name, a literal or one of the signs that can begin a selector follows it;
+// otherwise the word is itself a selector.
+func acceptModifier(lex *lexer.PeekingLexer, word string, signs ...string) bool {
 	if lex.Peek().Value != word {
 		return false
 	}
 	next := second(lex)
-	if next.Value != "*" && next.Value != "TOKEN" && (next.Value == "AS" || !isName(&next) && literalOf(&next) == nil) {
+	if next.Value == "AS" || !isName(&next) && literalOf(&next) == nil && !slices.Contains(signs, next.Value) {
 		return false
 	}
 	lex.Next()

@@ -344,7 +344,7 @@ func (r *termReader) typeHint() (Term, error) {
 // startsOperand tells whether a token can begin a term other than by a sign.
 func startsOperand(t *lexer.Token) bool {
 	switch t.Value {
-	case "?", ":", "(", "[", "{":
+	case "?", ":", "(", "[", "{", "TOKEN":
 		return true
 	case "AS", "PER", "FILL": // what may follow a selector in parentheses
 		return false

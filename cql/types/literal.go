@@ -1,0 +1,42 @@
+package types
+
+// LiteralClass is the lexical class of a literal.
+type LiteralClass uint8
+
+// Classes of literals.
+const (
+	LitNull     LiteralClass = 1
+	LitString   LiteralClass = 2
+	LitInteger  LiteralClass = 3
+	LitFloat    LiteralClass = 4 // NaN and Infinity too
+	LitBoolean  LiteralClass = 5
+	LitUUID     LiteralClass = 6
+	LitHex      LiteralClass = 7 // 0xcafe
+	LitDuration LiteralClass = 8
+	LitList     LiteralClass = 9  // [a, b]
+	LitSet      LiteralClass = 10 // {a, b}; {} is an empty map too
+	LitMap      LiteralClass = 11 // {k: v}
+	LitTuple    LiteralClass = 12 // (a, b)
+)
+
+// Literal is a constant of a statement. Text is what was written, of strings without quotes.
+type Literal struct {
+	Class LiteralClass
+	Text  string
+	Elems []Literal // of lists, sets, tuples; of maps keys and values in turns
+}
+
+// ParseLiteral turns a literal into a value as Cassandra does; nil for null. The error is ErrWrongClass
+// (wrapped, inside collections) where the class cannot be given to t at all, else an Invalid.
+func (t *Type) ParseLiteral(lit Literal) ([]byte, error) {
+	if lit.Class == LitNull {
+		return nil, nil
+	}
+	if len(t.elems) > 0 {
+		return t.parseElems(lit)
+	}
+	if !t.takes(lit.Class) {
+		return nil, ErrWrongClass
+	}
+	return t.parseScalar(lit.Text)
+}
