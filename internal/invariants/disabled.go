@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package invariants
+
+// Enabled says whether costly checks are on: with -tags invariants.
+const Enabled = false
