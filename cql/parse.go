@@ -42,6 +42,28 @@ func parse(text string) (Statement, error) {
 	return stmt, nil
 }
 
+// ParseTerm reads one value and nothing after it, as a table option does whose map is written in a string.
+// Bare names are no values. Every error is a *SyntaxError.
+func ParseTerm(text string) (Term, error) {
+	if len(text) > StatementBytesMax {
+		return nil, errorAt(text, Pos{Line: 1}, "term has %d bytes, more than %d", len(text), StatementBytesMax)
+	}
+	lex, err := lexer.Upgrade(newScanner(text))
+	if err != nil {
+		return nil, syntaxError(text, err)
+	}
+	r := termReader{lex: lex}
+	term, err := r.term()
+	if err != nil {
+		return nil, syntaxError(text, err)
+	}
+	if lex.Peek().Type != tokenEnd {
+		return nil, unexpectedToken(text, lex.Peek(), "EOF")
+	}
+	b := builder{text: text, markers: r.markers}
+	return term, b.numberMarkers()
+}
+
 // builder turns what the grammar read into the tree.
 type builder struct {
 	text    string

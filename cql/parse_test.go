@@ -237,6 +237,23 @@ func TestReservedWordsNeedQuotesAndOthersDoNot(t *testing.T) {
 	}
 }
 
+func TestParseTermReadsOneValue(t *testing.T) {
+	for text, want := range map[string]string{
+		"{'column':'ts'}": "{'column': 'ts'}", " -5 ": "-5", "[?, :a]": "[?, :a]", "f(1)+2": "f(1) + 2",
+		"": "", "a": "", "1 2": "", "{'a'": "", "1;": "", "'": "",
+	} {
+		term, err := ParseTerm(text)
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%q is read as %s", text, FormatTerm(term))
+		case want != "" && err != nil:
+			t.Errorf("%q: %v", text, err)
+		case want != "" && FormatTerm(term) != want:
+			t.Errorf("%q is read as %s, want %s", text, FormatTerm(term), want)
+		}
+	}
+}
+
 func TestQuoteIdentifier(t *testing.T) {
 	for name, want := range map[string]string{
 		"a": "a", "a_1": "a_1", "A": `"A"`, "1a": `"1a"`, `a"b`: `"a""b"`, "table": `"table"`, "key": "key", "true": `"true"`, "é": `"é"`, "": `""`,
