@@ -103,7 +103,7 @@ func leadingClock(s string, fractionMax int) (nanos int64, rest string, ok bool)
 	if n < 1 || n > fractionMax {
 		return 0, "", false
 	}
-	fraction, _ := strconv.ParseInt((rest[1 : 1+n] + "000000000")[:9], 10, 64)
+	fraction, _ := strconv.ParseInt((rest[1:1+n] + "000000000")[:9], 10, 64)
 	return nanos + fraction, rest[1+n:], true
 }
 
