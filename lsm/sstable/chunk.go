@@ -1,0 +1,230 @@
+package sstable
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/eskerdb/esker/lsm/encoding"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// Roles of chunks; on disk: never reuse.
+const (
+	roleClustering     = 1
+	roleTimestamp      = 2
+	roleTTL            = 3
+	roleEnd            = 4
+	roleLiveness       = 5
+	roleSequence       = 6
+	roleDeletionMarked = 7
+	roleDeletionLocal  = 8
+	roleAlive          = 9
+	roleValue          = 16
+	roleTombstone      = 17
+	roleCellTimestamp  = 18
+	roleCellTTL        = 19
+	roleCellEnd        = 20
+)
+
+// Flags of a chunk; on disk: never reuse.
+const (
+	chunkPresence = 3      // bits of encoding.Presence
+	chunkNone     = 0 << 2 // values: none
+	chunkWords    = 1 << 2
+	chunkBytes    = 2 << 2
+	chunkValues   = 3 << 2
+)
+
+// checksumBytes follow what they cover.
+const checksumBytes = 4
+
+var errChecksum = errors.New("checksum differs")
+
+// bitmap is a bit a row of a group.
+type bitmap [groupRowsMax / 64]uint64
+
+func (b *bitmap) set(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b *bitmap) words(rows int) []uint64 { return b[:(rows+63)/64] }
+
+// builder collects the values of one chunk: those of present rows only.
+type builder struct {
+	present  bitmap
+	count    int
+	physical mutation.Physical
+	width    int
+	words    []uint64
+	offsets  []uint32
+	data     []byte
+}
+
+func (b *builder) reset(physical mutation.Physical, width int) {
+	b.present, b.count = bitmap{}, 0
+	b.physical, b.width = physical, width
+	b.words, b.offsets, b.data = b.words[:0], append(b.offsets[:0], 0), b.data[:0]
+}
+
+// mark sets a row present that has no value to speak of.
+func (b *builder) mark(row int) {
+	b.present.set(row)
+	b.count++
+}
+
+// putWord gives a row a word.
+func (b *builder) putWord(row int, word uint64) {
+	b.mark(row)
+	b.words = append(b.words, word)
+}
+
+// put gives a row a serialized value. If it does not have the width of the others all become bytes.
+func (b *builder) put(row int, value []byte) {
+	b.mark(row)
+	if b.physical != mutation.PhysicalBytes {
+		if len(value) == b.width {
+			b.words = append(b.words, wordOf(b.physical, value))
+			return
+		}
+		v := mutation.Vector{Physical: b.physical, Width: b.width, Words: b.words}
+		for i := range b.words {
+			b.data = v.AppendValue(b.data, i)
+			b.offsets = append(b.offsets, uint32(len(b.data)))
+		}
+		b.physical = mutation.PhysicalBytes
+		b.words = b.words[:0]
+	}
+	b.data = append(b.data, value...)
+	b.offsets = append(b.offsets, uint32(len(b.data)))
+}
+
+// wordOf returns the word of a value that has its full width.
+func wordOf(physical mutation.Physical, value []byte) uint64 {
+	switch len(value) {
+	case 8:
+		return binary.BigEndian.Uint64(value)
+	case 4:
+		w := binary.BigEndian.Uint32(value)
+		if physical == mutation.PhysicalInt {
+			return uint64(int64(int32(w)))
+		}
+		return uint64(w)
+	case 2:
+		return uint64(int64(int16(binary.BigEndian.Uint16(value))))
+	}
+	return uint64(int64(int8(value[0])))
+}
+
+// appendTo appends the chunk, its checksum included. values is false for presence alone.
+func (b *builder) appendTo(dst []byte, rows int, values bool) []byte {
+	at := len(dst)
+	dst = append(dst, 0)
+	mode, dst := encoding.AppendPresence(dst, b.present.words(rows), rows)
+	flags := byte(mode)
+	switch {
+	case !values:
+		flags |= chunkNone
+	case b.physical == mutation.PhysicalBytes:
+		flags |= chunkBytes
+		dst = encoding.AppendBytes(dst, b.offsets, b.data)
+	default:
+		flags |= chunkWords
+		dst = encoding.AppendWords(dst, b.words, b.physical, b.width)
+	}
+	dst[at] = flags
+	return binary.LittleEndian.AppendUint32(dst, checksum(dst[at:]))
+}
+
+// chunk is a decoded column of a row group.
+type chunk struct {
+	rows    int
+	present []uint64 // nil: every row
+	ranks   []uint16 // present rows before each word of present
+	count   int
+	isBytes bool
+	words   []uint64
+	offsets []uint32
+	data    []byte
+}
+
+// decode decodes src, a whole chunk, reusing memory of c.
+func (c *chunk) decode(src []byte, rows int) error {
+	if len(src) < 1+checksumBytes {
+		return fmt.Errorf("%d bytes", len(src))
+	}
+	body := src[:len(src)-checksumBytes]
+	if binary.LittleEndian.Uint32(src[len(body):]) != checksum(body) {
+		return errChecksum
+	}
+	return c.decodeBody(body, rows)
+}
+
+func (c *chunk) decodeBody(body []byte, rows int) error {
+	flags := body[0]
+	if flags&^(chunkPresence|chunkValues) != 0 {
+		return fmt.Errorf("flags %#x", flags)
+	}
+	c.rows, c.isBytes = rows, false
+	c.words, c.offsets, c.data = c.words[:0], c.offsets[:0], c.data[:0]
+	var err error
+	c.present, c.count, body, err = encoding.DecodePresence(c.present, encoding.Presence(flags&chunkPresence), body[1:], rows)
+	if err != nil {
+		return err
+	}
+	c.rank()
+	switch flags & chunkValues {
+	case chunkNone:
+		if len(body) != 0 {
+			err = fmt.Errorf("%d bytes behind the presence", len(body))
+		}
+	case chunkWords:
+		c.words, err = encoding.DecodeWords(c.words, body, c.count)
+	case chunkBytes:
+		c.isBytes = true
+		c.offsets, c.data, err = encoding.DecodeBytes(c.offsets, c.data, body, c.count)
+	default:
+		err = fmt.Errorf("flags %#x", flags)
+	}
+	return err
+}
+
+// rank counts the present rows before each word, so that the value of any row is found at once.
+func (c *chunk) rank() {
+	c.ranks = c.ranks[:0]
+	sum := 0
+	for _, w := range c.present {
+		c.ranks = append(c.ranks, uint16(sum))
+		sum += bits.OnesCount64(w)
+	}
+}
+
+// has reports whether row i has a value. A nil chunk has none.
+func (c *chunk) has(i int) bool {
+	return c != nil && (c.present == nil || c.present[i/64]&(1<<(i%64)) != 0)
+}
+
+// place is where the value of row i is among those of present rows.
+func (c *chunk) place(i int) int {
+	if c.present == nil {
+		return i
+	}
+	return int(c.ranks[i/64]) + bits.OnesCount64(c.present[i/64]&(1<<(i%64)-1))
+}
+
+// word returns the word of row i, or otherwise if it has none.
+func (c *chunk) word(i int, otherwise int64) int64 {
+	if !c.has(i) {
+		return otherwise
+	}
+	return int64(c.words[c.place(i)])
+}
+
+// appendValue appends the serialized value of row i, which has one.
+func (c *chunk) appendValue(dst []byte, i, width int) []byte {
+	p := c.place(i)
+	if c.isBytes {
+		return append(dst, c.data[c.offsets[p]:c.offsets[p+1]]...)
+	}
+	v := mutation.Vector{Physical: mutation.PhysicalInt, Width: width, Words: c.words}
+	return v.AppendValue(dst, p)
+}

@@ -1,0 +1,252 @@
+package sstable
+
+import (
+	"slices"
+
+	"github.com/eskerdb/esker/mutation"
+)
+
+// groupBuilder collects the rows of one row group, column by column.
+type groupBuilder struct {
+	law     mutation.Law
+	keys    *keyCodec
+	group   group
+	bytes   int // of values so far
+	parts   [][]byte
+	system  [roleAlive + 1]builder // by role; roleClustering is not used
+	key     []builder              // a clustering column each
+	columns []*cellBuilder         // of the table, ascending by column
+	current int                    // segment that rows go to; -1: none yet
+}
+
+// cellBuilder collects the cells of one column.
+type cellBuilder struct {
+	column     mutation.Column
+	values     builder
+	tombstones builder
+	timestamps builder
+	ttls       builder
+	ends       builder
+	statistics ColumnStatistics
+}
+
+func newGroupBuilder(table *mutation.Table, keys *keyCodec) *groupBuilder {
+	b := &groupBuilder{law: table.Law, keys: keys, key: make([]builder, len(keys.columns))}
+	for _, c := range table.Columns {
+		if !c.Static {
+			b.columns = append(b.columns, &cellBuilder{column: c})
+		}
+	}
+	b.reset(headerBytes)
+	return b
+}
+
+// reset empties b for a row group that begins at offset.
+func (b *groupBuilder) reset(offset uint64) {
+	info := newInfo()
+	b.group = group{offset: offset, flags: groupAllLive, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
+	b.bytes, b.current = 0, -1
+	for i := range b.system {
+		b.system[i].reset(mutation.PhysicalInt, 8)
+	}
+	for i := range b.key {
+		b.key[i].reset(b.keys.columns[i].physical, b.keys.columns[i].width)
+	}
+	for _, c := range b.columns {
+		c.values.reset(c.column.Physical, c.column.Width)
+		for _, exceptions := range []*builder{&c.tombstones, &c.timestamps, &c.ttls, &c.ends} {
+			exceptions.reset(mutation.PhysicalInt, 8)
+		}
+		c.statistics = ColumnStatistics{Column: c.column.ID}
+	}
+}
+
+// base is what most cells of a row have in common.
+type base struct {
+	timestamp int64
+	ttl       int32
+	end       int64
+}
+
+func baseOf(row *mutation.Row) base {
+	if !row.Live.IsNone() {
+		return base{row.Live.Timestamp, row.Live.TTL, row.Live.ExpiresAt}
+	}
+	for i := range row.Cells {
+		if c := &row.Cells[i]; !c.IsTombstone() {
+			return base{c.Timestamp, c.TTL, c.ExpiresAt}
+		}
+	}
+	if len(row.Cells) > 0 {
+		return base{timestamp: row.Cells[0].Timestamp}
+	}
+	return base{timestamp: row.Deletion.MarkedAt}
+}
+
+// aliveUntil is the end of a row, 0 if it never shows.
+func aliveUntil(law mutation.Law, row *mutation.Row) int64 {
+	end := row.Live.ExpiresAt
+	if law == mutation.BySequence {
+		if !row.Deletion.IsNone() {
+			return 0
+		}
+		return end
+	}
+	for i := range row.Cells {
+		if c := &row.Cells[i]; !c.IsTombstone() {
+			end = max(end, c.ExpiresAt)
+		}
+	}
+	return end
+}
+
+// add appends a row of the partition with that place in the index.
+func (b *groupBuilder) add(partition int, row *mutation.Row) error {
+	var err error
+	if b.parts, err = b.keys.split(b.parts[:0], row.Clustering); err != nil {
+		return err
+	}
+	i := b.group.rows
+	for k := range b.key {
+		b.key[k].put(i, b.parts[k])
+		b.bytes += len(b.parts[k])
+	}
+	b.addToSegment(partition, row.Clustering)
+	own := baseOf(row)
+	b.addSystem(i, row, own)
+	alive := aliveUntil(b.law, row)
+	if alive != own.end {
+		b.system[roleAlive].putWord(i, uint64(alive))
+	}
+	b.addCells(i, row, own, alive != 0)
+	b.group.rows++
+	return nil
+}
+
+func (b *groupBuilder) addToSegment(partition int, clustering []byte) {
+	if b.current < 0 || b.group.segments[b.current].partition != partition {
+		b.current = len(b.group.segments)
+		at := b.group.rows
+		b.group.segments = append(b.group.segments, segment{partition: partition, from: at, to: at, first: slices.Clone(clustering)})
+	}
+	s := &b.group.segments[b.current]
+	s.to++
+	s.last = append(s.last[:0], clustering...)
+}
+
+func (b *groupBuilder) addSystem(i int, row *mutation.Row, own base) {
+	s := &b.system
+	s[roleTimestamp].putWord(i, uint64(own.timestamp))
+	if own.ttl != 0 {
+		s[roleTTL].putWord(i, uint64(int64(own.ttl)))
+	}
+	if own.end != mutation.Forever {
+		s[roleEnd].putWord(i, uint64(own.end))
+	}
+	if row.Sequence != 0 {
+		s[roleSequence].putWord(i, row.Sequence)
+	}
+	if !row.Live.IsNone() {
+		s[roleLiveness].mark(i)
+		b.seen(row.Live.Timestamp)
+		b.ends(row.Live.ExpiresAt)
+	} else {
+		b.group.flags &^= groupAllLive
+	}
+	if !row.Deletion.IsNone() {
+		s[roleDeletionMarked].putWord(i, uint64(row.Deletion.MarkedAt))
+		s[roleDeletionLocal].putWord(i, uint64(row.Deletion.LocalSec))
+		b.group.flags |= groupRowDeletions
+		b.seen(row.Deletion.MarkedAt)
+	}
+}
+
+func (b *groupBuilder) seen(ts int64) {
+	b.group.minTimestamp, b.group.maxTimestamp = min(b.group.minTimestamp, ts), max(b.group.maxTimestamp, ts)
+}
+
+func (b *groupBuilder) ends(end int64) {
+	b.group.minEnd, b.group.maxEnd = min(b.group.minEnd, end), max(b.group.maxEnd, end)
+	if end != mutation.Forever {
+		b.group.flags |= groupEnds
+	}
+}
+
+// addCells adds the cells of a row; both they and the columns are ascending.
+func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) {
+	next := 0
+	for k := range row.Cells {
+		cell := &row.Cells[k]
+		for next < len(b.columns) && b.columns[next].column.ID < cell.Column {
+			next++
+		}
+		if next == len(b.columns) {
+			return
+		}
+		col := b.columns[next]
+		if col.column.ID != cell.Column {
+			continue // of a dropped column
+		}
+		b.seen(cell.Timestamp)
+		if cell.Timestamp != own.timestamp {
+			col.timestamps.putWord(i, uint64(cell.Timestamp))
+		}
+		if cell.IsTombstone() {
+			col.tombstones.putWord(i, uint64(cell.ExpiresAt))
+			b.group.flags |= groupTombstones
+			continue
+		}
+		b.ends(cell.ExpiresAt)
+		if cell.TTL != own.ttl {
+			col.ttls.putWord(i, uint64(int64(cell.TTL)))
+		}
+		if cell.ExpiresAt != own.end {
+			col.ends.putWord(i, uint64(cell.ExpiresAt))
+		}
+		col.values.put(i, cell.Value)
+		b.bytes += len(cell.Value)
+		if shows && len(cell.Value) == col.column.Width && col.column.Physical != mutation.PhysicalBytes {
+			col.statistics.add(wordOf(col.column.Physical, cell.Value), col.column.Physical)
+		}
+	}
+}
+
+// appendTo appends all chunks and completes the entry of the directory.
+func (b *groupBuilder) appendTo(dst []byte) []byte {
+	add := func(role byte, number uint32, from *builder) {
+		if from.count == 0 {
+			return
+		}
+		at := len(dst)
+		dst = from.appendTo(dst, b.group.rows, role != roleLiveness)
+		b.group.chunks = append(b.group.chunks, chunkRef{
+			role: role, number: number, offset: b.group.offset + b.group.length, length: len(dst) - at,
+		})
+		b.group.length += uint64(len(dst) - at)
+	}
+	for k := range b.key {
+		add(roleClustering, uint32(k), &b.key[k])
+	}
+	for role := byte(roleTimestamp); role <= roleAlive; role++ {
+		add(role, 0, &b.system[role])
+	}
+	for role := byte(roleValue); role <= roleCellEnd; role++ {
+		for _, c := range b.columns {
+			from := [...]*builder{&c.values, &c.tombstones, &c.timestamps, &c.ttls, &c.ends}[role-roleValue]
+			add(role, uint32(c.column.ID), from)
+		}
+	}
+	return dst
+}
+
+// appendStatistics appends the statistics of the row group.
+func (b *groupBuilder) appendStatistics(dst []byte) []byte {
+	var columns []ColumnStatistics
+	for _, c := range b.columns {
+		// A value that became bytes is counted by no statistics: then there are none of the column.
+		if c.column.Physical != mutation.PhysicalBytes && c.values.physical == c.column.Physical && c.values.count > 0 {
+			columns = append(columns, c.statistics)
+		}
+	}
+	return appendStatistics(dst, columns)
+}

@@ -1,0 +1,96 @@
+package sstable
+
+import (
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// rowSource yields rows with all their cells.
+type rowSource struct {
+	walk walk
+	row  mutation.Row
+	data []byte
+}
+
+// Rows yields the rows of the slices, all cells and deletions included, in clustering order or in reverse.
+func (p *Partition) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
+	return &rowSource{walk: newWalk(p, slices, reverse)}
+}
+
+// Next returns the next row, valid until the next call; the end is nil, nil.
+func (s *rowSource) Next() (*mutation.Row, error) {
+	w := &s.walk
+	for len(w.ranges) == 0 {
+		more, err := w.nextGroup(true)
+		if err != nil || !more {
+			return nil, err
+		}
+		if err := w.d.loadAll(); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	s.data, err = w.d.row(w.take(), &s.row, s.data[:0])
+	if err != nil {
+		return nil, err
+	}
+	return &s.row, nil
+}
+
+// walk goes through the row groups of a partition that have rows in the slices.
+type walk struct {
+	d       *decoder
+	spans   []span
+	slices  clustering.Slices
+	reverse bool
+	ranges  []rowRange // rows of the open group still to come, in clustering order
+	failed  error      // what went wrong, told again
+}
+
+func newWalk(p *Partition, slices clustering.Slices, reverse bool) walk {
+	return walk{d: p.r.newDecoder(), spans: p.spans, slices: slices, reverse: reverse}
+}
+
+// nextGroup opens the next row group that may have rows in the slices; it may turn out to have none.
+func (w *walk) nextGroup(whole bool) (bool, error) {
+	if w.failed != nil {
+		return false, w.failed
+	}
+	for len(w.spans) > 0 {
+		s := &w.spans[0]
+		if w.reverse {
+			s = &w.spans[len(w.spans)-1]
+			w.spans = w.spans[:len(w.spans)-1]
+		} else {
+			w.spans = w.spans[1:]
+		}
+		if !touches(w.slices, s.first, s.last) {
+			continue
+		}
+		if w.failed = w.d.open(s.group, whole); w.failed == nil {
+			w.ranges = w.d.rangesOf(w.ranges[:0], w.slices, s)
+		}
+		return w.failed == nil, w.failed
+	}
+	return false, nil
+}
+
+// take returns the next row of the open group. There is one.
+func (w *walk) take() int {
+	if w.reverse {
+		r := &w.ranges[len(w.ranges)-1]
+		r.to--
+		i := r.to
+		if r.from == r.to {
+			w.ranges = w.ranges[:len(w.ranges)-1]
+		}
+		return i
+	}
+	r := &w.ranges[0]
+	i := r.from
+	r.from++
+	if r.from == r.to {
+		w.ranges = w.ranges[1:]
+	}
+	return i
+}

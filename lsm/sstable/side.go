@@ -1,0 +1,191 @@
+package sstable
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// Flags of side data; on disk: never reuse.
+const (
+	sideDeletion   = 1
+	sideStatic     = 2
+	sideFlagsKnown = 3
+)
+
+func appendSide(dst []byte, side *mutation.Side) []byte {
+	var flags byte
+	if !side.Deletion.IsNone() {
+		flags |= sideDeletion
+	}
+	if side.Static != nil {
+		flags |= sideStatic
+	}
+	dst = append(dst, flags)
+	if flags&sideDeletion != 0 {
+		dst = appendDeletion(dst, side.Deletion)
+	}
+	if flags&sideStatic != 0 {
+		dst = appendStatic(dst, side.Static)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(side.Ranges)))
+	for _, r := range side.Ranges {
+		dst = clustering.AppendBound(dst, r.Slice.Start)
+		dst = clustering.AppendBound(dst, r.Slice.End)
+		dst = appendDeletion(dst, r.Deletion)
+	}
+	return dst
+}
+
+func appendDeletion(dst []byte, d mutation.Deletion) []byte {
+	return binary.AppendVarint(binary.AppendVarint(dst, d.MarkedAt), d.LocalSec)
+}
+
+func (c *cursor) deletion() mutation.Deletion {
+	d := mutation.Deletion{MarkedAt: c.varint(), LocalSec: c.varint()}
+	if d.IsNone() {
+		c.fail()
+	}
+	return d
+}
+
+// Flags of a static row; on disk: never reuse.
+const (
+	staticLiveness   = 1
+	staticDeletion   = 2
+	staticFlagsKnown = 3
+)
+
+func appendStatic(dst []byte, row *mutation.Row) []byte {
+	dst = binary.AppendUvarint(dst, row.Sequence)
+	var flags byte
+	if !row.Live.IsNone() {
+		flags |= staticLiveness
+	}
+	if !row.Deletion.IsNone() {
+		flags |= staticDeletion
+	}
+	dst = append(dst, flags)
+	if flags&staticLiveness != 0 {
+		dst = binary.AppendVarint(dst, row.Live.Timestamp)
+		dst = binary.AppendVarint(dst, int64(row.Live.TTL))
+		dst = binary.AppendVarint(dst, row.Live.ExpiresAt)
+	}
+	if flags&staticDeletion != 0 {
+		dst = appendDeletion(dst, row.Deletion)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(row.Cells)))
+	for i := range row.Cells {
+		cell := &row.Cells[i]
+		dst = binary.AppendUvarint(dst, uint64(cell.Column))
+		dst = binary.AppendVarint(dst, cell.Timestamp)
+		dst = binary.AppendVarint(dst, int64(cell.TTL))
+		dst = binary.AppendVarint(dst, cell.ExpiresAt)
+		dst = appendBytes(dst, cell.Value)
+	}
+	return dst
+}
+
+func (c *cursor) static() *mutation.Row {
+	row := &mutation.Row{Sequence: c.uvarint()}
+	flags := c.byte()
+	if flags&^byte(staticFlagsKnown) != 0 {
+		c.fail()
+	}
+	if flags&staticLiveness != 0 {
+		row.Live = mutation.Liveness{Timestamp: c.varint(), TTL: c.ttl(), ExpiresAt: c.varint()}
+	}
+	if flags&staticDeletion != 0 {
+		row.Deletion = c.deletion()
+	}
+	row.Cells = make([]mutation.Cell, c.count(5))
+	for i := range row.Cells {
+		cell := &row.Cells[i]
+		cell.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
+		cell.Timestamp, cell.TTL, cell.ExpiresAt = c.varint(), c.ttl(), c.varint()
+		cell.Value = c.bytes()
+		if cell.IsTombstone() {
+			cell.Value = nil
+		}
+		if i > 0 && row.Cells[i-1].Column >= cell.Column {
+			c.fail()
+		}
+	}
+	return row
+}
+
+func (c *cursor) ttl() int32 {
+	v := c.varint()
+	if int64(int32(v)) != v {
+		c.fail()
+	}
+	return int32(v)
+}
+
+func (c *cursor) bound() clustering.Bound {
+	b, rest, err := clustering.DecodeBound(c.src)
+	if err != nil {
+		c.fail()
+		return clustering.Bound{}
+	}
+	c.src = rest
+	return b
+}
+
+// decodeSide decodes the side data of one partition. Values are part of src.
+func decodeSide(src []byte) (*mutation.Side, error) {
+	c := cursor{src: src}
+	side := &mutation.Side{}
+	flags := c.byte()
+	if flags&sideDeletion != 0 {
+		side.Deletion = c.deletion()
+	}
+	if flags&sideStatic != 0 {
+		side.Static = c.static()
+	}
+	if n := c.count(6); n > 0 {
+		side.Ranges = make([]mutation.RangeTombstone, n)
+	}
+	for i := range side.Ranges {
+		r := &side.Ranges[i]
+		r.Slice = clustering.Slice{Start: c.bound(), End: c.bound()}
+		r.Deletion = c.deletion()
+	}
+	if c.bad || len(c.src) != 0 || flags&^byte(sideFlagsKnown) != 0 {
+		return nil, fmt.Errorf("side data does not decode")
+	}
+	return side, nil
+}
+
+// sideEntry is the side data of the partition with that place in the index.
+type sideEntry struct {
+	partition int
+	body      []byte
+}
+
+// decodeSides finds the side data of each partition, and checks that all of it decodes.
+func decodeSides(src []byte, partitions int) ([]sideEntry, error) {
+	c := cursor{src: src}
+	out := make([]sideEntry, c.count(2))
+	place := 0
+	for i := range out {
+		gap := c.upTo(partitions - 1 - place)
+		if i > 0 && gap == 0 {
+			c.fail()
+		}
+		place += gap
+		out[i] = sideEntry{place, c.bytes()}
+		if c.bad {
+			return nil, fmt.Errorf("side data %d of %d", i, len(out))
+		}
+		if _, err := decodeSide(out[i].body); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", place, err)
+		}
+	}
+	if c.bad || len(c.src) != 0 {
+		return nil, fmt.Errorf("%d bytes behind the side data", len(c.src))
+	}
+	return out, nil
+}

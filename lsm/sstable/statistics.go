@@ -1,0 +1,144 @@
+package sstable
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/eskerdb/esker/mutation"
+)
+
+// ColumnStatistics is what is known of a fixed-width column in the rows of one row group that show, if
+// nothing in it has expired.
+type ColumnStatistics struct {
+	Column   mutation.ColumnID
+	Count    int    // values
+	HasRange bool   // Min, Max and the sum are known; false if there is no value, or a NaN among floats
+	Min, Max uint64 // words, as in a vector, in the order of the type
+	SumHigh  int64  // of integers: the upper 64 bits of the sum, two's complement
+	SumLow   uint64 // the lower
+	First    uint64 // word of the first value in row order
+	Last     uint64
+}
+
+const statisticsHasRange = 1 // flag; on disk: never reuse
+
+// add counts a value; values come in row order.
+func (s *ColumnStatistics) add(word uint64, physical mutation.Physical) {
+	if s.Count == 0 {
+		s.First, s.Min, s.Max, s.HasRange = word, word, word, true
+	}
+	s.Count++
+	s.Last = word
+	if physical == mutation.PhysicalInt {
+		var carry uint64
+		s.SumLow, carry = bits.Add64(s.SumLow, word, 0)
+		s.SumHigh += int64(word)>>63 + int64(carry)
+	}
+	switch {
+	case isNaN(word, physical):
+		s.HasRange = false
+	case !s.HasRange:
+	case compareWords(word, s.Min, physical) < 0:
+		s.Min = word
+	case compareWords(word, s.Max, physical) > 0:
+		s.Max = word
+	}
+}
+
+func isNaN(word uint64, physical mutation.Physical) bool {
+	switch physical {
+	case mutation.PhysicalDouble:
+		return math.IsNaN(math.Float64frombits(word))
+	case mutation.PhysicalFloat:
+		return math.IsNaN(float64(math.Float32frombits(uint32(word))))
+	}
+	return false
+}
+
+// compareWords compares values of a fixed-width type; -0 is below 0.
+func compareWords(a, b uint64, physical mutation.Physical) int {
+	switch physical {
+	case mutation.PhysicalDouble:
+		return cmp.Compare(ordered(a, 1<<63), ordered(b, 1<<63))
+	case mutation.PhysicalFloat:
+		return cmp.Compare(ordered(a, 1<<31), ordered(b, 1<<31))
+	}
+	return cmp.Compare(int64(a), int64(b))
+}
+
+// ordered maps the bits of a float to a number with the same order.
+func ordered(word, sign uint64) uint64 {
+	if word&sign != 0 {
+		return ^word & (sign<<1 - 1)
+	}
+	return word | sign
+}
+
+func appendStatistics(dst []byte, columns []ColumnStatistics) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(columns)))
+	for i := range columns {
+		s := &columns[i]
+		dst = binary.AppendUvarint(dst, uint64(s.Column))
+		dst = binary.AppendUvarint(dst, uint64(s.Count))
+		if s.Count == 0 {
+			continue
+		}
+		if !s.HasRange {
+			dst = append(dst, 0)
+		} else {
+			dst = append(dst, statisticsHasRange)
+			dst = binary.AppendVarint(dst, int64(s.Min))
+			dst = binary.AppendVarint(dst, int64(s.Max))
+			dst = binary.LittleEndian.AppendUint64(dst, s.SumLow)
+			dst = binary.LittleEndian.AppendUint64(dst, uint64(s.SumHigh))
+		}
+		dst = binary.AppendVarint(dst, int64(s.First))
+		dst = binary.AppendVarint(dst, int64(s.Last))
+	}
+	return dst
+}
+
+// decodeStatistics decodes the section: a list of columns a row group.
+func decodeStatistics(src []byte, groups int) ([][]ColumnStatistics, error) {
+	c := cursor{src: src}
+	if groups > len(src) {
+		return nil, fmt.Errorf("statistics of %d row groups in %d bytes", groups, len(src))
+	}
+	out := make([][]ColumnStatistics, groups)
+	for g := range out {
+		out[g] = make([]ColumnStatistics, c.count(2))
+		for i := range out[g] {
+			s := &out[g][i]
+			s.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
+			s.Count = c.upTo(groupRowsMax)
+			if i > 0 && s.Column <= out[g][i-1].Column {
+				c.fail()
+			}
+			if s.Count > 0 {
+				c.columnStatistics(s)
+			}
+		}
+	}
+	if c.bad || len(c.src) != 0 {
+		return nil, fmt.Errorf("statistics do not decode")
+	}
+	return out, nil
+}
+
+func (c *cursor) columnStatistics(s *ColumnStatistics) {
+	flags := c.byte()
+	if flags&^byte(statisticsHasRange) != 0 {
+		c.fail()
+	}
+	if s.HasRange = flags != 0; s.HasRange {
+		s.Min, s.Max = uint64(c.varint()), uint64(c.varint())
+		if sum := c.take(16); sum != nil {
+			s.SumLow = binary.LittleEndian.Uint64(sum)
+			s.SumHigh = int64(binary.LittleEndian.Uint64(sum[8:]))
+		}
+	}
+	s.First, s.Last = uint64(c.varint()), uint64(c.varint())
+}
