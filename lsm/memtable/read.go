@@ -181,7 +181,7 @@ type rows struct {
 	reverse   bool
 	slice     int    // how many slices are done
 	last      []byte // the last row collected from the current slice; nil: none
-	refs      []ref // collected; those before next are done
+	refs      []ref  // collected; those before next are done
 	next      int
 	slabs     [][]byte
 	want      int
