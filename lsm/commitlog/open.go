@@ -1,0 +1,246 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/eskerdb/esker/internal/vfs"
+)
+
+// Open finds the end of the log in dir, or ErrCorrupt if what was synced is not there. It
+// changes nothing but to remove segments that an earlier crash left without meaning.
+// Replay gives what it holds.
+func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
+	l := &Log{fs: fs, dir: dir, opts: opts.withDefaults()}
+	l.syncs.wake.L = &l.syncs.mu
+	numbers, err := listSegments(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	files, released, err := l.headers(numbers)
+	if err != nil {
+		return nil, err
+	}
+	if l.tail, err = findTail(l.opts.First, files, (*loader)(l)); err != nil {
+		return nil, err
+	}
+	// Only read so far, perhaps from the page cache of a killed process. The next segment
+	// will say that the log goes on behind this, so it must be on the disk before.
+	for _, h := range l.tail.chain {
+		if err := l.syncOld(h.number); err != nil {
+			return nil, err
+		}
+	}
+	return l, l.adopt(files, released)
+}
+
+// adopt takes over the files found.
+func (l *Log) adopt(files []segmentFile, released []uint64) error {
+	l.end, l.nextNumber = l.tail.end, l.opts.First
+	l.syncs.done = l.tail.end
+	counts := make(map[uint64]bool)
+	for i, h := range l.tail.chain {
+		counts[h.number] = true
+		end := l.tail.end.Offset
+		if i+1 < len(l.tail.chain) {
+			end = l.tail.chain[i+1].previousEnd
+		}
+		l.live = append(l.live, extent{h.number, end})
+		l.bytes.Add(end)
+	}
+	for _, n := range released {
+		// Not kept as a spare: after a crash an old name may still lead to a file that has
+		// been renamed and is in use.
+		if err := l.fs.Remove(l.path(n)); err != nil {
+			return fmt.Errorf("%s: %w", fileName(n), err)
+		}
+	}
+	for _, f := range files {
+		if len(l.tail.chain) > 0 {
+			// Above the ones given up too: of two that name the same previous one the highest
+			// counts. Without a chain the next one must be First, and nothing else may begin one.
+			l.nextNumber = max(l.nextNumber, f.number+1)
+		}
+		if counts[f.number] {
+			continue
+		}
+		if err := l.fs.Remove(l.path(f.number)); err != nil {
+			return fmt.Errorf("%s: %w", fileName(f.number), err)
+		}
+	}
+	return nil
+}
+
+// headers reads the headers of the segments still needed. The others are released.
+func (l *Log) headers(numbers []uint64) (files []segmentFile, released []uint64, err error) {
+	found := false
+	for _, n := range numbers {
+		if n < l.opts.First {
+			released = append(released, n)
+			continue
+		}
+		f, err := l.readHeader(n)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = found || n == l.opts.First
+		files = append(files, f)
+	}
+	if len(files) > 0 && !found {
+		return nil, nil, fmt.Errorf("%s is missing, but %s is there: %w",
+			fileName(l.opts.First), fileName(files[0].number), ErrCorrupt)
+	}
+	return files, released, nil
+}
+
+func (l *Log) readHeader(number uint64) (segmentFile, error) {
+	f := segmentFile{header: header{number: number}}
+	file, err := l.fs.Open(l.path(number))
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", fileName(number), err)
+	}
+	defer file.Close()
+	var buf [headerBytes]byte
+	n, err := file.ReadAt(buf[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return f, fmt.Errorf("%s: header: %w", fileName(number), err)
+	}
+	h, ok, err := decodeHeader(buf[:n], number)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", fileName(number), err)
+	}
+	if ok {
+		f.header, f.begun = h, true
+	}
+	return f, nil
+}
+
+func (l *Log) syncOld(number uint64) error {
+	file, err := l.fs.OpenReadWrite(l.path(number))
+	if err != nil {
+		return fmt.Errorf("%s: %w", fileName(number), err)
+	}
+	defer file.Close()
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("%s: sync: %w", fileName(number), err)
+	}
+	return nil
+}
+
+// Replay calls fn with every record, in order, until it fails. It reads what Open found;
+// records appended since are not in it. Payloads are valid during the call.
+func (l *Log) Replay(fn func(Position, *Record) error) error {
+	for i, h := range l.tail.chain {
+		data, err := (*loader)(l).load(h.number)
+		if err != nil {
+			return err
+		}
+		end := l.tail.end.Offset
+		if i+1 < len(l.tail.chain) {
+			end = l.tail.chain[i+1].previousEnd
+		}
+		if err := replaySegment(newScanner(h.number, data, min(end, int64(len(data)))), fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replaySegment(s *scanner, fn func(Position, *Record) error) error {
+	for {
+		body, ok := s.next()
+		if !ok {
+			return nil
+		}
+		r, err := DecodeRecord(body)
+		if err == nil {
+			err = fn(Position{s.number, s.offset}, &r)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: record that ends at offset %d: %w", fileName(s.number), s.offset, err)
+		}
+	}
+}
+
+// LastSequence returns the sequence of the last record found at open; 0: none.
+func (l *Log) LastSequence() uint64 { return l.tail.last }
+
+// Close syncs what was appended, promises it, and closes the files. A log that has failed
+// is closed without.
+func (l *Log) Close() error {
+	err := l.Sync()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	if err == nil && l.current != nil {
+		err = l.promiseLocked()
+	}
+	if l.current != nil {
+		l.rotated = append(l.rotated, l.current)
+	}
+	for _, s := range l.rotated {
+		_ = s.file.Close() // synced above, or failed and reported
+	}
+	return err
+}
+
+// promiseLocked ends an orderly closed log with a sync offset, so that damage to its last
+// records is told from a torn tail.
+func (l *Log) promiseLocked() error {
+	s := l.current
+	buf := appendSync(nil, Position{s.number, s.offset}, l.end)
+	if !l.promised.Less(l.end) || s.offset+int64(len(buf)) > s.bytes {
+		return nil
+	}
+	if _, err := s.file.WriteAt(buf, s.offset); err != nil {
+		return fmt.Errorf("%s: offset %d: %w", fileName(s.number), s.offset, err)
+	}
+	if err := s.file.SyncData(); err != nil {
+		return fmt.Errorf("%s: sync: %w", fileName(s.number), err)
+	}
+	return nil
+}
+
+// loader reads whole segments.
+type loader Log
+
+func (l *loader) load(number uint64) ([]byte, error) {
+	path := (*Log)(l).path(number)
+	info, err := l.fs.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fileName(number), err)
+	}
+	file, err := l.fs.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fileName(number), err)
+	}
+	defer file.Close()
+	data := make([]byte, info.Size)
+	n, err := file.ReadAt(data, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: offset %d: %w", fileName(number), n, err)
+	}
+	return data[:n], nil
+}
+
+// listSegments returns the numbers of the segments in dir, ascending.
+func listSegments(fs vfs.FS, dir string) ([]uint64, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("commit log: %w", err)
+	}
+	var numbers []uint64
+	for _, name := range names {
+		var n uint64
+		if _, err := fmt.Sscanf(name, "commitlog-%d.log", &n); err == nil && name == fileName(n) && n > 0 {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}

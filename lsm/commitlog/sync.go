@@ -1,0 +1,118 @@
+package commitlog
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// syncer lets one caller sync for all that wait. Whoever finds no sync running begins one
+// at once; the others wait for it, and one of those it did not cover begins the next.
+type syncer struct {
+	mu      sync.Mutex // taken after Log.mu, never held during a sync
+	wake    sync.Cond  // L is mu
+	running bool       // guarded by mu
+	done    Position   // everything before it is synced; guarded by mu
+	err     error      // of the first failure; guarded by mu
+}
+
+func (s *syncer) position() Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done
+}
+
+func (s *syncer) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// fail makes everything fail from now on. The first cause stays.
+func (s *syncer) fail(cause error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = fmt.Errorf("%w: %w", ErrFailed, cause)
+	}
+	s.wake.Broadcast()
+	return s.err
+}
+
+// until returns when everything before pos is synced, running sync itself if no other
+// caller does. With own it does not return before it has run one.
+func (s *syncer) until(pos Position, own bool, sync func() (Position, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		switch {
+		case !own && !s.done.Less(pos):
+			return nil // synced is synced, whatever failed later
+		case s.err != nil:
+			return s.err
+		case s.running:
+			s.wake.Wait()
+			continue
+		}
+		s.running = true
+		s.mu.Unlock()
+		done, err := sync()
+		s.mu.Lock()
+		s.running, own = false, false
+		if err != nil && s.err == nil {
+			// Never tried again: the kernel may have dropped what it could not write, and
+			// a second sync would report success without it.
+			s.err = fmt.Errorf("%w: %w", ErrFailed, err)
+		} else if s.done.Less(done) {
+			s.done = done
+		}
+		s.wake.Broadcast()
+	}
+}
+
+// Wait returns when the record that ends at pos counts as done by the mode of the log.
+func (l *Log) Wait(pos Position) error {
+	if l.opts.Mode == Periodic {
+		return l.syncs.failure()
+	}
+	return l.syncs.until(pos, l.opts.Mode == Batch, l.syncFiles)
+}
+
+// Sync returns when everything appended before the call is synced.
+func (l *Log) Sync() error { return l.SyncTo(l.End()) }
+
+// SyncTo returns when everything before pos is synced.
+func (l *Log) SyncTo(pos Position) error { return l.syncs.until(pos, false, l.syncFiles) }
+
+// Synced returns up to where the log is synced.
+func (l *Log) Synced() Position { return l.syncs.position() }
+
+// Failure returns why the log has failed, or nil.
+func (l *Log) Failure() error { return l.syncs.failure() }
+
+// Fail makes the log refuse everything from now on, for a failure elsewhere.
+func (l *Log) Fail(cause error) error { return l.syncs.fail(cause) }
+
+// syncFiles syncs what is written when it begins, older segments first. Only one runs at a time.
+func (l *Log) syncFiles() (Position, error) {
+	l.mu.Lock()
+	full, current, end := slices.Clone(l.rotated), l.current, l.end
+	l.mu.Unlock()
+	for _, s := range full {
+		if err := s.file.SyncData(); err != nil {
+			return Position{}, fmt.Errorf("%s: sync: %w", fileName(s.number), err)
+		}
+	}
+	if current != nil {
+		if err := current.file.SyncData(); err != nil {
+			return Position{}, fmt.Errorf("%s: sync: %w", fileName(current.number), err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range full {
+		_ = s.file.Close() // synced; nothing is left that could be lost
+	}
+	l.rotated = l.rotated[len(full):] // others were added behind them only
+	return end, nil
+}

@@ -1,0 +1,99 @@
+package lsm
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// jobs is what runs beside reads and writes. A flush and a compaction may run at the same
+// time; changes of the schema and TRUNCATE exclude both.
+type jobs struct {
+	flush   sync.Mutex // held by whoever seals and flushes
+	compact sync.Mutex // held by whoever compacts
+
+	waiting    atomic.Int32 // who excludes: a running compaction gives up for it
+	done       chan struct{}
+	flushWake  chan struct{}
+	compactNow chan struct{}
+	running    sync.WaitGroup
+	stopped    atomic.Bool
+	reportOnce sync.Once // the store has become read-only
+}
+
+// errStopped ends a compaction that is in the way. What it has written is thrown away.
+var errStopped = errors.New("stopped")
+
+// exclude waits until no flush and no compaction runs and keeps others from starting.
+func (j *jobs) exclude() (release func()) {
+	j.waiting.Add(1)
+	j.flush.Lock()
+	j.compact.Lock()
+	j.waiting.Add(-1)
+	return func() {
+		j.compact.Unlock()
+		j.flush.Unlock()
+	}
+}
+
+func (j *jobs) closed() bool { return j.stopped.Load() }
+
+// mustStop reports whether a running compaction should give up.
+func (j *jobs) mustStop() bool { return j.closed() || j.waiting.Load() > 0 }
+
+func (s *Store) startJobs() {
+	j := &s.jobs
+	j.done = make(chan struct{})
+	j.flushWake = make(chan struct{}, 1)
+	j.compactNow = make(chan struct{}, 1)
+	if s.opts.Tuning.NoBackground {
+		return
+	}
+	j.running.Go(func() { s.background(j.flushWake, s.flushAsNeeded) })
+	j.running.Go(func() { s.background(j.compactNow, s.compactAsNeeded) })
+	s.wakeFlusher()
+	s.wakeCompactor()
+}
+
+// background runs work each time it is woken, until the store closes.
+func (s *Store) background(wake <-chan struct{}, work func() error) {
+	for {
+		select {
+		case <-s.jobs.done:
+			return
+		case <-wake:
+		}
+		err := work()
+		if err == nil || errors.Is(err, errStopped) || errors.Is(err, ErrClosed) {
+			continue
+		}
+		if err = s.writeFailed(err); !errors.Is(err, ErrReadOnly) {
+			s.opts.Events.failed(err)
+		}
+	}
+}
+
+// stopJobs ends background work and waits for it. It is false if that was done before.
+func (s *Store) stopJobs() bool {
+	if s.jobs.stopped.Swap(true) {
+		return false
+	}
+	close(s.jobs.done)
+	s.jobs.running.Wait()
+	// Whoever asked for a flush or compaction may still be at it.
+	s.jobs.flush.Lock()
+	defer s.jobs.flush.Unlock()
+	s.jobs.compact.Lock()
+	defer s.jobs.compact.Unlock()
+	return true
+}
+
+func (s *Store) wakeFlusher()   { wake(s.jobs.flushWake) }
+func (s *Store) wakeCompactor() { wake(s.jobs.compactNow) }
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // woken already
+	}
+}

@@ -1,0 +1,200 @@
+package manifest
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/eskerdb/esker/mutation"
+)
+
+// File is a table file as the manifest lists it.
+type File struct {
+	Table      mutation.TableID
+	Number     uint64
+	Bytes      int64
+	Rows       int64
+	Partitions int64
+}
+
+// Epoch says that parts of the commit log for Table with this epoch or a lower one are in
+// files, or gone by TRUNCATE.
+type Epoch struct {
+	Table mutation.TableID
+	Epoch uint64
+}
+
+// Edit leads from one state to the next. It is applied whole or not at all.
+type Edit struct {
+	RemovedTables []mutation.TableID // with their files and epochs
+	Tables        []mutation.Table   // new or altered
+	RemovedFiles  []uint64
+	AddedFiles    []File
+	Epochs        []Epoch
+	Schema        []byte // nil: unchanged
+	LogStart      uint64 // 0: unchanged
+	NextFile      uint64 // 0: unchanged
+	Sequence      uint64 // 0: unchanged
+}
+
+const (
+	tagAddedFile    = 1 // on disk: never reuse
+	tagRemovedFile  = 2 // on disk: never reuse
+	tagEpoch        = 3 // on disk: never reuse
+	tagSchema       = 4 // on disk: never reuse
+	tagTable        = 5 // on disk: never reuse
+	tagRemovedTable = 6 // on disk: never reuse
+	tagLogStart     = 7 // on disk: never reuse
+	tagNextFile     = 8 // on disk: never reuse
+	tagSequence     = 9 // on disk: never reuse
+)
+
+// AppendEdit appends the body of e's frame.
+func AppendEdit(dst []byte, e *Edit) []byte {
+	for _, id := range e.RemovedTables {
+		dst = appendField(dst, tagRemovedTable, id[:])
+	}
+	for i := range e.Tables {
+		dst = appendField(dst, tagTable, appendTable(nil, &e.Tables[i]))
+	}
+	for _, n := range e.RemovedFiles {
+		dst = appendNumber(dst, tagRemovedFile, n)
+	}
+	for i := range e.AddedFiles {
+		dst = appendField(dst, tagAddedFile, appendFile(nil, &e.AddedFiles[i]))
+	}
+	for _, p := range e.Epochs {
+		dst = appendField(dst, tagEpoch, binary.AppendUvarint(append([]byte(nil), p.Table[:]...), p.Epoch))
+	}
+	if e.Schema != nil {
+		dst = appendField(dst, tagSchema, e.Schema)
+	}
+	dst = appendNumber(dst, tagLogStart, e.LogStart)
+	dst = appendNumber(dst, tagNextFile, e.NextFile)
+	return appendNumber(dst, tagSequence, e.Sequence)
+}
+
+func appendField(dst []byte, tag byte, content []byte) []byte {
+	return appendBytes(append(dst, tag), content)
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+// appendNumber leaves out 0, which says that nothing changes.
+func appendNumber(dst []byte, tag byte, n uint64) []byte {
+	if n == 0 {
+		return dst
+	}
+	return appendField(dst, tag, binary.AppendUvarint(nil, n))
+}
+
+func appendFile(dst []byte, f *File) []byte {
+	dst = append(dst, f.Table[:]...)
+	dst = binary.AppendUvarint(dst, f.Number)
+	dst = binary.AppendUvarint(dst, uint64(f.Bytes))
+	dst = binary.AppendUvarint(dst, uint64(f.Rows))
+	return binary.AppendUvarint(dst, uint64(f.Partitions))
+}
+
+// reader consumes a field; the first thing that does not fit sets bad.
+type reader struct {
+	src []byte
+	bad bool
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.src)
+	if n <= 0 {
+		r.bad, r.src = true, nil
+		return 0
+	}
+	r.src = r.src[n:]
+	return v
+}
+
+// length reads a number that must fit an int64.
+func (r *reader) length() int64 {
+	v := r.uvarint()
+	if v > 1<<62 {
+		r.bad = true
+		return 0
+	}
+	return int64(v)
+}
+
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.src)) {
+		r.bad, r.src = true, nil
+		return nil
+	}
+	b := r.src[:n:n]
+	r.src = r.src[n:]
+	return b
+}
+
+func (r *reader) bytes() []byte { return r.take(r.uvarint()) }
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) id() (id mutation.TableID) {
+	copy(id[:], r.take(uint64(len(id))))
+	return id
+}
+
+// DecodeEdit reads the body of a frame. Byte slices are copies.
+func DecodeEdit(src []byte) (*Edit, error) {
+	e, r := &Edit{}, &reader{src: src}
+	for len(r.src) > 0 {
+		tag := r.byte()
+		f := &reader{src: r.bytes()}
+		if r.bad {
+			return nil, fmt.Errorf("edit: field %d is cut short: %w", tag, ErrCorrupt)
+		}
+		if err := e.decodeField(tag, f); err != nil {
+			return nil, err
+		}
+		if f.bad || len(f.src) > 0 {
+			return nil, fmt.Errorf("edit: field %d: %w", tag, ErrCorrupt)
+		}
+	}
+	return e, nil
+}
+
+func (e *Edit) decodeField(tag byte, f *reader) error {
+	switch tag {
+	case tagAddedFile:
+		e.AddedFiles = append(e.AddedFiles, File{
+			Table: f.id(), Number: f.uvarint(), Bytes: f.length(), Rows: f.length(),
+			Partitions: f.length(),
+		})
+	case tagRemovedFile:
+		e.RemovedFiles = append(e.RemovedFiles, f.uvarint())
+	case tagEpoch:
+		e.Epochs = append(e.Epochs, Epoch{Table: f.id(), Epoch: f.uvarint()})
+	case tagSchema:
+		e.Schema = append([]byte{}, f.take(uint64(len(f.src)))...)
+	case tagTable:
+		t, err := decodeTable(f)
+		if err != nil {
+			return err
+		}
+		e.Tables = append(e.Tables, t)
+	case tagRemovedTable:
+		e.RemovedTables = append(e.RemovedTables, f.id())
+	case tagLogStart:
+		e.LogStart = f.uvarint()
+	case tagNextFile:
+		e.NextFile = f.uvarint()
+	case tagSequence:
+		e.Sequence = f.uvarint()
+	default:
+		return fmt.Errorf("edit: unknown field %d: %w", tag, ErrCorrupt)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package manifest
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+)
+
+const flagDescending = 1 // on disk: never reuse
+
+// appendTable appends the definition of t.
+func appendTable(dst []byte, t *mutation.Table) []byte {
+	dst = append(dst, t.ID[:]...)
+	dst = appendBytes(dst, []byte(t.Name))
+	def := []byte{byte(t.Law)}
+	def = binary.AppendUvarint(def, uint64(len(t.Clustering)))
+	for _, c := range t.Clustering {
+		def = appendBytes(def, []byte(c.Type.String()))
+		def = append(def, flag(c.Desc, flagDescending))
+	}
+	def = binary.AppendUvarint(def, uint64(len(t.Columns)))
+	for _, c := range t.Columns {
+		def = binary.AppendUvarint(def, uint64(c.ID))
+		def = append(def, byte(c.Physical))
+		def = binary.AppendUvarint(def, uint64(c.Width))
+		def = append(def, flag(c.Static, 1))
+	}
+	def = binary.AppendUvarint(def, uint64(t.GCGraceSec))
+	def = appendBytes(def, appendBucketing(nil, t.Bucket))
+	return appendBytes(dst, def)
+}
+
+func flag(set bool, bit byte) byte {
+	if set {
+		return bit
+	}
+	return 0
+}
+
+// decodeTable reads what appendTable wrote.
+func decodeTable(r *reader) (mutation.Table, error) {
+	t := mutation.Table{ID: r.id(), Name: string(r.bytes())}
+	def := &reader{src: r.bytes()}
+	t.Law = mutation.Law(def.byte())
+	for range def.count() {
+		name := string(def.bytes())
+		kind := types.ByName(name)
+		if kind == nil {
+			return t, fmt.Errorf("table %s: clustering type %q: %w", t.Name, name, ErrCorrupt)
+		}
+		t.Clustering = append(t.Clustering, clustering.Column{Type: kind, Desc: def.byte()&flagDescending != 0})
+	}
+	for range def.count() {
+		t.Columns = append(t.Columns, mutation.Column{
+			ID: mutation.ColumnID(def.uvarint()), Physical: mutation.Physical(def.byte()),
+			Width: int(def.length()), Static: def.byte() != 0,
+		})
+	}
+	t.GCGraceSec = def.length()
+	t.Bucket = def.bucketing()
+	if r.bad || def.bad || len(def.src) > 0 || t.Law != mutation.ByTimestamp && t.Law != mutation.BySequence {
+		return t, fmt.Errorf("table %s: definition: %w", t.Name, ErrCorrupt)
+	}
+	return t, nil
+}
+
+// count reads how many things follow. Each takes a byte at least, so that a claim is not believed
+// beyond what is there.
+func (r *reader) count() uint64 {
+	n := r.uvarint()
+	if n > uint64(len(r.src)) {
+		r.bad = true
+		return 0
+	}
+	return n
+}
+
+func appendBucketing(dst []byte, b partition.Bucketing) []byte {
+	if b.IsNone() {
+		return dst
+	}
+	return binary.AppendVarint(binary.AppendVarint(dst, b.SizeMillis), b.OriginMillis)
+}
+
+func (r *reader) bucketing() (b partition.Bucketing) {
+	src := r.bytes()
+	if len(src) == 0 {
+		return b
+	}
+	var n, m int
+	b.SizeMillis, n = binary.Varint(src)
+	if n > 0 {
+		b.OriginMillis, m = binary.Varint(src[n:])
+	}
+	r.bad = r.bad || n <= 0 || m <= 0 || n+m != len(src) || b.IsNone()
+	return b
+}

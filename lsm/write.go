@@ -1,0 +1,207 @@
+package lsm
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/eskerdb/esker/lsm/commitlog"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// Apply writes ms as one record: after a crash all of it is there or nothing. It returns the
+// record's sequence when the record is durable by the mode of the log and visible to new
+// Views. ErrOverloaded, ErrDiskFull, ErrTooLarge and ErrUnknownTable say that nothing was
+// written; after ErrReadOnly the record may or may not be found when the store opens again.
+func (s *Store) Apply(ms []mutation.Mutation) (uint64, error) {
+	c, err := s.ApplyUnsynced(ms)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.WaitDurable(c); err != nil {
+		return 0, err
+	}
+	return c, nil
+}
+
+// ApplyUnsynced is Apply without the wait: it returns when the newest state has the
+// record. A caller that holds a latch lets go of it and then calls WaitDurable, before which
+// the write must not be acknowledged.
+func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
+	if err := s.admit(); err != nil {
+		return 0, err
+	}
+	g := newGroup(ms)
+	c, err := s.enter(g)
+	if err != nil {
+		return 0, err
+	}
+	g.apply(c.sequence)
+	s.pipeline.applied(c)
+	g.leave()
+	s.publish()
+	s.considerFlush(g)
+	return c.sequence, nil
+}
+
+// WaitDurable returns when the record with the given sequence, and so all before it, are
+// durable by the mode of the log and visible.
+func (s *Store) WaitDurable(sequence uint64) error {
+	if s.pipeline.visibleSequence() >= sequence {
+		return nil
+	}
+	err := s.log.Wait(s.pipeline.position(sequence))
+	// Published even then: what was synced before the failure is as good as ever.
+	s.publish()
+	if err != nil {
+		return s.writeFailed(err)
+	}
+	s.pipeline.wait(sequence)
+	return nil
+}
+
+// group is the parts of one record.
+type group struct {
+	parts []part
+}
+
+// part is the mutations of a record for one table.
+type part struct {
+	table     mutation.TableID
+	mutations []*mutation.Mutation
+	payload   []byte
+	oldest    int64   // smallest timestamp of data; MaxInt64: none
+	memory    *memory // entered
+}
+
+// newGroup splits ms by table and encodes each part.
+func newGroup(ms []mutation.Mutation) *group {
+	g := &group{parts: make([]part, 0, 1)}
+	for i := range ms {
+		p := g.part(ms[i].Table)
+		p.mutations = append(p.mutations, &ms[i])
+		p.payload = mutation.AppendMutation(p.payload, &ms[i])
+		p.oldest = min(p.oldest, oldestOf(&ms[i]))
+	}
+	return g
+}
+
+func (g *group) part(table mutation.TableID) *part {
+	for i := range g.parts {
+		if g.parts[i].table == table {
+			return &g.parts[i]
+		}
+	}
+	g.parts = append(g.parts, part{table: table, oldest: math.MaxInt64})
+	return &g.parts[len(g.parts)-1]
+}
+
+// admit refuses a write before anything is done.
+func (s *Store) admit() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if n := s.memoryUsed.Load(); n > s.opts.MemoryBytesMax {
+		s.wakeFlusher()
+		return fmt.Errorf("%w: memtables hold %d bytes, at most %d are allowed; flushing", ErrOverloaded, n, s.opts.MemoryBytesMax)
+	}
+	return nil
+}
+
+// enter gives the group a sequence, enters its memtables and appends its record. The
+// epochs in the record are those of the memtables entered: none of them can be flushed before the
+// group is applied.
+func (s *Store) enter(g *group) (*commit, error) {
+	r := commitlog.Record{Parts: make([]commitlog.Part, len(g.parts))}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range g.parts {
+		p := &g.parts[i]
+		t, found := s.current.tables[p.table]
+		if !found {
+			return nil, fmt.Errorf("%w: %x", ErrUnknownTable, p.table)
+		}
+		p.memory = t.active
+		r.Parts[i] = commitlog.Part{Table: p.table, Epoch: t.active.epoch, Payload: p.payload}
+	}
+	r.Sequence = s.lastSequence + 1
+	pos, err := s.log.Append(&r)
+	if err != nil {
+		return nil, s.writeFailed(err)
+	}
+	s.lastSequence = r.Sequence
+	for i := range g.parts {
+		g.parts[i].memory.enterLocked(pos, r.Sequence, g.parts[i].oldest)
+	}
+	c := &commit{sequence: r.Sequence, position: pos}
+	s.pipeline.begin(c)
+	return c, nil
+}
+
+// enterLocked is called with Store.mu held, before a part is applied. oldest is the smallest
+// timestamp of data in it.
+func (m *memory) enterLocked(pos commitlog.Position, sequence uint64, oldest int64) {
+	m.refs.Add(1) // a DROP may let go of the memtable before the part is applied
+	m.writers.Add(1)
+	m.applying.Add(1)
+	m.lastSequence = sequence
+	if m.Table().Law == mutation.BySequence {
+		oldest = min(oldest, int64(sequence))
+	}
+	m.oldest = min(m.oldest, oldest)
+	if m.firstSegment == 0 {
+		m.firstSegment = pos.Segment
+	}
+}
+
+func (m *memory) leave() {
+	m.applying.Add(-1)
+	m.writers.Done()
+	m.unref()
+}
+
+// oldestOf returns the smallest timestamp of data in m, as the law of its table compares: rows of
+// BySequence may carry a sequence of their own. MaxInt64: there is no data.
+func oldestOf(m *mutation.Mutation) int64 {
+	oldest := int64(math.MaxInt64)
+	add := func(r *mutation.Row) {
+		if r.Sequence != 0 {
+			oldest = min(oldest, int64(min(r.Sequence, math.MaxInt64)))
+		}
+		if !r.Live.IsNone() {
+			oldest = min(oldest, r.Live.Timestamp)
+		}
+		for i := range r.Cells {
+			oldest = min(oldest, r.Cells[i].Timestamp)
+		}
+	}
+	if m.Static != nil {
+		add(m.Static)
+	}
+	for i := range m.Rows {
+		add(&m.Rows[i])
+	}
+	return oldest
+}
+
+// apply puts the mutations into the memtables entered.
+func (g *group) apply(sequence uint64) {
+	for i := range g.parts {
+		p := &g.parts[i]
+		for _, m := range p.mutations {
+			p.memory.Apply(m, sequence)
+		}
+		p.memory.count()
+	}
+}
+
+// leave lets the memtables go on to be flushed.
+func (g *group) leave() {
+	for i := range g.parts {
+		g.parts[i].memory.leave()
+	}
+}
+
+// publish makes visible what has become durable.
+func (s *Store) publish() {
+	s.pipeline.publish(s.log.Synced(), s.opts.LogMode == LogPeriodic)
+}
