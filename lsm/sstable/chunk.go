@@ -147,14 +147,23 @@ type chunk struct {
 	data    []byte
 }
 
-// decode decodes src, a whole chunk, reusing memory of c.
-func (c *chunk) decode(src []byte, rows int) error {
+// chunkBody checks the checksum of a chunk and returns what it covers.
+func chunkBody(src []byte) ([]byte, error) {
 	if len(src) < 1+checksumBytes {
-		return fmt.Errorf("%d bytes", len(src))
+		return nil, fmt.Errorf("%d bytes", len(src))
 	}
 	body := src[:len(src)-checksumBytes]
 	if binary.LittleEndian.Uint32(src[len(body):]) != checksum(body) {
-		return errChecksum
+		return nil, errChecksum
+	}
+	return body, nil
+}
+
+// decode decodes src, a whole chunk, reusing memory of c.
+func (c *chunk) decode(src []byte, rows int) error {
+	body, err := chunkBody(src)
+	if err != nil {
+		return err
 	}
 	return c.decodeBody(body, rows)
 }

@@ -174,6 +174,7 @@ func (r *Reader) matchSections(at int64) error {
 			return r.corrupt(at, fmt.Sprintf("partition %d begins where it is not", i), nil)
 		}
 	}
+	r.info.FirstKey, r.info.LastKey = partition.DecoratedKey{}, partition.DecoratedKey{}
 	if r.index.n > 0 {
 		r.info.FirstKey, r.info.LastKey = r.decorated(0), r.decorated(r.index.n-1)
 	}

@@ -1,0 +1,213 @@
+package sstable
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/mutation"
+	"pgregory.net/rapid"
+)
+
+// shownCell is a value of a batch.
+type shownCell struct {
+	has       bool
+	value     string
+	timestamp int64
+	ttl       int32
+	end       int64
+}
+
+// shownRow is a row of a batch, without regard to how its vectors lie in memory.
+type shownRow struct {
+	alive int64
+	key   string
+	cells []shownCell
+}
+
+func shown(t testing.TB, b *mutation.Batch, meta bool) []shownRow {
+	t.Helper()
+	out := make([]shownRow, b.Rows)
+	for i := range out {
+		out[i].alive = mutation.Forever
+		if b.AliveUntil != nil {
+			out[i].alive = b.AliveUntil[i]
+		}
+		for k := range b.Clustering {
+			if !b.Clustering[k].Has(i) {
+				t.Fatalf("row %d has no clustering", i)
+			}
+			out[i].key += string(b.Clustering[k].AppendValue(nil, i)) + "|"
+		}
+		for k := range b.Columns {
+			v := &b.Columns[k]
+			if meta != (v.Timestamps != nil) {
+				t.Fatalf("timestamps %v, asked for: %t", v.Timestamps, meta)
+			}
+			c := shownCell{has: v.Has(i)}
+			if c.has {
+				c.value, c.end = string(v.AppendValue(nil, i)), mutation.Forever
+				if v.ExpiresAt != nil {
+					c.end = v.ExpiresAt[i]
+				}
+				if meta {
+					c.timestamp = v.Timestamps[i]
+				}
+				if v.TTLs != nil {
+					c.ttl = v.TTLs[i]
+				}
+			}
+			out[i].cells = append(out[i].cells, c)
+		}
+	}
+	return out
+}
+
+// TestBothLanesAgree compares vectors with what rows become by mutation.BatchBuilder, also after columns were
+// dropped and added.
+func TestBothLanesAgree(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		table := drawTable(rt)
+		parts := drawParts(rt, table)
+		fs := vfs.NewMem()
+		write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+		now := *table
+		now.Columns = nil
+		for _, c := range table.Columns {
+			if rapid.IntRange(0, 4).Draw(rt, "dropped") > 0 {
+				now.Columns = append(now.Columns, c)
+			}
+		}
+		now.Columns = append(now.Columns, mutation.Column{ID: 301, Physical: mutation.PhysicalDouble, Width: 8})
+		r := open(t, fs, &now)
+		for i := range parts {
+			req := &mutation.ReadRequest{
+				Key: parts[i].key, Slices: drawSlices(rt, &parts[i]), Reverse: rapid.Bool().Draw(rt, "reverse"),
+				Metadata: rapid.Bool().Draw(rt, "metadata"), RowsMax: rapid.IntRange(0, 3).Draw(rt, "rows max"),
+				Columns: rapid.SliceOfDistinct(rapid.SampledFrom([]mutation.ColumnID{1, 2, 3, 7, 9, 300, 301, 5000}),
+					rapid.ID[mutation.ColumnID]).Draw(rt, "columns"),
+			}
+			checkLanes(t, rt, r, &now, req)
+		}
+	})
+}
+
+func checkLanes(t *testing.T, rt *rapid.T, r *Reader, table *mutation.Table, req *mutation.ReadRequest) {
+	p, err := r.Partition(req.Key)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	want := mutation.NewBatchBuilder(table, req)
+	for _, row := range collect(t, p.Rows(req.Slices, req.Reverse)) {
+		if err := want.Append(&row); err != nil {
+			rt.Fatal(err)
+		}
+	}
+	var expected, got []shownRow
+	if b := want.Batch(); b != nil {
+		expected = shown(t, b, req.Metadata)
+	}
+	source := p.Batches(req)
+	for first := true; ; first = false {
+		b, err := source.Next()
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if b == nil {
+			break
+		}
+		if b.Rows == 0 || first && req.RowsMax > 0 && b.Rows > req.RowsMax {
+			rt.Fatalf("batch of %d rows, at most %d asked for", b.Rows, req.RowsMax)
+		}
+		got = append(got, shown(t, b, req.Metadata)...)
+	}
+	if !reflect.DeepEqual(got, expected) {
+		rt.Fatalf("%d rows by vectors\n%v, by rows %d\n%v", len(got), got, len(expected), expected)
+	}
+}
+
+func TestBatchesOfALargePartition(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 5000)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	p, err := r.Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reverse := range []bool{false, true} {
+		source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: reverse, Columns: []mutation.ColumnID{2}})
+		n := 0
+		for {
+			b, err := source.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b == nil {
+				break
+			}
+			for i := range b.Rows {
+				want := n
+				if reverse {
+					want = len(rows) - 1 - n
+				}
+				if got := b.Columns[0].Int(i); got != int64(want%7) {
+					t.Fatalf("row %d: %d, want %d", n, got, want%7)
+				}
+				n++
+			}
+			if b.AliveUntil != nil || b.Columns[0].Present != nil || b.Columns[0].ExpiresAt != nil || b.Columns[0].Timestamps != nil {
+				t.Fatalf("batch of plain rows has more than values: %+v", b)
+			}
+		}
+		if n != len(rows) {
+			t.Fatalf("%d rows, want %d", n, len(rows))
+		}
+	}
+}
+
+// countingFile counts what is read.
+type countingFile struct {
+	vfs.File
+	bytes int
+}
+
+func (f *countingFile) ReadAt(p []byte, off int64) (int, error) {
+	f.bytes += len(p)
+	return f.File.ReadAt(p, off)
+}
+
+func TestOnlyWhatIsWantedIsRead(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 10*groupRowsMax)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	file := &countingFile{File: r.file}
+	r.file = file
+	p, err := r.Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: []mutation.ColumnID{2}, RowsMax: 1})
+	b, err := source.Next()
+	if err != nil || b.Rows != 1 {
+		t.Fatalf("latest row: %v, %v", b, err)
+	}
+	g := &r.groups[len(r.groups)-1]
+	if want := g.find(roleClustering, 0).length + g.find(roleValue, 2).length; file.bytes != want {
+		t.Errorf("%d bytes read for one column of the latest row, want %d", file.bytes, want)
+	}
+	file.bytes = 0
+	at := rows[5*groupRowsMax+7].Clustering
+	source = p.Batches(&mutation.ReadRequest{Slices: clustering.Slices{clustering.RowSlice(at)}})
+	if b, err = source.Next(); err != nil || b.Rows != 1 || !bytes.Equal(b.Clustering[0].AppendValue(nil, 0), be(1700000000000+(5*groupRowsMax+7)*10000, 8)) {
+		t.Fatalf("row by key: %+v, %v", b, err)
+	}
+	if want := r.groups[5].find(roleClustering, 0).length; file.bytes != want {
+		t.Errorf("%d bytes read for the key of a row, want %d", file.bytes, want)
+	}
+}
