@@ -89,7 +89,7 @@ func (w *walker) next() (elem []byte, of *Type, err error) {
 	}
 	n := int(int32(binary.BigEndian.Uint32(w.rest)))
 	rest := w.rest[4:]
-	if n > len(rest) {
+	if n < -1 || n > len(rest) {
 		return nil, of, invalidf("Not enough bytes to read %dth component", w.at)
 	}
 	if n >= 0 {
