@@ -1,0 +1,313 @@
+package sstable
+
+import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+)
+
+func store(t testing.TB, data []byte) vfs.FS {
+	t.Helper()
+	fs := vfs.NewMem()
+	f, err := fs.Create(testPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}
+
+// variedFile has every kind of section and chunk.
+func variedFile(t testing.TB) (*mutation.Table, []byte) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	parts := manyParts(t, table.Clustering, 20)
+	rows := parts[3].rows
+	rows[0].Deletion = mutation.Deletion{MarkedAt: 5, LocalSec: 5}
+	rows[0].Live = mutation.Liveness{Timestamp: 9, TTL: 60, ExpiresAt: 1000}
+	rows[0].Cells = append(slices.Clone(rows[0].Cells), mutation.Cell{Column: 9, Timestamp: 8, ExpiresAt: 77})
+	parts[5].side = mutation.Side{
+		Deletion: mutation.Deletion{MarkedAt: 1, LocalSec: 2},
+		Static:   &mutation.Row{Cells: []mutation.Cell{{Column: 4, Timestamp: 7, ExpiresAt: mutation.Forever, Value: []byte("attic")}}},
+		Ranges: []mutation.RangeTombstone{{
+			Slice: clustering.RowSlice(parts[5].rows[0].Clustering), Deletion: mutation.Deletion{MarkedAt: 3, LocalSec: 4},
+		}},
+	}
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+	return table, contents(t, fs)
+}
+
+// answer is all that a file says.
+type answer struct {
+	info  Info
+	keys  []string
+	sides []mutation.Side
+	rows  [][]mutation.Row
+	shown [][]shownRow
+}
+
+// ask reads everything by both lanes.
+func ask(t testing.TB, fs vfs.FS, table *mutation.Table) (a answer, err error) {
+	r, err := Open(fs, testPath, table)
+	if err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	a.info = *r.Info()
+	keys := r.Keys(partition.Range{})
+	for {
+		k, err := keys.Next()
+		if err != nil || k == nil {
+			return a, err
+		}
+		p, err := r.Partition(*k)
+		if err != nil {
+			return a, err
+		}
+		a.keys = append(a.keys, k.String())
+		a.sides = append(a.sides, *p.Side())
+		var rows []mutation.Row
+		for source := p.Rows(clustering.All(), false); ; {
+			row, err := source.Next()
+			if err != nil {
+				return a, err
+			}
+			if row == nil {
+				break
+			}
+			rows = append(rows, cloneRow(row))
+		}
+		a.rows = append(a.rows, rows)
+		source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}})
+		for {
+			b, err := source.Next()
+			if err != nil {
+				return a, err
+			}
+			if b == nil {
+				break
+			}
+			a.shown = append(a.shown, shown(t, b, false))
+		}
+	}
+}
+
+func isExpected(err error) bool {
+	var c *CorruptError
+	return errors.As(err, &c) && c.File == testPath && c.What != "" || errors.Is(err, ErrVersion)
+}
+
+func TestFlippedBitsNeverGiveWrongData(t *testing.T) {
+	table, data := variedFile(t)
+	want, err := ask(t, store(t, data), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for at := range data {
+		broken := slices.Clone(data)
+		broken[at] ^= 1 << rng.IntN(8)
+		fs := store(t, broken)
+		got, err := ask(t, fs, table)
+		if err != nil {
+			if !isExpected(err) {
+				t.Fatalf("byte %d: %v", at, err)
+			}
+			continue
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("byte %d: another answer", at)
+		}
+		r := open(t, fs, table)
+		if err := r.Verify(); !isExpected(err) {
+			t.Fatalf("byte %d of %d: flipped, and Verify says %v", at, len(data), err)
+		}
+	}
+}
+
+func TestTruncatedFilesAreRefused(t *testing.T) {
+	table, data := variedFile(t)
+	for n := range data {
+		if _, err := Open(store(t, data[:n]), testPath, table); !isExpected(err) {
+			t.Fatalf("cut at %d of %d: %v", n, len(data), err)
+		}
+	}
+	if _, err := Open(store(t, append(slices.Clone(data), 0)), testPath, table); !isExpected(err) {
+		t.Fatalf("a byte more: %v", err)
+	}
+}
+
+func TestFilesOfOthersAreRefused(t *testing.T) {
+	table, data := variedFile(t)
+	other := *table
+	other.ID = mutation.TableID{9}
+	if _, err := Open(store(t, data), testPath, &other); !isExpected(err) {
+		t.Errorf("another table: %v", err)
+	}
+	other = *table
+	other.Columns = slices.Clone(table.Columns)
+	other.Columns[1].Physical, other.Columns[1].Width = mutation.PhysicalBytes, 0
+	if _, err := Open(store(t, data), testPath, &other); !isExpected(err) {
+		t.Errorf("another kind of column: %v", err)
+	}
+	other = *table
+	other.Clustering = nil
+	if _, err := Open(store(t, data), testPath, &other); !isExpected(err) {
+		t.Errorf("another clustering: %v", err)
+	}
+	if _, err := Open(vfs.NewMem(), testPath, table); err == nil {
+		t.Error("a file that is not there opens")
+	}
+}
+
+// resealed changes the version of file or sections and makes all checksums right again.
+func resealed(data []byte, change func(f *footer, sections []section, body []byte) []section) []byte {
+	end := len(data) - footerBytes
+	f, err := decodeFooter(data[end:], int64(len(data)))
+	if err != nil {
+		panic(err)
+	}
+	known, err := decodeTOC(data[f.tocOffset:end], f.tocOffset)
+	if err != nil {
+		panic(err)
+	}
+	var list []section
+	for kind := uint16(sectionSide); kind <= sectionMetadata; kind++ {
+		list = append(list, known[kind])
+	}
+	body := slices.Clone(data[:f.tocOffset])
+	list = change(&f, list, body)
+	var toc []byte
+	for _, s := range list {
+		s.checksum = checksum(body[s.offset : s.offset+s.length])
+		toc = appendSection(toc, s)
+	}
+	f.tocLength, f.tocChecksum = uint64(len(toc)), checksum(toc)
+	f.fileLength = uint64(len(body) + len(toc) + footerBytes)
+	return appendFooter(append(body, toc...), f)
+}
+
+func TestVersionsOfSections(t *testing.T) {
+	table, data := variedFile(t)
+	unknown := section{kind: 900, version: 1, offset: headerBytes, length: 4}
+	for name, c := range map[string]struct {
+		change func(list []section) []section
+		refuse bool
+	}{
+		"unchanged":        {func(list []section) []section { return list }, false},
+		"unknown":          {func(list []section) []section { return append(list, unknown) }, true},
+		"unknown optional": {func(list []section) []section { u := unknown; u.flags = sectionOptional; return append(list, u) }, false},
+		"newer statistics": {func(list []section) []section { list[2].version = 2; return list }, false},
+		"newer directory":  {func(list []section) []section { list[1].version = 2; return list }, true},
+		"no statistics":    {func(list []section) []section { return slices.Delete(list, 2, 3) }, false},
+		"no directory":     {func(list []section) []section { return slices.Delete(list, 1, 2) }, true},
+	} {
+		broken := resealed(data, func(_ *footer, list []section, _ []byte) []section { return c.change(list) })
+		_, err := ask(t, store(t, broken), table)
+		if c.refuse && !isExpected(err) || !c.refuse && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestLiesUnderRightChecksums breaks bytes and repairs the checksums: what a broken program might write. Any
+// answer will do, but no panic.
+func TestLiesUnderRightChecksums(t *testing.T) {
+	table, data := variedFile(t)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 4000 {
+		broken := resealed(data, func(f *footer, list []section, body []byte) []section {
+			at := int(list[0].offset) + rng.IntN(int(f.tocOffset-list[0].offset))
+			body[at] = byte(rng.Uint32())
+			return list
+		})
+		fs := store(t, broken)
+		if _, err := ask(t, fs, table); err != nil && !isExpected(err) {
+			t.Fatal(err)
+		}
+		if r, err := Open(fs, testPath, table); err == nil {
+			_ = r.Verify()
+			_ = r.Close()
+		}
+	}
+}
+
+func FuzzChunk(f *testing.F) {
+	table, data := variedFile(f)
+	r := open(f, store(f, data), table)
+	for i := range r.groups {
+		for _, ref := range r.groups[i].chunks {
+			body := data[ref.offset : ref.offset+uint64(ref.length)-checksumBytes]
+			f.Add(body, r.groups[i].rows)
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte, rows int) {
+		var c chunk
+		if rows < 1 || rows > groupRowsMax || len(body) == 0 || c.decodeBody(body, rows) != nil {
+			return
+		}
+		for i := range rows {
+			if c.has(i) && len(c.words) == c.count {
+				_ = c.word(i, 0)
+			}
+			if c.has(i) && c.isBytes {
+				_ = c.appendValue(nil, i, 0)
+			}
+		}
+	})
+}
+
+func FuzzSections(f *testing.F) {
+	table, data := variedFile(f)
+	r := open(f, store(f, data), table)
+	ft, err := decodeFooter(data[len(data)-footerBytes:], int64(len(data)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	toc := data[ft.tocOffset : len(data)-footerBytes]
+	sections, err := decodeTOC(toc, ft.tocOffset)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for kind, s := range sections {
+		f.Add(byte(kind), data[s.offset:s.offset+s.length], 20)
+	}
+	f.Add(byte(0), toc, 0)
+	f.Add(byte(6), data[:headerBytes], 0)
+	f.Add(byte(7), data[len(data)-footerBytes:], 0)
+	f.Fuzz(func(_ *testing.T, kind byte, src []byte, n int) {
+		n = max(0, min(n, 1<<20))
+		switch kind {
+		case 0:
+			_, _ = decodeTOC(src, uint64(n))
+		case sectionSide:
+			_, _ = decodeSides(src, n)
+		case sectionDirectory:
+			_, _ = decodeDirectory(src, r.rowsEnd, n)
+		case sectionStatistics:
+			_, _ = decodeStatistics(src, n)
+		case sectionIndex:
+			if x, err := decodeIndex(src); err == nil && x.n > 0 {
+				_, _ = x.search(int64(x.token(x.n-1)), x.key(x.n-1))
+			}
+		case sectionMetadata:
+			_, _ = decodeMetadata(src)
+		case 6:
+			_, _, _ = decodeHeader(src)
+		case 7:
+			_, _ = decodeFooter(src, int64(n))
+		}
+	})
+}
