@@ -45,7 +45,7 @@ func Open(opts Options) (*Store, error) {
 	s := &Store{opts: opts.withDefaults()}
 	s.pipeline.wake.L = &s.pipeline.mu
 	s.current = newVersion(nil)
-	if err := s.opts.FS.MkdirAll(s.opts.Dir); err != nil {
+	if err := s.makeDirectory(); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", s.opts.Dir, err)
 	}
 	if err := s.lockDirectory(); err != nil {
@@ -115,6 +115,17 @@ func (s *Store) writeFailed(err error) error {
 
 // fail turns the store read-only.
 func (s *Store) fail(cause error) error { return s.writeFailed(s.log.Fail(cause)) }
+
+// makeDirectory makes the data directory if it is not there, and its name durable.
+func (s *Store) makeDirectory() error {
+	if _, err := s.opts.FS.Stat(s.opts.Dir); err == nil {
+		return nil
+	}
+	if err := s.opts.FS.MkdirAll(s.opts.Dir); err != nil {
+		return err
+	}
+	return s.opts.FS.SyncDir(vfs.Join(s.opts.Dir, ".."))
+}
 
 func (s *Store) lockDirectory() error {
 	lock, err := s.opts.FS.Lock(vfs.Join(s.opts.Dir, lockName))

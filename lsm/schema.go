@@ -54,15 +54,47 @@ func (s *Store) PutSchema(blob []byte, tables []mutation.Table) error {
 			edit.RemovedTables = append(edit.RemovedTables, id)
 		}
 	}
+	files, err := s.reopen(edit.Tables)
+	if err != nil {
+		return err
+	}
 	if err := s.manifest.Commit(edit); err != nil {
+		closeFiles(files)
 		return s.writeFailed(fmt.Errorf("schema: %w", err))
 	}
-	s.installSchema(edit)
+	s.installSchema(edit, files)
 	return nil
 }
 
+// reopen opens the files of tables that will be altered: a reader knows the columns its table had
+// when it was opened.
+func (s *Store) reopen(tables []mutation.Table) (map[mutation.TableID][]*file, error) {
+	out := make(map[mutation.TableID][]*file)
+	for i := range tables {
+		t := &tables[i]
+		for _, listed := range s.manifest.State().FilesOf(t.ID) {
+			f, err := s.openListed(listed, t)
+			if err != nil {
+				closeFiles(out)
+				return nil, err
+			}
+			out[t.ID] = append(out[t.ID], f)
+		}
+	}
+	return out, nil
+}
+
+// closeFiles closes files that nobody refers to.
+func closeFiles(files map[mutation.TableID][]*file) {
+	for _, list := range files {
+		for _, f := range list {
+			_ = f.reader.Close() // opened for reading only
+		}
+	}
+}
+
 // installSchema makes the version fit an edit that has been committed.
-func (s *Store) installSchema(edit *manifest.Edit) {
+func (s *Store) installSchema(edit *manifest.Edit, files map[mutation.TableID][]*file) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tables := maps.Clone(s.current.tables)
@@ -80,7 +112,7 @@ func (s *Store) installSchema(edit *manifest.Edit) {
 		next := &tableVersion{table: t}
 		if old, found := tables[t.ID]; found {
 			*next = *old
-			next.table = t
+			next.table, next.files = t, files[t.ID]
 			next.sealLocked()
 		} else {
 			next.active = newMemory(t, 1, &s.memoryUsed)

@@ -61,8 +61,10 @@ type Log struct {
 	body       []byte     // record of one append; guarded by mu
 	closed     bool       // guarded by mu
 
-	bytes atomic.Int64 // sum of live
-	syncs syncer
+	bytes    atomic.Int64 // sum of live
+	syncs    syncer
+	periodic periodic
+	closing  atomic.Bool
 }
 
 // segment is a segment that is open for writing.

@@ -33,7 +33,13 @@ func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
 			return nil, err
 		}
 	}
-	return l, l.adopt(files, released)
+	if err := l.adopt(files, released); err != nil {
+		return nil, err
+	}
+	if l.opts.Mode == Periodic {
+		l.startPeriodic()
+	}
+	return l, nil
 }
 
 // adopt takes over the files found.
@@ -170,12 +176,13 @@ func (l *Log) LastSequence() uint64 { return l.tail.last }
 // Close syncs what was appended, promises it, and closes the files. A log that has failed
 // is closed without.
 func (l *Log) Close() error {
+	if l.closing.Swap(true) {
+		return nil
+	}
+	l.stopPeriodic()
 	err := l.Sync()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed {
-		return nil
-	}
 	l.closed = true
 	if err == nil && l.current != nil {
 		err = l.promiseLocked()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // syncer lets one caller sync for all that wait. Whoever finds no sync running begins one
@@ -72,10 +74,55 @@ func (s *syncer) until(pos Position, own bool, sync func() (Position, error)) er
 
 // Wait returns when the record that ends at pos counts as done by the mode of the log.
 func (l *Log) Wait(pos Position) error {
-	if l.opts.Mode == Periodic {
+	if l.opts.Mode == Periodic && !l.periodic.late.Load() {
 		return l.syncs.failure()
 	}
 	return l.syncs.until(pos, l.opts.Mode == Batch, l.syncFiles)
+}
+
+// periodic syncs a log of that mode at every tick.
+type periodic struct {
+	stop    chan struct{} // nil: another mode
+	done    chan struct{}
+	running atomic.Bool // a sync of a tick
+	late    atomic.Bool // a tick found the sync of the one before still running: writers wait for it
+}
+
+// startPeriodic begins to sync every period.
+func (l *Log) startPeriodic() {
+	p := &l.periodic
+	p.stop, p.done = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(p.done)
+		ticker := time.NewTicker(l.opts.SyncPeriod)
+		defer ticker.Stop()
+		var syncs sync.WaitGroup
+		defer syncs.Wait()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-ticker.C:
+			}
+			if p.running.Swap(true) {
+				p.late.Store(true)
+				continue
+			}
+			syncs.Go(func() {
+				_ = l.Sync() // the failure is kept, and told to the next writer
+				p.late.Store(false)
+				p.running.Store(false)
+			})
+		}
+	}()
+}
+
+// stopPeriodic waits until no more syncs are begun by ticks. It is called once.
+func (l *Log) stopPeriodic() {
+	if l.periodic.stop != nil {
+		close(l.periodic.stop)
+		<-l.periodic.done
+	}
 }
 
 // Sync returns when everything appended before the call is synced.
