@@ -100,16 +100,15 @@ func (p Purge) cells(cells []mutation.Cell, first int) []mutation.Cell {
 
 // sequencedRow is Row under BySequence: a row shows or goes whole (R39a).
 func (p Purge) sequencedRow(row *mutation.Row) bool {
-	gone := p.expired(row.Live.ExpiresAt)
+	// A static row has no marker and never ends.
+	gone := !row.Live.IsNone() && p.expired(row.Live.ExpiresAt)
 	if !row.Deletion.IsNone() {
 		gone = p.graceOver(row.Deletion.LocalSec)
 	}
 	if !gone {
 		return !row.IsEmpty()
 	}
-	if !row.Live.IsNone() || !row.Deletion.IsNone() {
-		row.Cells = nil // what is left still shadows older versions
-	}
+	row.Cells = nil // what is left still hides older versions
 	if row.Sequence >= math.MaxInt64 || !p.shadowsNothing(int64(row.Sequence)) {
 		return !row.IsEmpty()
 	}
