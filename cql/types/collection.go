@@ -71,8 +71,11 @@ func (t *Type) walk(b []byte) (walker, error) {
 	if t.kind == KindMap {
 		n *= 2
 	}
+	if n < 0 {
+		return w, invalidf("The data cannot be deserialized as a %s", collectionNames[t.kind])
+	}
 	// An element has at least its length: a claim beyond that is refused before anyone counts on it.
-	if n < 0 || n > len(w.rest)/4 {
+	if n > len(w.rest)/4 {
 		return w, invalidf("Not enough bytes to read a %s", collectionNames[t.kind])
 	}
 	w.left = n

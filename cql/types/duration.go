@@ -82,41 +82,60 @@ func vint(src []byte) (v int64, rest []byte, ok bool) {
 // durationUnit is a unit of the notation `1h30m`. Units must come in ascending order of rank, each once.
 type durationUnit struct {
 	rank   int
+	name   string // in errors
 	months uint64
 	days   uint64
 	nanos  uint64
 }
 
 var durationUnits = map[string]durationUnit{
-	"y":  {rank: 1, months: monthsPerYear},
-	"mo": {rank: 2, months: 1},
-	"w":  {rank: 3, days: daysPerWeek},
-	"d":  {rank: 4, days: 1},
-	"h":  {rank: 5, nanos: nanosPerHour},
-	"m":  {rank: 6, nanos: nanosPerMinute},
-	"s":  {rank: 7, nanos: nanosPerSecond},
-	"ms": {rank: 8, nanos: nanosPerMilli},
-	"us": {rank: 9, nanos: nanosPerMicro},
-	"µs": {rank: 9, nanos: nanosPerMicro}, // micro sign
-	"μs": {rank: 9, nanos: nanosPerMicro}, // Greek mu
-	"ns": {rank: 10, nanos: 1},
+	"y":  {rank: 1, name: "years", months: monthsPerYear},
+	"mo": {rank: 2, name: "months", months: 1},
+	"w":  {rank: 3, name: "weeks", days: daysPerWeek},
+	"d":  {rank: 4, name: "days", days: 1},
+	"h":  {rank: 5, name: "hours", nanos: nanosPerHour},
+	"m":  {rank: 6, name: "minutes", nanos: nanosPerMinute},
+	"s":  {rank: 7, name: "seconds", nanos: nanosPerSecond},
+	"ms": {rank: 8, name: "milliseconds", nanos: nanosPerMilli},
+	"us": {rank: 9, name: "microseconds", nanos: nanosPerMicro},
+	"µs": {rank: 9, name: "microseconds", nanos: nanosPerMicro}, // micro sign
+	"μs": {rank: 9, name: "microseconds", nanos: nanosPerMicro}, // Greek mu
+	"ns": {rank: 10, name: "nanoseconds", nanos: 1},
 }
 
 // durationBuilder adds up the parts of a duration, unsigned.
 type durationBuilder struct {
-	rank                int
+	last                durationUnit
 	months, days, nanos uint64
 }
 
-func (d *durationBuilder) add(text string, unit durationUnit) bool {
+// errDuration says that text is no duration at all; parseDuration knows which text.
+var errDuration = invalidf("Unable to convert to a duration")
+
+func (d *durationBuilder) add(text string, unit durationUnit) error {
 	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || unit.rank <= d.rank {
-		return false
+	switch {
+	case err != nil:
+		return errDuration
+	case unit.rank == d.last.rank:
+		return invalidf("Invalid duration. The %s are specified multiple times", unit.name)
+	case unit.rank < d.last.rank:
+		return invalidf("Invalid duration. The %s should be after %s", d.last.name, unit.name)
 	}
-	d.rank = unit.rank
-	return accumulate(&d.months, n, unit.months, math.MaxInt32) &&
-		accumulate(&d.days, n, unit.days, math.MaxInt32) &&
-		accumulate(&d.nanos, n, unit.nanos, math.MaxInt64)
+	d.last = unit
+	// Cassandra names the limit of 32 bits for all three.
+	over := ""
+	switch {
+	case !accumulate(&d.months, n, unit.months, math.MaxInt32):
+		over = "months"
+	case !accumulate(&d.days, n, unit.days, math.MaxInt32):
+		over = "days"
+	case !accumulate(&d.nanos, n, unit.nanos, math.MaxInt64):
+		over = "nanoseconds"
+	default:
+		return nil
+	}
+	return invalidf("Invalid duration. The total number of %s must be less or equal to %d", over, math.MaxInt32)
 }
 
 // accumulate adds n units to sum unless that goes beyond limit.
@@ -135,17 +154,20 @@ func accumulate(sum *uint64, n, unit, limit uint64) bool {
 func parseDuration(text string) ([]byte, error) {
 	source, negative := strings.CutPrefix(text, "-")
 	var d durationBuilder
-	var ok bool
+	var err error
 	switch {
 	case !strings.HasPrefix(source, "P"):
-		ok = d.standard(source)
+		err = d.standard(source)
 	case strings.Contains(source, "-"):
-		ok = d.alternative(source)
+		err = d.alternative(source)
 	default:
-		ok = d.iso(source)
+		err = d.iso(source)
 	}
-	if !ok {
+	if err == errDuration {
 		return nil, invalidf("Unable to convert '%s' to a duration", source)
+	}
+	if err != nil {
+		return nil, err
 	}
 	m, n, s := int32(d.months), int32(d.days), int64(d.nanos)
 	if negative {
@@ -154,57 +176,75 @@ func parseDuration(text string) ([]byte, error) {
 	return AppendDuration(nil, m, n, s), nil
 }
 
-func (d *durationBuilder) standard(s string) bool {
-	ok := s != ""
-	for s != "" && ok {
+func (d *durationBuilder) standard(s string) error {
+	if s == "" {
+		return errDuration
+	}
+	for s != "" {
 		digits := digitsLen(s)
 		end := digits
-		for end < len(s) && (s[end] < '0' || s[end] > '9') {
+		for end < len(s) && !isDigit(s[end]) {
 			end++
 		}
 		unit, known := durationUnits[strings.ToLower(s[digits:end])]
-		ok = known && d.add(s[:digits], unit)
+		if !known {
+			return errDuration
+		}
+		if err := d.add(s[:digits], unit); err != nil {
+			return err
+		}
 		s = s[end:]
 	}
-	return ok
+	return nil
 }
 
-func (d *durationBuilder) iso(s string) bool {
-	if s, ok := strings.CutSuffix(s[1:], "W"); ok {
-		return digitsLen(s) == len(s) && d.add(s, durationUnits["w"])
+func (d *durationBuilder) iso(s string) error {
+	if weeks, ok := strings.CutSuffix(s[1:], "W"); ok {
+		return d.add(weeks, durationUnits["w"])
 	}
-	date, clock, hasClock := strings.Cut(s[1:], "T")
-	return d.designators(date, map[byte]string{'Y': "y", 'M': "mo", 'D': "d"}) &&
-		(!hasClock || d.designators(clock, map[byte]string{'H': "h", 'M': "m", 'S': "s"}))
+	date, clock, _ := strings.Cut(s[1:], "T")
+	if err := d.designators(date, map[byte]string{'Y': "y", 'M': "mo", 'D': "d"}); err != nil {
+		return err
+	}
+	return d.designators(clock, map[byte]string{'H': "h", 'M': "m", 'S': "s"})
 }
 
-func (d *durationBuilder) designators(s string, names map[byte]string) bool {
+func (d *durationBuilder) designators(s string, names map[byte]string) error {
 	for s != "" {
 		digits := digitsLen(s)
 		if digits == len(s) {
-			return false
+			return errDuration
 		}
 		unit, known := durationUnits[names[s[digits]]]
-		if !known || !d.add(s[:digits], unit) {
-			return false
+		if !known || unit.rank <= d.last.rank {
+			return errDuration
+		}
+		if err := d.add(s[:digits], unit); err != nil {
+			return err
 		}
 		s = s[digits+1:]
 	}
-	return true
+	return nil
 }
 
-func (d *durationBuilder) alternative(s string) bool {
+// alternative reads `P0001-02-03T04:05:06`.
+func (d *durationBuilder) alternative(s string) error {
 	const shape = "P0000-00-00T00:00:00"
 	if len(s) != len(shape) {
-		return false
+		return errDuration
 	}
 	for i := range len(shape) {
 		if shape[i] == '0' && !isDigit(s[i]) || shape[i] != '0' && shape[i] != s[i] {
-			return false
+			return errDuration
 		}
 	}
-	return d.add(s[1:5], durationUnits["y"]) && d.add(s[6:8], durationUnits["mo"]) && d.add(s[9:11], durationUnits["d"]) &&
-		d.add(s[12:14], durationUnits["h"]) && d.add(s[15:17], durationUnits["m"]) && d.add(s[18:20], durationUnits["s"])
+	units := [...]string{"y", "mo", "d", "h", "m", "s"}
+	for i, text := range [...]string{s[1:5], s[6:8], s[9:11], s[12:14], s[15:17], s[18:20]} {
+		if err := d.add(text, durationUnits[units[i]]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -102,13 +102,10 @@ func parseBoolean(s string) ([]byte, error) {
 }
 
 func parseBlob(s string) ([]byte, error) {
-	digits, ok := strings.CutPrefix(strings.ToLower(s), "0x")
-	if !ok {
+	if len(s) < 2 || s[0] != '0' || s[1]|0x20 != 'x' {
 		return nil, invalidf("String representation of blob is missing 0x prefix: %s", s)
 	}
-	if len(digits)%2 != 0 {
-		return nil, invalidf("cannot parse '%s' as hex bytes: An hex string representing bytes must have an even length", digits)
-	}
+	digits := s[2:]
 	b, err := hex.DecodeString(digits)
 	if err != nil {
 		return nil, invalidf("cannot parse '%s' as hex bytes", digits)
@@ -163,11 +160,14 @@ func (t *Type) parseNumber(s string) ([]byte, error) {
 // numberTextMax is how many characters a number may have. The work of parsing grows faster than the text.
 const numberTextMax = 65535
 
+// javaNaN is the NaN that Java writes. Go's own has another bit set.
+const javaNaN = 0x7FF8000000000000
+
 // parseFloat reads decimal notation, NaN and Infinity. Too large is infinite, as in Java.
 func parseFloat(s string, bits int) (float64, bool) {
 	switch s {
 	case "NaN", "-NaN", "+NaN":
-		return math.NaN(), true
+		return math.Float64frombits(javaNaN), true
 	case "Infinity", "+Infinity":
 		return math.Inf(1), true
 	case "-Infinity":

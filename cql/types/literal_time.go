@@ -29,16 +29,19 @@ func parseTimestamp(s string) ([]byte, error) {
 	return AppendTimestampMillis(nil, ms), nil
 }
 
-// timestampMillis reads `yyyy-mm-dd[( |T)hh:mm[:ss[.fff]]][zone]`.
+// timestampMillis reads `yyyy-mm-dd[( |T)hh:mm[:ss[.fffffffff]]][zone]`; what is below a millisecond is dropped.
 func timestampMillis(s string) (int64, bool) {
-	days, rest, ok := leadingDate(s)
+	days, rest, ok := leadingDate(s, true)
 	if !ok {
 		return 0, false
 	}
 	var clock int64
 	if len(rest) > 1 && (rest[0] == ' ' || rest[0] == 'T') && isDigit(rest[1]) {
 		var nanos int64
-		if nanos, rest, ok = leadingClock(rest[1:], 3); !ok {
+		if strings.HasPrefix(rest[1:], "24:00") && strings.Trim(rest[6:], ":0.") == "" {
+			return (days + 1) * millisPerDay, true // the midnight after the day
+		}
+		if nanos, rest, ok = leadingClock(rest[1:]); !ok {
 			return 0, false
 		}
 		clock = nanos / nanosPerMilli
@@ -47,21 +50,26 @@ func timestampMillis(s string) (int64, bool) {
 	return days*millisPerDay + clock - offset, ok
 }
 
-// leadingDate reads `yyyy-mm-dd`, years of any sign and up to nine digits, as days since 1970.
-func leadingDate(s string) (days int64, rest string, ok bool) {
-	digits, negative := strings.CutPrefix(s, "-")
+// leadingDate reads `yyyy-mm-dd` as days since 1970. A year has four digits, with a sign up to nine, and no more than
+// four only after a plus or minus. lenient takes February 30 for the last day of February, as Java does in timestamps.
+func leadingDate(s string, lenient bool) (days int64, rest string, ok bool) {
+	digits := strings.TrimLeft(s, "+-")
+	signs := len(s) - len(digits)
 	n := digitsLen(digits)
-	if n < 1 || n > 9 {
+	if n < 4 || n > 9 || signs > 1 || n > 4 && signs == 0 {
 		return 0, "", false
 	}
 	year, _ := strconv.Atoi(digits[:n])
-	if negative {
+	if s[0] == '-' {
 		year = -year
 	}
 	month, rest, okMonth := twoDigits(digits[n:], '-')
 	day, rest, okDay := twoDigits(rest, '-')
 	if !okMonth || !okDay {
 		return 0, "", false
+	}
+	if last := time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day(); lenient && day > last && day <= 31 {
+		day = last
 	}
 	at := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	if at.Year() != year || int(at.Month()) != month || at.Day() != day {
@@ -70,37 +78,48 @@ func leadingDate(s string) (days int64, rest string, ok bool) {
 	return floorDiv(at.Unix(), 24*60*60), rest, true
 }
 
-// twoDigits reads a separator and one or two digits.
+// twoDigits reads a separator and two digits.
 func twoDigits(s string, separator byte) (v int, rest string, ok bool) {
 	if s == "" || s[0] != separator {
 		return 0, "", false
 	}
+	if digitsLen(s[1:]) < 2 {
+		return 0, "", false
+	}
+	return int(s[1]-'0')*10 + int(s[2]-'0'), s[3:], true
+}
+
+// clockPart reads a colon and one or two digits.
+func clockPart(s string) (v int64, rest string, ok bool) {
+	if s == "" || s[0] != ':' {
+		return 0, "", false
+	}
 	n := min(digitsLen(s[1:]), 2)
-	v, err := strconv.Atoi(s[1 : 1+n])
+	v, err := strconv.ParseInt(s[1:1+n], 10, 64)
 	return v, s[1+n:], err == nil
 }
 
-// leadingClock reads `hh:mm[:ss[.fff…]]` as nanoseconds of the day, the fraction of up to that many digits.
-func leadingClock(s string, fractionMax int) (nanos int64, rest string, ok bool) {
-	h, rest, okHour := twoDigits(":"+s, ':')
-	m, rest, okMinute := twoDigits(rest, ':')
+// leadingClock reads `hh:mm[:ss[.fff…]]` as nanoseconds of the day, the fraction of up to nine digits.
+func leadingClock(s string) (nanos int64, rest string, ok bool) {
+	h, rest, okHour := clockPart(":" + s)
+	m, rest, okMinute := clockPart(rest)
 	if !okHour || !okMinute || h > 23 || m > 59 {
 		return 0, "", false
 	}
-	nanos = int64(h)*nanosPerHour + int64(m)*nanosPerMinute
+	nanos = h*nanosPerHour + m*nanosPerMinute
 	if !strings.HasPrefix(rest, ":") {
 		return nanos, rest, true
 	}
-	sec, rest, okSecond := twoDigits(rest, ':')
+	sec, rest, okSecond := clockPart(rest)
 	if !okSecond || sec > 59 {
 		return 0, "", false
 	}
-	nanos += int64(sec) * nanosPerSecond
+	nanos += sec * nanosPerSecond
 	if !strings.HasPrefix(rest, ".") {
 		return nanos, rest, true
 	}
 	n := digitsLen(rest[1:])
-	if n < 1 || n > fractionMax {
+	if n < 1 || n > 9 {
 		return 0, "", false
 	}
 	fraction, _ := strconv.ParseInt((rest[1:1+n] + "000000000")[:9], 10, 64)
@@ -110,9 +129,12 @@ func leadingClock(s string, fractionMax int) (nanos int64, rest string, ok bool)
 // zoneMillis reads nothing, `Z`, `UTC`, `GMT`, `+01`, `+0100` or `+01:00`, with a blank before it or not, as
 // milliseconds east of Greenwich.
 func zoneMillis(s string) (int64, bool) {
+	if s == "" {
+		return 0, true
+	}
 	s = strings.TrimPrefix(s, " ")
 	switch s {
-	case "", "Z", "UTC", "GMT":
+	case "Z", "UTC", "GMT":
 		return 0, true
 	}
 	s = strings.TrimPrefix(s, "GMT")
@@ -149,13 +171,13 @@ func floorDiv(v, by int64) int64 {
 // parseDate reads `yyyy-mm-dd`, or an integer of days where 2^31 is 1970-01-01.
 func parseDate(s string) ([]byte, error) {
 	if isInteger(s) {
-		raw, err := strconv.ParseUint(s, 10, 32)
-		if err != nil {
+		raw, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || raw < 0 || raw > math.MaxUint32 {
 			return nil, invalidf("Unable to make unsigned int (for date) from: '%s'", s)
 		}
 		return AppendInt(nil, int32(uint32(raw))), nil
 	}
-	days, rest, ok := leadingDate(s)
+	days, rest, ok := leadingDate(s, false)
 	if !ok || rest != "" || days < math.MinInt32 || days > math.MaxInt32 {
 		return nil, invalidf("Unable to coerce '%s' to a formatted date (long)", s)
 	}
@@ -171,7 +193,7 @@ func parseTime(s string) ([]byte, error) {
 		}
 		return AppendBigint(nil, ns), nil
 	}
-	ns, rest, ok := leadingClock(s, 9)
+	ns, rest, ok := leadingClock(s)
 	if !ok || rest != "" || strings.Count(s, ":") != 2 {
 		return nil, invalidf("(TimeType) Unable to coerce '%s' to a formatted time (long)", s)
 	}

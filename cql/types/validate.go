@@ -24,15 +24,15 @@ func (t *Type) Validate(b []byte) error {
 			return invalidf("String didn't validate.")
 		}
 	case KindDecimal:
-		if len(b) != 0 && len(b) < 5 {
-			return invalidf("Expected 0 or at least 5 bytes for a decimal (%d)", len(b))
+		if len(b) != 0 && len(b) < 4 {
+			return invalidf("Expected 0 or at least 4 bytes (%d)", len(b))
 		}
 	case KindDuration:
 		_, _, _, err := DecodeDuration(b)
 		return err
 	case KindInet:
 		if n := len(b); n != 0 && n != 4 && n != 16 {
-			return invalidf("Expected 4 or 16 byte inetaddress; got %d", n)
+			return invalidf("Expected 4 or 16 byte inetaddress; got %x", b)
 		}
 	case KindList, KindSet, KindMap, KindTuple, KindUDT:
 		return t.validateElems(b)
@@ -74,7 +74,7 @@ func (t *Type) validateFixed(b []byte) error {
 	}
 	if t.kind == KindTimeUUID && len(b) != 0 {
 		if hi, _ := uuidHalves(b); uuidVersion(hi) != 1 {
-			return invalidf("Invalid version for TimeUUID type.")
+			return invalidf("Invalid version for TimeUUID type: 0x%d", uuidVersion(hi))
 		}
 	}
 	return nil
@@ -89,6 +89,9 @@ func (t *Type) validateElems(b []byte) error {
 		elem, of, err := w.next()
 		if err != nil {
 			return err
+		}
+		if elem == nil && t.kind == KindMap {
+			return invalidf("Null value read when not allowed")
 		}
 		if err := of.Validate(elem); err != nil {
 			return err
