@@ -124,11 +124,7 @@ func (s *Store) compactFiles(t *tableVersion, inputs []*file, stop func() bool) 
 	if err != nil {
 		return fmt.Errorf("compaction of %s: %w", t.table.Name, corrupt(err))
 	}
-	if err := s.replaceFiles(t.table, inputs, outputs); err != nil {
-		s.discard(outputs)
-		return err
-	}
-	return nil
+	return s.replaceFiles(t.table, inputs, outputs)
 }
 
 // replaceFiles makes outputs take the place of inputs, in the manifest first.
@@ -137,7 +133,7 @@ func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file) err
 	for _, f := range inputs {
 		edit.RemovedFiles = append(edit.RemovedFiles, f.number)
 	}
-	if err := s.manifest.Commit(edit); err != nil {
+	if err := s.commitFiles(edit, outputs); err != nil {
 		return fmt.Errorf("compaction of %s: %w", table.Name, err)
 	}
 	for _, f := range inputs {

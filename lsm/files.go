@@ -202,12 +202,33 @@ func (j *mergeJob) abandon() {
 	j.store.discard(j.files)
 }
 
+// commitFiles commits an edit that adds files.
+func (s *Store) commitFiles(edit *manifest.Edit, added []*file) error {
+	err := s.manifest.Commit(edit)
+	if errors.Is(err, manifest.ErrFailed) {
+		// Nobody knows whether the edit is on the disk. If it is, the files are needed; if not,
+		// the next open removes them.
+		closeFiles(added)
+		return err
+	}
+	if err != nil {
+		s.discard(added)
+	}
+	return err
+}
+
 // discard removes files that were not committed.
 func (s *Store) discard(files []*file) {
+	closeFiles(files)
 	for _, f := range files {
-		f.gone.Store(true)
-		f.refs.Add(1)
-		f.unref()
+		_ = s.opts.FS.Remove(f.path) // if it stays, the next open removes it
+	}
+}
+
+// closeFiles closes files that nobody refers to.
+func closeFiles(files []*file) {
+	for _, f := range files {
+		_ = f.reader.Close() // opened for reading only
 	}
 }
 

@@ -63,8 +63,7 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 		Sequence:   s.assigned(),
 		LogStart:   s.logStart(m),
 	}
-	if err := s.manifest.Commit(edit); err != nil {
-		s.discard(files)
+	if err := s.commitFiles(edit, files); err != nil {
 		return err
 	}
 	s.change(id, func(t *tableVersion) {

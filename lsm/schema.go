@@ -59,7 +59,7 @@ func (s *Store) PutSchema(blob []byte, tables []mutation.Table) error {
 		return err
 	}
 	if err := s.manifest.Commit(edit); err != nil {
-		closeFiles(files)
+		closeAll(files)
 		return s.writeFailed(fmt.Errorf("schema: %w", err))
 	}
 	s.installSchema(edit, files)
@@ -75,7 +75,7 @@ func (s *Store) reopen(tables []mutation.Table) (map[mutation.TableID][]*file, e
 		for _, listed := range s.manifest.State().FilesOf(t.ID) {
 			f, err := s.openListed(listed, t)
 			if err != nil {
-				closeFiles(out)
+				closeAll(out)
 				return nil, err
 			}
 			out[t.ID] = append(out[t.ID], f)
@@ -84,12 +84,9 @@ func (s *Store) reopen(tables []mutation.Table) (map[mutation.TableID][]*file, e
 	return out, nil
 }
 
-// closeFiles closes files that nobody refers to.
-func closeFiles(files map[mutation.TableID][]*file) {
+func closeAll(files map[mutation.TableID][]*file) {
 	for _, list := range files {
-		for _, f := range list {
-			_ = f.reader.Close() // opened for reading only
-		}
+		closeFiles(list)
 	}
 }
 

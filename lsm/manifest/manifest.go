@@ -149,8 +149,9 @@ func (m *Manifest) Failure() error {
 	return m.err
 }
 
-// Commit appends e and syncs it. After an error e does not count; unless the error is
-// ErrDiskFull, nothing can be committed any more.
+// Commit appends e and syncs it. After ErrDiskFull e does not count. After ErrFailed nothing
+// can be committed any more, and e may count or not when the manifest is opened again: what it
+// adds and what it removes must both stay.
 func (m *Manifest) Commit(e *Edit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -232,7 +233,7 @@ func (m *Manifest) rotateLocked() error {
 	}
 	if err != nil {
 		_ = file.Close() // the error before says more
-		return fmt.Errorf("%s: %v", markerName(number), err)
+		return fmt.Errorf("%s: %w", markerName(number), err)
 	}
 	m.file, m.number, m.offset = file, number, int64(len(data))
 	return nil
