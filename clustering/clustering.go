@@ -47,13 +47,21 @@ func (c Column) Decode(src []byte) (value, rest []byte, err error) {
 	if !c.Desc {
 		return c.Type.DecodeSortable(src)
 	}
-	flipped := append([]byte(nil), src...)
+	// Of a type with a fixed width no more is needed than its bytes; of others nobody knows the end before.
+	var few [17]byte
+	flipped := few[:0]
+	if w := c.Type.FixedWidth(); w > 0 {
+		flipped = append(flipped, src[:min(len(src), 1+w)]...)
+	} else {
+		flipped = append([]byte(nil), src...)
+	}
+	n := len(flipped)
 	invert(flipped)
 	value, rest, err = c.Type.DecodeSortable(flipped)
 	if err != nil {
 		return nil, nil, err
 	}
-	return value, src[len(src)-len(rest):], nil
+	return value, src[n-len(rest):], nil
 }
 
 func invert(b []byte) {

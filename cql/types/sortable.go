@@ -32,7 +32,7 @@ const depthMax = typeDepthMax + 1
 // and inverting every byte inverts the order. The value must be valid, not null, and at most 65,535 bytes long.
 //
 // Where Compare finds values of different bytes equal, they keep a fixed order among themselves: 1.0 before 1.00 as
-// decimals, NaN by their bits, integers with needless leading bytes by length. So they are different keys here, and
+// decimals, NaN and booleans by their bits, integers with needless leading bytes by length. So they are different keys here, and
 // inside a collection or tuple such a pair decides before the elements that follow it.
 func (t *Type) AppendSortable(dst, value []byte) []byte {
 	if len(value) == 0 {
