@@ -2,6 +2,8 @@ package mutation
 
 import (
 	"fmt"
+
+	"github.com/eskerdb/esker/internal/invariants"
 )
 
 // BatchBuilder turns merged rows into a Batch. It never looks at the clock: rows that may
@@ -97,6 +99,7 @@ func (b *BatchBuilder) Full() bool { return b.batch.Rows == BatchRowsMax }
 // Append appends a merged row, unless nothing of it is or was alive: no marker and no value
 // (R9). It fails when the clustering cannot be decoded. row is not kept.
 func (b *BatchBuilder) Append(row *Row) error {
+	invariants.Check(!b.Full(), "a batch has %d rows at most", BatchRowsMax)
 	end, ok := b.collect(row)
 	if !ok {
 		return nil

@@ -1,8 +1,6 @@
 package mutation
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // MergeRows merges sources, each in clustering order (reverse: descending), into one: rows
 // of one clustering become one by the law, what the deletions of side hide is removed (nil:

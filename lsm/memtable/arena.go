@@ -4,7 +4,7 @@ import "encoding/binary"
 
 const (
 	slabBytesMin = 4 << 10
-	slabBytesMax = 1 << 20
+	slabBytesMax = 256 << 10
 )
 
 // ref is a place in an arena: slab number plus one in the upper half, offset in the lower. 0 is none.

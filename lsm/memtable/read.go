@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
@@ -79,9 +80,8 @@ func decodeVersion(slabs [][]byte, r ref, upTo uint64, row *mutation.Row) bool {
 			r = versionBefore(b)
 			continue
 		}
-		if _, err := mutation.DecodeRow(b[versionHead:], row); err != nil {
-			panic("memtable: a row it wrote itself: " + err.Error())
-		}
+		_, err := mutation.DecodeRow(b[versionHead:], row)
+		invariants.Check(err == nil, "memtable: a row it wrote itself: %v", err)
 		return true
 	}
 	return false
@@ -148,16 +148,9 @@ func (m *Memtable) Frontier(key partition.DecoratedKey) (Frontier, bool) {
 	if p == nil {
 		return Frontier{}, false
 	}
-	f := Frontier{HasTombstones: p.hasTombstones}
+	f := Frontier{HasTombstones: p.hasTombstones, Deletion: p.deletion}
+	f.HasRanges, f.RangeEnd = len(p.ranges) > 0, p.rangeEnd
 	_, f.Last = p.boundsLocked(s)
-	for _, r := range p.ranges {
-		if !f.HasRanges || r.Slice.End.Compare(f.RangeEnd) > 0 {
-			f.HasRanges, f.RangeEnd = true, r.Slice.End
-		}
-	}
-	for _, d := range p.deletions {
-		f.Deletion = mutation.MaxDeletion(f.Deletion, d.deletion)
-	}
 	return f, true
 }
 

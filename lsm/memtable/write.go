@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
@@ -18,6 +19,8 @@ type part struct {
 	static        ref // newest version; 0: none
 	deletions     []sequencedDeletion
 	ranges        []sequencedRange
+	deletion      mutation.Deletion             // the one that stays of deletions
+	rangeEnd      clustering.Bound              // the largest of ranges, when there are any
 	side          atomic.Pointer[mutation.Side] // of everything so far; nil: to be made
 	sideSequence  uint64                        // the largest that touched the side
 	minSequence   uint64
@@ -54,13 +57,18 @@ func (w *writer) apply(m *mutation.Mutation) {
 	p := w.part(m.Key)
 	p.minSequence = min(p.minSequence, w.sequence)
 	if !m.Deletion.IsNone() {
-		p.deletions = append(p.deletions, sequencedDeletion{w.sequence, w.stamped(m.Deletion)})
+		d := w.stamped(m.Deletion)
+		p.deletions = append(p.deletions, sequencedDeletion{w.sequence, d})
+		p.deletion = mutation.MaxDeletion(p.deletion, d)
 		p.hasTombstones = true
 		w.overhead += rangeBytes
 	}
 	for _, r := range m.Ranges {
 		r.Deletion = w.stamped(r.Deletion)
 		r.Slice = clustering.Slice{Start: r.Slice.Start.Clone(), End: r.Slice.End.Clone()}
+		if len(p.ranges) == 0 || r.Slice.End.Compare(p.rangeEnd) > 0 {
+			p.rangeEnd = r.Slice.End
+		}
 		p.ranges = append(p.ranges, sequencedRange{w.sequence, r})
 		p.hasTombstones = true
 		w.overhead += rangeBytes + int64(len(r.Slice.Start.Prefix)+len(r.Slice.End.Prefix))
@@ -134,9 +142,8 @@ func (w *writer) insert(head ref, row *mutation.Row) ref {
 		below, sequence = head, w.sequence
 	}
 	old := &w.shard.row
-	if _, err := mutation.DecodeRow(b[versionHead:], old); err != nil {
-		panic("memtable: a row that was just written: " + err.Error())
-	}
+	_, err := mutation.DecodeRow(b[versionHead:], old)
+	invariants.Check(err == nil, "memtable: a row it wrote itself: %v", err)
 	merged := *old
 	mutation.MergeRow(w.table.Law, &merged, row)
 	return w.encode(below, sequence, &merged)
