@@ -132,6 +132,33 @@ func TestMergeOfSplitsIsTheMergeOfTheWhole(t *testing.T) {
 	})
 }
 
+// A deletion that is forgotten still hides what it meets in the merge that forgets it.
+func TestForgottenDeletionsHideRowsOfTheirMerge(t *testing.T) {
+	live := mutation.Liveness{Timestamp: 3, ExpiresAt: mutation.Forever}
+	deletion := mutation.Deletion{MarkedAt: 3, LocalSec: 1}
+	all := clustering.Slice{Start: clustering.Before(nil), End: clustering.After(nil)}
+	for _, deleted := range []mutation.Mutation{
+		{Key: keyOf(1), Deletion: deletion},
+		{Key: keyOf(1), Ranges: []mutation.RangeTombstone{{Slice: all, Deletion: deletion}}},
+		{Key: keyOf(1), Rows: []mutation.Row{{Clustering: rowKey(1), Deletion: deletion}}},
+	} {
+		table := &mutation.Table{Name: "k.t", Law: mutation.ByTimestamp}
+		a, b := memtable.New(table, 1), memtable.New(table, 2)
+		a.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{{Clustering: rowKey(1), Live: live}}}, 1)
+		b.Apply(&deleted, 2)
+		purge := func(*partition.DecoratedKey) ttl.Purge {
+			return ttl.Purge{Law: table.Law, NowSec: 9, OldestElsewhere: ttl.Everywhere}
+		}
+		err := Merge(table, []Source{memorySource{a}, memorySource{b}}, purge, func(*partition.DecoratedKey, *mutation.Side, mutation.RowSource) error {
+			t.Errorf("something is left of %+v", deleted)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestMergeWalksInTokenOrder(t *testing.T) {
 	table := &mutation.Table{Name: "k.t", Law: mutation.ByTimestamp}
 	a, b := memtable.New(table, 1), memtable.New(table, 2)
