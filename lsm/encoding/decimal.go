@@ -68,7 +68,7 @@ func appendFloats(dst []byte, words []uint64, physical mutation.Physical, s *scr
 		integers[i] = last
 	}
 	_, plain := pickInteger(words, s)
-	_, decimal := pickInteger(integers, s)
+	picked, decimal := pickInteger(integers, s)
 	if decimal+80*len(places) >= plain {
 		return appendIntegers(dst, words, s)
 	}
@@ -80,7 +80,7 @@ func appendFloats(dst []byte, words []uint64, physical mutation.Physical, s *scr
 		dst = binary.LittleEndian.AppendUint64(dst, words[place])
 		next = place + 1
 	}
-	return appendNested(dst, integers, s)
+	return appendNestedPicked(dst, integers, picked, s)
 }
 
 // findExponent returns the smallest exponent that suits the most of a sample, if it suits enough.

@@ -2,7 +2,9 @@ package encoding
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
+	"slices"
 )
 
 // blockValues is how many values share a base and a width.
@@ -16,7 +18,7 @@ func appendPacked(dst []byte, values []uint64) []byte {
 	var rest [blockValues]uint64
 	for len(values) > 0 {
 		n := min(blockValues, len(values))
-		base := smallest(values[:n])
+		base := blockBase(values[:n], divisor)
 		for i, v := range values[:n] {
 			rest[i] = v - base
 		}
@@ -55,13 +57,55 @@ func appendBlock(dst []byte, rest []uint64, width int) []byte {
 	return dst
 }
 
-// smallest returns the smallest of the values as signed numbers.
-func smallest(values []uint64) uint64 {
-	least := int64(values[0])
+// outliersMax is how many values of a block may lie below its base.
+const outliersMax = 3
+
+// blockBase returns what the values of a block are counted from: the smallest as a signed number. If a
+// few lie far below the others, it is the smallest of those: differences wrap around, so what is below
+// becomes a patch like any other outlier. With a divisor there is no wrapping.
+func blockBase(values []uint64, divisor uint64) uint64 {
+	least, most := int64(values[0]), int64(values[0])
 	for _, v := range values[1:] {
-		least = min(least, int64(v))
+		least, most = min(least, int64(v)), max(most, int64(v))
+	}
+	if divisor == 1 && len(values) >= 8*outliersMax && mayHaveOutliers(values, least, most) {
+		return baseWithout(values)
 	}
 	return uint64(least)
+}
+
+// mayHaveOutliers looks at a few values: if they lie close together, but far above the smallest, then it
+// is worth a closer look.
+func mayHaveOutliers(values []uint64, least, most int64) bool {
+	var sample [5]int64
+	for i := range sample {
+		sample[i] = int64(values[i*(len(values)-1)/4])
+	}
+	slices.Sort(sample[:])
+	low, high := sample[1], sample[3] // one of five may be an outlier itself
+	near := (uint64(most) - uint64(least)) / 64
+	return uint64(high)-uint64(low) < near && uint64(low)-uint64(least) > near
+}
+
+// baseWithout returns the base of a block that may have outliers at both ends.
+func baseWithout(values []uint64) uint64 {
+	const last = outliersMax
+	low := [last + 1]int64{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}
+	high := [last + 1]int64{math.MinInt64, math.MinInt64, math.MinInt64, math.MinInt64}
+	for _, word := range values {
+		v := int64(word)
+		for i := last; i >= 0 && v < low[i]; i-- {
+			low[min(i+1, last)], low[i] = low[i], v
+		}
+		for i := last; i >= 0 && v > high[i]; i-- {
+			high[min(i+1, last)], high[i] = high[i], v
+		}
+	}
+	least, base := uint64(low[0]), uint64(low[last])
+	if base-least > uint64(high[last])-base {
+		return base
+	}
+	return least
 }
 
 // commonDivisor returns the largest number that divides the distances between all values; at least 1.

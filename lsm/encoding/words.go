@@ -16,14 +16,11 @@ func AppendWords(dst []byte, words []uint64, physical mutation.Physical, width i
 		return dst
 	}
 	runs := countRuns(words)
-	if runs == 1 {
-		return appendConst(dst, words[0])
-	}
 	var s scratch
-	if runs*8 <= len(words) {
+	if runs > 1 && runs*8 <= len(words) {
 		return appendRLE(dst, words, runs, &s)
 	}
-	if physical == mutation.PhysicalDouble || physical == mutation.PhysicalFloat {
+	if runs > 1 && (physical == mutation.PhysicalDouble || physical == mutation.PhysicalFloat) {
 		return appendFloats(dst, words, physical, &s)
 	}
 	return appendIntegers(dst, words, &s)
@@ -35,22 +32,23 @@ type scratch struct {
 	delta2 []uint64
 }
 
-func appendConst(dst []byte, word uint64) []byte {
-	return binary.AppendVarint(append(dst, wordsConst), int64(word))
+// appendIntegers picks among CONST, FOR, DELTA, DELTA2 and RAW by the widths that a few blocks would have.
+func appendIntegers(dst []byte, words []uint64, s *scratch) []byte {
+	kind, _ := pickInteger(words, s)
+	return appendPicked(dst, words, kind, s)
 }
 
-// appendIntegers picks among FOR, DELTA, DELTA2 and RAW by the widths that a few blocks would have.
-func appendIntegers(dst []byte, words []uint64, s *scratch) []byte {
-	kind, cost := pickInteger(words, s)
-	if cost >= 64*len(words) {
-		dst = append(dst, wordsRaw)
+// appendPicked appends words in the encoding that pickInteger found for them just before.
+func appendPicked(dst []byte, words []uint64, kind byte, s *scratch) []byte {
+	dst = append(dst, kind)
+	switch kind {
+	case wordsConst:
+		return binary.AppendVarint(dst, int64(words[0]))
+	case wordsRaw:
 		for _, w := range words {
 			dst = binary.LittleEndian.AppendUint64(dst, w)
 		}
 		return dst
-	}
-	dst = append(dst, kind)
-	switch kind {
 	case wordsDelta:
 		dst = binary.AppendVarint(dst, int64(words[0]))
 		return appendPacked(dst, s.delta)
@@ -64,9 +62,12 @@ func appendIntegers(dst []byte, words []uint64, s *scratch) []byte {
 
 // pickInteger returns an encoding and about how many bits it takes. It leaves the differences in s.
 func pickInteger(words []uint64, s *scratch) (kind byte, cost int) {
+	if countRuns(words) == 1 {
+		return wordsConst, 64
+	}
 	kind, cost = wordsFOR, estimate(words)
 	if len(words) < 4 {
-		return kind, cost
+		return kind, cost // RAW would not be smaller
 	}
 	s.delta = differences(s.delta, words)
 	if c := estimate(s.delta) + 32; c < cost {
@@ -75,6 +76,9 @@ func pickInteger(words []uint64, s *scratch) (kind byte, cost int) {
 	s.delta2 = differences(s.delta2, s.delta)
 	if c := estimate(s.delta2) + 64; c < cost {
 		kind, cost = wordsDelta2, c
+	}
+	if cost >= 64*len(words) {
+		kind, cost = wordsRaw, 64*len(words)
 	}
 	return kind, cost
 }
@@ -95,7 +99,7 @@ func estimate(values []uint64) int {
 	var rest [blockValues]uint64
 	for b := 0; b < blocks; b += step {
 		block := values[b*blockValues : min(len(values), (b+1)*blockValues)]
-		base := smallest(block)
+		base := blockBase(block, 1)
 		for i, v := range block {
 			rest[i] = v - base
 		}
@@ -134,14 +138,16 @@ func appendRLE(dst []byte, words []uint64, runs int, s *scratch) []byte {
 
 // appendNested appends words as a part of another encoding: their length, then as integers.
 func appendNested(dst []byte, words []uint64, s *scratch) []byte {
-	var part []byte
-	switch {
-	case len(words) == 0:
-	case countRuns(words) == 1:
-		part = appendConst(nil, words[0])
-	default:
-		part = appendIntegers(nil, words, s)
+	if len(words) == 0 {
+		return append(dst, 0)
 	}
+	kind, _ := pickInteger(words, s)
+	return appendNestedPicked(dst, words, kind, s)
+}
+
+// appendNestedPicked is appendNested for an encoding that pickInteger has just found.
+func appendNestedPicked(dst []byte, words []uint64, kind byte, s *scratch) []byte {
+	part := appendPicked(nil, words, kind, s)
 	dst = binary.AppendUvarint(dst, uint64(len(part)))
 	return append(dst, part...)
 }

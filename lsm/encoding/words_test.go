@@ -42,6 +42,12 @@ func series(n int) map[string][]uint64 {
 		}
 		return r.Uint64N(16)
 	})
+	add("glitches", func(i int) uint64 {
+		if i%50 == 20 {
+			return uint64(math.MaxUint64 - 998) // -999
+		}
+		return 200 + r.Uint64N(16)
+	})
 	add("extremes", func(i int) uint64 {
 		return []uint64{0, math.MaxUint64, 1 << 63, 1<<63 - 1, 1}[i%5]
 	})
@@ -103,7 +109,7 @@ func TestFloatsComeBackBitForBit(t *testing.T) {
 
 func TestSizesOfUsualColumns(t *testing.T) {
 	limits := map[string]int{
-		"constant": 8, "fixed step": 60, "jitter": 900, "missing": 200, "milliseconds as µs": 900, "counter": 800, "sticky": 60, "readings": 820,
+		"constant": 8, "fixed step": 60, "jitter": 900, "missing": 200, "milliseconds as µs": 900, "counter": 800, "sticky": 60, "outliers": 800, "glitches": 800, "readings": 820,
 	}
 	all := series(1024)
 	for name, limit := range limits {

@@ -82,6 +82,13 @@ func TestBothLanesAgree(t *testing.T) {
 		}
 		now.Columns = append(now.Columns, mutation.Column{ID: 301, Physical: mutation.PhysicalDouble, Width: 8})
 		r := open(t, fs, &now)
+		if rapid.Bool().Draw(rt, "altered while open") {
+			was, err := open(t, fs, table).As(&now)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			r = was
+		}
 		for i := range parts {
 			req := &mutation.ReadRequest{
 				Key: parts[i].key, Slices: drawSlices(rt, &parts[i]), Reverse: rapid.Bool().Draw(rt, "reverse"),

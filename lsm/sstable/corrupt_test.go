@@ -1,6 +1,7 @@
 package sstable
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"reflect"
@@ -219,6 +220,23 @@ func TestVersionsOfSections(t *testing.T) {
 		if c.refuse && !isExpected(err) || !c.refuse && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestNewerFilesAreRefused(t *testing.T) {
+	table, data := variedFile(t)
+	newer := slices.Clone(data)
+	newer[8] = version + 1
+	binary.LittleEndian.PutUint32(newer[60:], checksum(newer[:60]))
+	if _, err := Open(store(t, newer), testPath, table); !errors.Is(err, ErrVersion) {
+		t.Errorf("header: %v", err)
+	}
+	newer = slices.Clone(data)
+	end := newer[len(newer)-footerBytes:]
+	end[28] = version + 1
+	binary.LittleEndian.PutUint32(end[52:], checksum(end[:52]))
+	if _, err := Open(store(t, newer), testPath, table); !errors.Is(err, ErrVersion) {
+		t.Errorf("footer: %v", err)
 	}
 }
 

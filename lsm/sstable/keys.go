@@ -29,14 +29,21 @@ func newKeyCodec(layout clustering.Layout) *keyCodec {
 
 // split appends the serialized value of each column of a sortable key.
 func (k *keyCodec) split(dst [][]byte, key []byte) ([][]byte, error) {
-	values, err := k.layout.Decode(key)
-	if err != nil {
-		return dst, err
+	rest := key
+	for i, c := range k.layout {
+		if len(rest) == 0 {
+			return dst, fmt.Errorf("clustering of %d columns where %d belong", i, len(k.layout))
+		}
+		value, after, err := c.Decode(rest)
+		if err != nil {
+			return dst, fmt.Errorf("clustering column %d: %w", i+1, err)
+		}
+		dst, rest = append(dst, value), after
 	}
-	if len(values) != len(k.columns) {
-		return dst, fmt.Errorf("clustering of %d columns where %d belong", len(values), len(k.columns))
+	if len(rest) != 0 {
+		return dst, fmt.Errorf("%d bytes behind the clustering", len(rest))
 	}
-	return append(dst, values...), nil
+	return dst, nil
 }
 
 // append appends the sortable bytes of the value of column i.

@@ -133,7 +133,7 @@ type GroupStatistics struct {
 	Rows         int
 	First, Last  []byte // clustering
 	Whole        bool   // the row group is the partition's alone; else Column is not filled
-	Hidden       bool   // rows or cells may be deleted: Rows is not the number that shows
+	Hidden       bool   // some rows may not show: Rows is not the number that does
 	MinExpiresAt int64  // nothing ends before, in seconds; mutation.Forever if nothing does
 	Known        bool   // Column is filled
 	Column       ColumnStatistics
@@ -146,7 +146,7 @@ func (p *Partition) Statistics(column mutation.ColumnID) []GroupStatistics {
 		g := &p.r.groups[s.group]
 		st := GroupStatistics{
 			Rows: s.to - s.from, First: s.first, Last: s.last, Whole: len(g.segments) == 1,
-			Hidden: g.flags&groupAllLive == 0 || g.flags&(groupRowDeletions|groupTombstones) != 0, MinExpiresAt: g.minEnd,
+			Hidden: g.flags&(groupAllLive|groupRowDeletions) != groupAllLive, MinExpiresAt: g.minEnd,
 		}
 		if st.Whole && p.r.stats != nil {
 			list := p.r.stats[s.group]

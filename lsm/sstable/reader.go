@@ -45,6 +45,20 @@ func Open(fs vfs.FS, path string, table *mutation.Table) (*Reader, error) {
 // Close closes the file. Nothing taken from the reader may be used for reading any more.
 func (r *Reader) Close() error { return r.file.Close() }
 
+// As returns a reader of the same open file for another definition of its table, as ALTER leaves it. Closing one
+// closes both.
+func (r *Reader) As(table *mutation.Table) (*Reader, error) {
+	if table.ID != r.info.Table {
+		return nil, fmt.Errorf("table file %s: of table %x, not of %s", r.path, r.info.Table, table.Name)
+	}
+	out := *r
+	out.table, out.keys, out.columns = table, newKeyCodec(table.Clustering), nil
+	if err := out.matchColumns(); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
 // Info returns what is known of the file. It must not be changed.
 func (r *Reader) Info() *Info { return &r.info }
 
@@ -178,14 +192,15 @@ func (r *Reader) matchSections(at int64) error {
 	if r.index.n > 0 {
 		r.info.FirstKey, r.info.LastKey = r.decorated(0), r.decorated(r.index.n-1)
 	}
-	if r.meta.clustering != len(r.table.Clustering) {
-		return r.corrupt(at, fmt.Sprintf("%d clustering columns in the file, %d in %s", r.meta.clustering, len(r.table.Clustering), r.table.Name), nil)
-	}
 	return nil
 }
 
 // matchColumns finds the regular columns that both the table and the file have.
 func (r *Reader) matchColumns() error {
+	if r.meta.clustering != len(r.table.Clustering) {
+		return r.corrupt(int64(r.rowsEnd), fmt.Sprintf("%d clustering columns in the file, %d in %s",
+			r.meta.clustering, len(r.table.Clustering), r.table.Name), nil)
+	}
 	for _, c := range r.table.Columns {
 		i := sort.Search(len(r.meta.columns), func(i int) bool { return r.meta.columns[i].id >= c.ID })
 		if c.Static || i == len(r.meta.columns) || r.meta.columns[i].id != c.ID {

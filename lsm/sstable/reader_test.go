@@ -215,6 +215,28 @@ func TestOutOfOrderPanics(t *testing.T) {
 	}
 }
 
+func TestWriterRefusesWhatIsNoClustering(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["two"])
+	whole := encodeKey(t, table.Clustering, []byte("a"), be(1, 4))
+	prefix := encodeKey(t, table.Clustering, []byte("a"))
+	for name, c := range map[string][]byte{"prefix": prefix, "too long": append(slices.Clone(whole), 2), "nothing": nil} {
+		f, err := vfs.NewMem().Create(testPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := NewWriter(f, WriterOptions{Table: table})
+		if err := w.StartPartition(key(1), nil); err != nil {
+			t.Fatal(err)
+		}
+		if w.AppendRow(&mutation.Row{Clustering: c}) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if _, err := w.Finish(); err == nil {
+			t.Errorf("%s: the file is finished", name)
+		}
+	}
+}
+
 // failingFile fails every write or sync after some.
 type failingFile struct {
 	vfs.File
@@ -260,6 +282,87 @@ func TestWriterReportsFailedWrites(t *testing.T) {
 		}
 		if w.AppendRow(&rows[0]) == nil || w.StartPartition(key(2), nil) == nil {
 			t.Errorf("after %d operations: the writer goes on after its end", left)
+		}
+	}
+}
+
+func TestRowGroupsOfLargeValuesStaySmall(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 12)
+	for i := range rows {
+		rows[i].Cells[2].Value = make([]byte, groupBytesMax/4+i)
+		rows[i].Cells[2].Value[i] = 1
+	}
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	if len(r.groups) != 3 || r.groups[0].rows != 4 {
+		t.Fatalf("%d row groups, %d rows in the first", len(r.groups), r.groups[0].rows)
+	}
+	p, err := r.Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range collect(t, p.Rows(clustering.All(), false)) {
+		if v := row.Cells[2].Value; len(v) != groupBytesMax/4+i || v[i] != 1 {
+			t.Fatalf("row %d has another value", i)
+		}
+	}
+}
+
+func TestEncodingsAreCounted(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: sensorRows(t, table.Clustering, 2000)}})
+	r := open(t, fs, table)
+	uses, err := r.Encodings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total uint64
+	found := map[string]string{}
+	for _, u := range uses {
+		total += uint64(u.Bytes)
+		if u.Column != 0 || u.Role != "values" {
+			found[u.Role+string(rune('0'+u.Column))] = u.Encoding
+		}
+	}
+	if total != r.rowsEnd-headerBytes {
+		t.Errorf("%d bytes counted of %d", total, r.rowsEnd-headerBytes)
+	}
+	for what, want := range map[string]string{"clustering0": "delta", "liveness0": "none", "values1": "decimal", "values3": "const"} {
+		if found[what] != want {
+			t.Errorf("%s is encoded as %q, want %q", what, found[what], want)
+		}
+	}
+}
+
+func TestReadersMayShareAFile(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 3000)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	failed := make(chan error, 4)
+	for range cap(failed) {
+		go func() {
+			p, err := r.Partition(key(1))
+			n := 0
+			for source := p.Rows(clustering.All(), true); err == nil; n++ {
+				var row *mutation.Row
+				if row, err = source.Next(); row == nil {
+					break
+				}
+			}
+			if err == nil && n != len(rows) {
+				err = errors.New("rows are missing")
+			}
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			t.Error(err)
 		}
 	}
 }
