@@ -1,8 +1,11 @@
 package mutation
 
 import (
+	"encoding/binary"
 	"fmt"
 
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/internal/invariants"
 )
 
@@ -20,6 +23,7 @@ type BatchBuilder struct {
 	columns  []columnBuilder
 	cells    []*Cell // of the row being appended, a column asked for each
 	key      [][]byte
+	words    [][8]byte // values of key that have eight bytes
 }
 
 type keyKind struct {
@@ -58,6 +62,7 @@ func NewBatchBuilder(table *Table, req *ReadRequest) *BatchBuilder {
 		}
 		for j, id := range req.Columns {
 			if id == c.ID && !c.Static {
+				invariants.Check(b.slots[i] < 0, "column %d of %s is asked for twice", id, table.Name)
 				b.slots[i] = j
 				b.asked[j] = c
 			}
@@ -67,6 +72,7 @@ func NewBatchBuilder(table *Table, req *ReadRequest) *BatchBuilder {
 		physical, width := PhysicalOf(c.Type)
 		b.keyKinds = append(b.keyKinds, keyKind{physical, width})
 	}
+	b.words = make([][8]byte, len(b.keyKinds))
 	b.cells = make([]*Cell, len(b.asked))
 	b.columns = make([]columnBuilder, len(b.asked))
 	b.batch.Columns = make([]Vector, len(b.asked))
@@ -120,22 +126,47 @@ func (b *BatchBuilder) Append(row *Row) error {
 }
 
 // decodeKey puts the values of a clustering into b.key.
-func (b *BatchBuilder) decodeKey(clustering []byte) error {
+func (b *BatchBuilder) decodeKey(encoded []byte) error {
 	b.key = b.key[:0]
-	for _, c := range b.table.Clustering {
-		if len(clustering) == 0 {
-			return fmt.Errorf("clustering ends after %d columns: %w", len(b.key), ErrCorrupt)
+	for i, c := range b.table.Clustering {
+		if len(encoded) == 0 {
+			return fmt.Errorf("clustering ends after %d columns: %w", i, ErrCorrupt)
 		}
-		value, rest, err := c.Decode(clustering)
+		if decodeInt64(c, encoded, &b.words[i]) {
+			b.key, encoded = append(b.key, b.words[i][:]), encoded[sortableInt64Bytes:]
+			continue
+		}
+		value, rest, err := c.Decode(encoded)
 		if err != nil {
 			return err
 		}
-		b.key, clustering = append(b.key, value), rest
+		b.key, encoded = append(b.key, value), rest
 	}
-	if len(clustering) != 0 {
+	if len(encoded) != 0 {
 		return fmt.Errorf("clustering goes on after %d columns: %w", len(b.key), ErrCorrupt)
 	}
 	return nil
+}
+
+// sortableInt64Bytes is how long a bigint or timestamp is in sortable bytes: a marker and the value.
+const sortableInt64Bytes = 9
+
+// decodeInt64 is Decode for what clustering columns mostly are, without its allocations. It
+// is false for all else.
+func decodeInt64(c clustering.Column, encoded []byte, value *[8]byte) bool {
+	if kind := c.Type.Kind(); kind != types.KindTimestamp && kind != types.KindBigint || len(encoded) < sortableInt64Bytes {
+		return false
+	}
+	var head [sortableInt64Bytes]byte
+	copy(head[:], encoded)
+	if c.Desc {
+		for i := range head {
+			head[i] = ^head[i]
+		}
+	}
+	v, ok := types.SortableTimeMillis(c.Type, head[:])
+	binary.BigEndian.PutUint64(value[:], uint64(v))
+	return ok
 }
 
 // collect finds the cells asked for and how long the row shows. It is false when it never does.

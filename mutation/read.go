@@ -29,7 +29,7 @@ type ReadRequest struct {
 	Key      partition.DecoratedKey
 	Slices   clustering.Slices
 	Reverse  bool       // rows in reverse clustering order
-	Columns  []ColumnID // regular columns wanted; Batch.Columns has this order
+	Columns  []ColumnID // regular columns wanted, each once; Batch.Columns has this order
 	Metadata bool       // fill Timestamps and TTLs of vectors
 	RowsMax  int        // a hint: the caller will stop after so many rows; 0: none
 }
