@@ -19,11 +19,14 @@ var (
 )
 
 func appendHeader(dst []byte, store [16]byte) []byte {
-	start := len(dst)
-	dst = append(dst, magic[:]...)
-	dst = binary.LittleEndian.AppendUint32(dst, formatVersion)
-	dst = append(dst, store[:]...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	head := append([]byte(nil), magic[:]...)
+	head = binary.LittleEndian.AppendUint32(head, formatVersion)
+	head = append(head, store[:]...)
+	return append(dst, appendChecksum(head)...)
+}
+
+func appendChecksum(dst []byte) []byte {
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst, castagnoli))
 }
 
 func decodeHeader(src []byte) (store [16]byte, err error) {
