@@ -1,0 +1,259 @@
+package downsample
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+
+	"gopkg.in/inf.v0"
+
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// intSum is sum or avg of integers. A sum wraps in its own type; an average is that of the exact sum,
+// cut towards zero.
+type intSum struct {
+	average bool
+	width   int
+	n       int64
+	sum     int64
+	big     *big.Int // the exact sum, once an average's does not fit sum
+}
+
+func (a *intSum) Add(value []byte) {
+	if len(value) > 0 {
+		a.add(types.DecodeInt64(value))
+	}
+}
+
+func (a *intSum) add(v int64) {
+	a.n++
+	if a.big != nil {
+		a.big.Add(a.big, big.NewInt(v))
+		return
+	}
+	sum := a.sum + v
+	if a.average && (a.sum^sum)&(v^sum) < 0 {
+		a.big = new(big.Int).Add(big.NewInt(a.sum), big.NewInt(v))
+	}
+	a.sum = sum
+}
+
+func (a *intSum) AddVector(v *mutation.Vector, from, to int) {
+	switch {
+	case v.Physical != mutation.PhysicalInt:
+		addEach(a, nil, v, from, to)
+	case v.Present == nil && !a.average:
+		sum := a.sum
+		for _, w := range v.Words[from:to] {
+			sum += int64(w)
+		}
+		a.sum, a.n = sum, a.n+int64(to-from)
+	default:
+		for i := from; i < to; i++ {
+			if v.Has(i) {
+				a.add(int64(v.Words[i]))
+			}
+		}
+	}
+}
+
+func (a *intSum) Result() []byte {
+	v := a.sum
+	switch {
+	case !a.average:
+	case a.n == 0:
+		v = 0
+	case a.big != nil:
+		v = new(big.Int).Quo(a.big, big.NewInt(a.n)).Int64()
+	default:
+		v /= a.n
+	}
+	switch a.width {
+	case 1:
+		return types.AppendTinyint(nil, int8(v))
+	case 2:
+		return types.AppendSmallint(nil, int16(v))
+	case 4:
+		return types.AppendInt(nil, int32(v))
+	}
+	return types.AppendBigint(nil, v)
+}
+
+func (a *intSum) Reset() { a.n, a.sum, a.big = 0, 0, nil }
+
+// floatSum is sum or avg of floats and doubles: Kahan's sum in the order of the values, finished as
+// Cassandra finishes it (R32).
+type floatSum struct {
+	average      bool
+	single       bool // the values are floats, and so is the result
+	n            int64
+	sum          float64
+	compensation float64
+	simple       float64  // the plain sum: right where infinities made the other one NaN
+	big          *inf.Dec // the exact sum of an average, once sum overflowed
+}
+
+func (a *floatSum) Add(value []byte) {
+	if len(value) > 0 {
+		a.add(types.DecodeFloat64(value))
+	}
+}
+
+func (a *floatSum) add(v float64) {
+	a.n++
+	if a.big != nil {
+		a.big.Add(a.big, decimalOf(v))
+		return
+	}
+	before := a.sum
+	a.simple += v
+	corrected := v - a.compensation
+	sum := a.sum + corrected
+	a.compensation = (sum - a.sum) - corrected
+	a.sum = sum
+	if a.average && math.IsInf(sum, 0) && !math.IsInf(v, 0) && !math.IsInf(before, 0) {
+		a.big = new(inf.Dec).Add(decimalOf(before), decimalOf(v))
+	}
+}
+
+// decimalOf is the decimal of the digits a double prints with; not finite ones count as nothing.
+func decimalOf(v float64) *inf.Dec {
+	d := new(inf.Dec)
+	if text, ok := plainDigits(v); ok {
+		d.SetString(text)
+	}
+	return d
+}
+
+func plainDigits(v float64) (string, bool) {
+	if math.IsInf(v, 0) || math.IsNaN(v) {
+		return "", false
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64), true
+}
+
+func (a *floatSum) AddVector(v *mutation.Vector, from, to int) {
+	switch {
+	case v.Physical != mutation.PhysicalDouble && v.Physical != mutation.PhysicalFloat:
+		addEach(a, nil, v, from, to)
+	case v.Physical == mutation.PhysicalDouble && v.Present == nil && !a.average:
+		a.addDoubles(v.Words[from:to])
+	default:
+		for i := from; i < to; i++ {
+			if !v.Has(i) {
+				continue
+			}
+			if v.Physical == mutation.PhysicalDouble {
+				a.add(v.Double(i))
+			} else {
+				a.add(float64(v.Float(i)))
+			}
+		}
+	}
+}
+
+// addDoubles is add in a loop whose state stays in registers.
+func (a *floatSum) addDoubles(words []uint64) {
+	sum, compensation, simple := a.sum, a.compensation, a.simple
+	for _, w := range words {
+		v := math.Float64frombits(w)
+		simple += v
+		corrected := v - compensation
+		next := sum + corrected
+		compensation = (next - sum) - corrected
+		sum = next
+	}
+	a.sum, a.compensation, a.simple = sum, compensation, simple
+	a.n += int64(len(words))
+}
+
+func (a *floatSum) Result() []byte {
+	v := a.value()
+	if a.single {
+		return types.AppendFloat(nil, float32(v))
+	}
+	return types.AppendDouble(nil, v)
+}
+
+func (a *floatSum) value() float64 {
+	if a.n == 0 {
+		return 0
+	}
+	if a.big != nil {
+		scale := a.big.Scale()
+		mean := new(inf.Dec).QuoRound(a.big, inf.NewDec(a.n, 0), scale, inf.RoundHalfEven)
+		v, err := strconv.ParseFloat(mean.String(), 64)
+		if err != nil {
+			return v // infinite: the mean itself is beyond a double
+		}
+		return v
+	}
+	v := a.sum + a.compensation
+	if math.IsNaN(v) && math.IsInf(a.simple, 0) {
+		v = a.simple
+	}
+	if a.average {
+		v /= float64(a.n)
+	}
+	return v
+}
+
+func (a *floatSum) Reset() {
+	*a = floatSum{average: a.average, single: a.single}
+}
+
+// varintSum is sum or avg of varints.
+type varintSum struct {
+	average bool
+	n       int64
+	sum     *big.Int
+}
+
+func newVarintSum(average bool) *varintSum { return &varintSum{average: average, sum: new(big.Int)} }
+
+func (a *varintSum) Add(value []byte) {
+	if len(value) > 0 {
+		a.n++
+		a.sum.Add(a.sum, types.DecodeVarint(value))
+	}
+}
+
+func (a *varintSum) AddVector(v *mutation.Vector, from, to int) { addEach(a, nil, v, from, to) }
+
+func (a *varintSum) Result() []byte {
+	if a.average && a.n > 0 {
+		return types.AppendVarint(nil, new(big.Int).Quo(a.sum, big.NewInt(a.n)))
+	}
+	return types.AppendVarint(nil, a.sum)
+}
+
+func (a *varintSum) Reset() { a.n, a.sum = 0, new(big.Int) }
+
+// decimalSum is sum or avg of decimals. An average has the scale of the sum, rounded half up.
+type decimalSum struct {
+	average bool
+	n       int64
+	sum     *inf.Dec
+}
+
+func newDecimalSum(average bool) *decimalSum { return &decimalSum{average: average, sum: new(inf.Dec)} }
+
+func (a *decimalSum) Add(value []byte) {
+	if len(value) > 0 {
+		a.n++
+		a.sum.Add(a.sum, types.DecodeDecimal(value))
+	}
+}
+
+func (a *decimalSum) AddVector(v *mutation.Vector, from, to int) { addEach(a, nil, v, from, to) }
+
+func (a *decimalSum) Result() []byte {
+	if a.average && a.n > 0 {
+		return types.AppendDecimal(nil, new(inf.Dec).QuoRound(a.sum, inf.NewDec(a.n, 0), a.sum.Scale(), inf.RoundHalfUp))
+	}
+	return types.AppendDecimal(nil, a.sum)
+}
+
+func (a *decimalSum) Reset() { a.n, a.sum = 0, new(inf.Dec) }
