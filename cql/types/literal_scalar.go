@@ -194,8 +194,8 @@ func parseDecimal(s string) ([]byte, error) {
 	mantissa, exponent := s, int64(0)
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		var err error
-		if exponent, err = strconv.ParseInt(s[i+1:], 10, 32); err != nil {
-			return bad()
+		if exponent, err = strconv.ParseInt(s[i+1:], 10, 64); err != nil || magnitude(exponent) > 1<<33 {
+			return bad() // its scale cannot be one of 32 bits
 		}
 		mantissa = s[:i]
 	}
