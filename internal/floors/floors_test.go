@@ -19,8 +19,8 @@ const module = "github.com/eskerdb/esker/"
 
 // floorOf is the house. A room imports only rooms of lower floors.
 var floorOf = map[string]int{
-	"cmd/esker": 9,
-	"server":    8, "shell": 8, "ingest": 8, "bench": 8,
+	"cmd/esker": 10, "cmd/esker/demo": 9,
+	"server": 8, "shell": 8, "ingest": 8, "bench": 8,
 	"database":      7,
 	"database/exec": 6, "database/catalog": 6, "database/jobs": 6, "lsm": 6,
 	"planner": 5, "querytable": 5, "lsm/compaction": 5, "internal/model": 5,
