@@ -38,7 +38,6 @@ func (s *Store) compactAsNeeded() error {
 	for _, t := range s.Tables() {
 		for more := true; more; {
 			if s.jobs.mustStop() {
-				s.wakeCompactor() // to come back when whoever waits is done
 				return errStopped
 			}
 			var err error

@@ -102,6 +102,12 @@ func TestClosedStoreRefuses(t *testing.T) {
 	if err := s.Flush(testTable(1).ID); !errors.Is(err, ErrClosed) {
 		t.Errorf("flush: %v", err)
 	}
+	v := s.View()
+	table := testTable(1)
+	if _, err := v.Read(table.ID, allOf(&table, keyOf(1))); !errors.Is(err, ErrClosed) {
+		t.Errorf("read: %v", err)
+	}
+	v.Close()
 }
 
 func TestOverloadedAndTooLarge(t *testing.T) {

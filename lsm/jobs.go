@@ -33,6 +33,7 @@ func (j *jobs) exclude() (release func()) {
 	return func() {
 		j.compact.Unlock()
 		j.flush.Unlock()
+		wake(j.compactNow) // a compaction may have given up
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *Store) Close() error {
 		err = nil // reported to those whose writes it failed
 	}
 	s.mu.Lock()
-	s.current.unref()
+	s.installLocked(nil)
 	s.mu.Unlock()
 	return errors.Join(classify(err), s.manifest.Close(), s.lock.Close())
 }

@@ -53,9 +53,7 @@ func (s *Store) openTables(state *manifest.State) (map[mutation.TableID]*tableVe
 		for _, listed := range state.FilesOf(id) {
 			f, err := s.openListed(listed, &t)
 			if err != nil {
-				for _, f := range files {
-					_ = f.reader.Close() // opened for reading only
-				}
+				closeFiles(files)
 				return nil, err
 			}
 			files = append(files, f)

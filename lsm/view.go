@@ -47,6 +47,9 @@ func (v *View) Close() {
 }
 
 func (v *View) table(id mutation.TableID) (*tableVersion, error) {
+	if v.store.jobs.closed() {
+		return nil, ErrClosed
+	}
 	t, found := v.version.tables[id]
 	if !found {
 		return nil, fmt.Errorf("%w: %x", ErrUnknownTable, id)

@@ -32,14 +32,17 @@ type header struct {
 }
 
 func appendHeader(dst []byte, h header) []byte {
-	start := len(dst)
-	dst = append(dst, magic[:]...)
-	dst = binary.LittleEndian.AppendUint32(dst, formatVersion)
-	dst = binary.LittleEndian.AppendUint64(dst, h.number)
-	dst = binary.LittleEndian.AppendUint64(dst, h.previous)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.previousEnd))
-	dst = append(dst, make([]byte, headerBytes-4-(len(dst)-start))...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	head := append([]byte(nil), magic[:]...)
+	head = binary.LittleEndian.AppendUint32(head, formatVersion)
+	head = binary.LittleEndian.AppendUint64(head, h.number)
+	head = binary.LittleEndian.AppendUint64(head, h.previous)
+	head = binary.LittleEndian.AppendUint64(head, uint64(h.previousEnd))
+	head = append(head, make([]byte, headerBytes-4-len(head))...)
+	return append(dst, appendChecksum(head)...)
+}
+
+func appendChecksum(dst []byte) []byte {
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst, castagnoli))
 }
 
 // decodeHeader reads the header of segment number. ok is false where there is none, as
