@@ -77,6 +77,10 @@ func (b *BatchSource) Next() (*mutation.Batch, error) {
 	}
 }
 
+// Close gives back the memory of a source that is not read to its end. It may be called at any time; the last
+// batch is no longer valid.
+func (b *BatchSource) Close() { b.walk.close() }
+
 // everyRowShows reports whether all rows of the open group show for ever.
 func (b *BatchSource) everyRowShows() bool {
 	return b.walk.d.group.flags&(groupAllLive|groupEnds|groupRowDeletions) == groupAllLive

@@ -218,3 +218,49 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 		t.Errorf("%d bytes read for the key of a row, want %d", file.bytes, want)
 	}
 }
+
+func TestClosedSourcesEnd(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 3*groupRowsMax)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	p, err := open(t, fs, table).Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Sources that share memory one after the other, never at the same time.
+	for i := range 3 {
+		closed := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
+		other := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
+		if _, err := closed.Next(); err != nil {
+			t.Fatal(err)
+		}
+		closed.Close()
+		closed.Close()
+		if b, err := closed.Next(); b != nil || err != nil {
+			t.Fatalf("closed source: %v, %v", b, err)
+		}
+		source := p.Rows(clustering.All(), false)
+		n := 0
+		for {
+			b, err := other.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b == nil {
+				break
+			}
+			for k := range b.Rows {
+				row, err := source.Next()
+				if err != nil || string(row.Cells[1].Value) != string(be(int64(n%7), 4)) || b.Columns[0].Int(k) != int64(n%7) {
+					t.Fatalf("round %d, row %d: %v, %v", i, n, row, err)
+				}
+				n++
+			}
+		}
+		source.(*rowSource).Close()
+		if n != len(rows) {
+			t.Fatalf("%d rows, want %d", n, len(rows))
+		}
+	}
+}

@@ -99,5 +99,6 @@ func BenchmarkLatest(b *testing.B) {
 		if batch, err := source.Next(); err != nil || batch.Rows != 1 {
 			b.Fatal(batch, err)
 		}
+		source.Close()
 	}
 }

@@ -2,6 +2,7 @@ package sstable
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/eskerdb/esker/mutation"
 )
@@ -15,10 +16,8 @@ type decoder struct {
 	key      []*chunk
 	system   [roleAlive + 1]*chunk
 	columns  []columnChunks // as Reader.columns; those not loaded are empty
-	buffer   []byte
-	whole    bool // buffer holds the group
-	spare    []*chunk
-	used     int
+	memory   *memory
+	whole    bool   // memory.buffer holds the group
 	scratch  []byte // a serialized value
 	sortable []byte // a clustering
 }
@@ -28,22 +27,50 @@ type columnChunks struct {
 	values, tombstones, timestamps, ttls, ends *chunk
 }
 
+// memory is what a decoder decodes into.
+type memory struct {
+	buffer []byte
+	chunks []*chunk
+	used   int // of chunks, by the open group
+}
+
+// memories are for the next decoder: what a point read decodes is thrown away at once (BenchmarkLatest).
+var memories = sync.Pool{New: func() any { return &memory{} }}
+
 func (r *Reader) newDecoder() *decoder {
 	return &decoder{
-		r: r, number: -1, key: make([]*chunk, len(r.keys.columns)), columns: make([]columnChunks, len(r.columns)),
+		memory: memories.Get().(*memory), r: r, number: -1, key: make([]*chunk, len(r.keys.columns)), columns: make([]columnChunks, len(r.columns)),
 		scratch: make([]byte, 0, 64),
 	}
 }
 
+// memoryBytesMax is how large buffers may be that wait for the next decoder.
+const memoryBytesMax = 1 << 20
+
+// close gives the memory back. The decoder is not used again.
+func (d *decoder) close() {
+	m := d.memory
+	d.memory = nil
+	if m == nil || cap(m.buffer) > memoryBytesMax {
+		return
+	}
+	for _, c := range m.chunks {
+		if cap(c.data) > memoryBytesMax {
+			return
+		}
+	}
+	memories.Put(m)
+}
+
 // open turns to a row group and decodes its clustering.
 func (d *decoder) open(number int, whole bool) error {
-	d.group, d.number, d.used = &d.r.groups[number], number, 0
+	d.group, d.number, d.memory.used = &d.r.groups[number], number, 0
 	d.system = [roleAlive + 1]*chunk{}
 	clear(d.columns)
 	d.whole = whole
 	if whole {
-		d.buffer = resize(d.buffer, int(d.group.length))
-		if err := d.r.readInto(d.buffer, int64(d.group.offset)); err != nil {
+		d.memory.buffer = resize(d.memory.buffer, int(d.group.length))
+		if err := d.r.readInto(d.memory.buffer, int64(d.group.offset)); err != nil {
 			return err
 		}
 	}
@@ -80,19 +107,20 @@ func (d *decoder) load(role byte, number uint32) (*chunk, error) {
 	var src []byte
 	if d.whole {
 		at := ref.offset - d.group.offset
-		src = d.buffer[at : at+uint64(ref.length)]
+		src = d.memory.buffer[at : at+uint64(ref.length)]
 	} else {
-		d.buffer = resize(d.buffer, ref.length)
-		src = d.buffer
+		d.memory.buffer = resize(d.memory.buffer, ref.length)
+		src = d.memory.buffer
 		if err := d.r.readInto(src, int64(ref.offset)); err != nil {
 			return nil, err
 		}
 	}
-	if d.used == len(d.spare) {
-		d.spare = append(d.spare, &chunk{})
+	m := d.memory
+	if m.used == len(m.chunks) {
+		m.chunks = append(m.chunks, &chunk{})
 	}
-	c := d.spare[d.used]
-	d.used++
+	c := m.chunks[m.used]
+	m.used++
 	if err := c.decode(src, d.group.rows); err != nil {
 		return nil, d.r.corrupt(int64(ref.offset), fmt.Sprintf("row group %d: chunk %d of %d", d.number, role, number), err)
 	}

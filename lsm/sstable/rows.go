@@ -37,9 +37,13 @@ func (s *rowSource) Next() (*mutation.Row, error) {
 	return &s.row, nil
 }
 
+// Close gives back the memory of a source that is not read to its end. It may be called at any time.
+func (s *rowSource) Close() { s.walk.close() }
+
 // walk goes through the row groups of a partition that have rows in the slices.
 type walk struct {
-	d       *decoder
+	r       *Reader
+	d       *decoder // nil before the first group and after the last
 	spans   []span
 	slices  clustering.Slices
 	reverse bool
@@ -48,7 +52,7 @@ type walk struct {
 }
 
 func newWalk(p *Partition, slices clustering.Slices, reverse bool) walk {
-	return walk{d: p.r.newDecoder(), spans: p.spans, slices: slices, reverse: reverse}
+	return walk{r: p.r, spans: p.spans, slices: slices, reverse: reverse}
 }
 
 // nextGroup opens the next row group that may have rows in the slices; it may turn out to have none.
@@ -67,12 +71,24 @@ func (w *walk) nextGroup(whole bool) (bool, error) {
 		if !touches(w.slices, s.first, s.last) {
 			continue
 		}
+		if w.d == nil {
+			w.d = w.r.newDecoder()
+		}
 		if w.failed = w.d.open(s.group, whole); w.failed == nil {
 			w.ranges = w.d.rangesOf(w.ranges[:0], w.slices, s)
 		}
 		return w.failed == nil, w.failed
 	}
+	w.close()
 	return false, nil
+}
+
+// close gives up the groups that are left.
+func (w *walk) close() {
+	if w.d != nil {
+		w.d.close()
+	}
+	w.d, w.spans, w.ranges = nil, nil, nil
 }
 
 // take returns the next row of the open group. There is one.

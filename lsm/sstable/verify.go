@@ -11,6 +11,7 @@ import (
 // decodes, and that rows are in order and as many as the sections say. It returns the first thing wrong.
 func (r *Reader) Verify() error {
 	d := r.newDecoder()
+	defer d.close()
 	before := -1 // partition of the row before
 	var last []byte
 	for n := range r.groups {
@@ -44,7 +45,7 @@ func (d *decoder) verifyChunks() error {
 	for i := range d.group.chunks {
 		ref := &d.group.chunks[i]
 		at := ref.offset - d.group.offset
-		if err := c.decode(d.buffer[at:at+uint64(ref.length)], d.group.rows); err != nil {
+		if err := c.decode(d.memory.buffer[at:at+uint64(ref.length)], d.group.rows); err != nil {
 			return d.r.corrupt(int64(ref.offset), fmt.Sprintf("row group %d: chunk %d of %d", d.number, ref.role, ref.number), err)
 		}
 	}
