@@ -14,6 +14,8 @@ type compiler struct {
 	schema   *schema.Snapshot
 	keyspace string // of the connection; empty when none was set
 	markers  []ColumnSpec
+	// partitionIndexes are the markers that make up the partition key, once it is known that markers alone do.
+	partitionIndexes []uint16
 }
 
 // boundTerm is a term whose type is known; with values it becomes bytes.
@@ -75,7 +77,6 @@ func (t *callTerm) bind(values []Value, ctx Context) ([]byte, bool, error) {
 	v, err := t.function.Eval(args)
 	return v, false, err
 }
-
 
 // marker records a bind marker under the name and type of what it is for.
 func (c *compiler) marker(m *cql.Marker, receiver ColumnSpec) *markerTerm {

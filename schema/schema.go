@@ -118,5 +118,4 @@ type Options struct {
 	Other            map[string]string // accepted, echoed, without effect on one node, e.g. speculative_retry
 	TimeBucketOption map[string]string // as written, for DESCRIBE
 	RollupsOption    map[string]string // as written, for DESCRIBE
-	RetentionOption  map[string]string // as written, for DESCRIBE
 }

@@ -1,0 +1,278 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+// rows computes a virtual table. Tables that have no rows in esker (peers, types, triggers …) are empty.
+func (s *Source) rows(t *schema.Table) []values {
+	switch t.QualifiedName() {
+	case "system.local":
+		return []values{s.local()}
+	case "system_schema.keyspaces":
+		return s.keyspaces(false)
+	case "system_virtual_schema.keyspaces":
+		return s.keyspaces(true)
+	case "system_schema.tables":
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy == nil && !purelyVirtual(t) }, tableRow)
+	case "system_virtual_schema.tables":
+		return s.tableRows(purelyVirtual, virtualTableRow)
+	case "system_schema.views":
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, s.viewRow)
+	case "system_schema.columns":
+		return s.columns(func(t *schema.Table) bool { return !purelyVirtual(t) })
+	case "system_virtual_schema.columns":
+		return s.columns(purelyVirtual)
+	case "system_schema.dropped_columns":
+		return s.droppedColumns()
+	case "system_views.settings":
+		return s.settings()
+	case "system_views.rollups":
+		return s.tableRows(func(t *schema.Table) bool { return t.Rollup != nil }, s.rollupRow)
+	case "system_views.query_tables":
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, queryTableRow)
+	}
+	return nil
+}
+
+// purelyVirtual tells the keyspaces that Cassandra lists in system_virtual_schema.
+func purelyVirtual(t *schema.Table) bool { return virtualKeyspace(t.Keyspace) }
+
+func virtualKeyspace(name string) bool {
+	return name == "system_views" || name == "system_virtual_schema"
+}
+
+func text(s string) []byte      { return []byte(s) }
+func integer(v int64) []byte    { return types.AppendInt(nil, int32(v)) }
+func number(v float64) []byte   { return types.AppendDouble(nil, v) }
+func boolean(v bool) []byte     { return types.AppendBoolean(nil, v) }
+func uuid(id [16]byte) []byte   { return id[:] }
+func bigint(v int64) []byte     { return types.AppendBigint(nil, v) }
+func millis(micro int64) []byte { return types.AppendTimestampMillis(nil, micro/1000) }
+
+var (
+	textSet     = types.Frozen(types.SetOf(types.Text))
+	textMap     = types.Frozen(types.MapOf(types.Text, types.Text))
+	textBlobMap = types.Frozen(types.MapOf(types.Text, types.Blob))
+)
+
+// mapValue is a map of text, keys sorted.
+func mapValue(t *types.Type, m map[string]string) []byte {
+	elems := make([][]byte, 0, 2*len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		elems = append(elems, text(k), text(m[k]))
+	}
+	return t.AppendCollection(nil, elems)
+}
+
+func (s *Source) local() values {
+	n := &s.catalog.node
+	return values{
+		"key": text("local"), "bootstrapped": text("COMPLETED"),
+		"broadcast_address": n.Address, "broadcast_port": integer(int64(n.Port)),
+		"listen_address": n.Address, "listen_port": integer(int64(n.Port)),
+		"rpc_address": n.Address, "rpc_port": integer(int64(n.Port)),
+		"cluster_name": text(n.ClusterName), "cql_version": text(CQLVersion), "release_version": text(ReleaseVersion),
+		"native_protocol_version": text(n.ProtocolVersion), "partitioner": text(Partitioner),
+		"data_center": text("datacenter1"), "rack": text("rack1"),
+		"gossip_generation": integer(n.StartedSec), "host_id": uuid(n.HostID), "schema_version": uuid(s.schema.Version),
+		"tokens": textSet.AppendCollection(nil, [][]byte{text("-9223372036854775808")}),
+	}
+}
+
+func (s *Source) keyspaces(virtual bool) []values {
+	var out []values
+	for _, name := range s.schema.KeyspaceNames() {
+		if virtualKeyspace(name) != virtual {
+			continue
+		}
+		k := s.schema.Keyspaces[name]
+		row := values{"keyspace_name": text(name)}
+		if !virtual {
+			row["durable_writes"] = boolean(k.DurableWrites)
+			row["replication"] = mapValue(textMap, k.Replication)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func (s *Source) tableRows(want func(*schema.Table) bool, make func(*schema.Table) values) []values {
+	var out []values
+	for _, name := range s.schema.KeyspaceNames() {
+		for _, t := range s.schema.Keyspaces[name].SortedTables() {
+			if want(t) {
+				out = append(out, make(t))
+			}
+		}
+	}
+	return out
+}
+
+func tableRow(t *schema.Table) values {
+	row := optionValues(t)
+	row["keyspace_name"], row["table_name"] = text(t.Keyspace), text(t.Name)
+	// Without `compound` drivers take a table for one WITH COMPACT STORAGE and drop columns.
+	row["flags"] = textSet.AppendCollection(nil, [][]byte{text("compound")})
+	return row
+}
+
+// optionValues are the columns that system_schema.tables and views share.
+func optionValues(t *schema.Table) values {
+	o := &t.Options
+	row := values{
+		"id": uuid(t.ID), "comment": text(o.Comment),
+		"caching": mapValue(textMap, o.Caching), "compaction": mapValue(textMap, o.Compaction), "compression": mapValue(textMap, o.Compression),
+		"default_time_to_live": integer(int64(o.DefaultTTLSec)), "gc_grace_seconds": integer(o.GCGraceSec),
+		"dclocal_read_repair_chance": number(0), "read_repair_chance": number(0),
+		"extensions": mapValue(textBlobMap, extensions(t)),
+	}
+	for _, info := range schema.EchoedOptions {
+		if info.Hidden {
+			continue
+		}
+		v := o.Echo(info.Name)
+		switch info.Name {
+		case "bloom_filter_fp_chance", "crc_check_chance":
+			f, _ := strconv.ParseFloat(v, 64) // was checked when it was set
+			row[info.Name] = number(f)
+		case "max_index_interval", "memtable_flush_period_in_ms", "min_index_interval":
+			n, _ := strconv.ParseFloat(v, 64)
+			row[info.Name] = integer(int64(n))
+		case "allow_auto_snapshot", "cdc", "incremental_backups":
+			row[info.Name] = boolean(v == "true")
+		default:
+			row[info.Name] = text(v)
+		}
+	}
+	return row
+}
+
+// extensions are esker's own options as drivers see them.
+func extensions(t *schema.Table) map[string]string {
+	out := map[string]string{}
+	if len(t.Options.TimeBucketOption) > 0 {
+		out["esker.time_bucket"] = schema.MapText(t.Options.TimeBucketOption)
+	}
+	if len(t.Options.RollupsOption) > 0 {
+		out["esker.rollups"] = schema.MapText(t.Options.RollupsOption)
+	}
+	if t.AppendOnly {
+		out["esker.append_only"] = "true"
+	}
+	if t.Rollup != nil {
+		out["esker.rollup_of"] = t.Rollup.Source
+	}
+	return out
+}
+
+func virtualTableRow(t *schema.Table) values {
+	return values{"keyspace_name": text(t.Keyspace), "table_name": text(t.Name), "comment": text(t.Options.Comment)}
+}
+
+func (s *Source) viewRow(t *schema.Table) values {
+	row := optionValues(t)
+	row["keyspace_name"], row["view_name"] = text(t.Keyspace), text(t.Name)
+	row["base_table_name"] = text(t.Copy.Base)
+	if base := s.schema.Table(t.Keyspace, t.Copy.Base); base != nil {
+		row["base_table_id"] = uuid(base.ID)
+		row["include_all_columns"] = boolean(len(t.Columns()) == len(base.Columns()))
+	}
+	where := ""
+	for i, c := range slices.Concat(t.PartitionKey, t.Clustering) {
+		if i > 0 {
+			where += " AND "
+		}
+		where += cql.QuoteIdentifier(c.Name) + " IS NOT NULL"
+	}
+	row["where_clause"] = text(where)
+	return row
+}
+
+func (s *Source) columns(want func(*schema.Table) bool) []values {
+	var out []values
+	for _, name := range s.schema.KeyspaceNames() {
+		for _, t := range s.schema.Keyspaces[name].SortedTables() {
+			if !want(t) {
+				continue
+			}
+			for _, c := range t.Columns() {
+				out = append(out, columnRow(t, c))
+			}
+		}
+	}
+	return out
+}
+
+var kindNames = map[schema.ColumnKind]string{
+	schema.PartitionKey: "partition_key", schema.ClusteringKey: "clustering", schema.Static: "static", schema.Regular: "regular",
+}
+
+func columnRow(t *schema.Table, c *schema.Column) values {
+	order, position := "none", -1
+	switch c.Kind {
+	case schema.PartitionKey:
+		position = c.Position
+	case schema.ClusteringKey:
+		if position, order = c.Position, "asc"; c.Desc {
+			order = "desc"
+		}
+	}
+	return values{
+		"keyspace_name": text(t.Keyspace), "table_name": text(t.Name), "column_name": text(c.Name), "column_name_bytes": text(c.Name),
+		"kind": text(kindNames[c.Kind]), "position": integer(int64(position)), "type": text(c.Type.String()), "clustering_order": text(order),
+	}
+}
+
+func (s *Source) droppedColumns() []values {
+	var out []values
+	for _, name := range s.schema.KeyspaceNames() {
+		for _, t := range s.schema.Keyspaces[name].SortedTables() {
+			for _, d := range t.Dropped {
+				out = append(out, values{
+					"keyspace_name": text(t.Keyspace), "table_name": text(t.Name), "column_name": text(d.Name),
+					"dropped_time": millis(d.DroppedMicro), "kind": text(kindNames[d.Kind]), "type": text(d.Type.String()),
+				})
+			}
+		}
+	}
+	return out
+}
+
+func (s *Source) settings() []values {
+	var out []values
+	for _, name := range slices.Sorted(maps.Keys(s.catalog.settings)) {
+		out = append(out, values{"name": text(name), "value": text(s.catalog.settings[name])})
+	}
+	return out
+}
+
+func (s *Source) rollupRow(t *schema.Table) values {
+	dirty, lastError := s.catalog.status.Rollup(t.ID)
+	row := values{
+		"keyspace_name": text(t.Keyspace), "rollup_name": text(t.Name), "source": text(t.Rollup.Source),
+		"step": types.AppendDuration(nil, 0, 0, t.Rollup.StepMillis*1_000_000), "dirty_windows": bigint(dirty),
+	}
+	if lastError != "" {
+		row["last_error"] = text(lastError)
+	}
+	return row
+}
+
+func queryTableRow(t *schema.Table) values {
+	kind := "query table"
+	if t.Kind == schema.View {
+		kind = "view"
+	}
+	// Copies are made on empty tables, so they are whole from the first row on.
+	return values{
+		"keyspace_name": text(t.Keyspace), "base_table_name": text(t.Copy.Base), "table_name": text(t.Name),
+		"kind": text(kind), "state": text("live"),
+	}
+}

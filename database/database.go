@@ -1,0 +1,122 @@
+// Package database is the only meeting point of planner and store: it prepares statements and
+// executes their plans, keeps query tables and rollups in step with their base tables, and owns the
+// schema.
+//
+// It knows plans, views, records and the catalogue. It does not know connections or frames; what
+// it needs of a store is in store.go.
+package database
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eskerdb/esker/database/catalog"
+	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/schema"
+)
+
+// Options of a database.
+type Options struct {
+	Store Store
+	Clock clock.Clock
+	// StatementsMax is how many prepared statements are kept. Default 10,000.
+	StatementsMax int
+	// Node is what the catalogue says of this node.
+	Node catalog.Node
+	// Settings are shown in system_views.settings: names and values.
+	Settings map[string]string
+}
+
+// Database is an open database. Its methods may be called from several goroutines.
+type Database struct {
+	store   Store
+	clock   clock.Clock
+	catalog *catalog.Catalog
+	node    identity
+	rollups *jobs.Rollups
+
+	schemaMu sync.Mutex                      // held while the schema changes
+	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
+
+	statements *statementCache
+	latches    *latches
+	projectors projectorCache
+	stamps     timestamps
+
+	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
+	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
+	// alone while it pins its View.
+	marksMu sync.RWMutex
+
+	listenersMu sync.Mutex
+	listeners   map[int]func(Change) // guarded by listenersMu
+	listenerID  int                  // guarded by listenersMu
+}
+
+// Open opens a database over a store, which it closes at its end.
+func Open(o Options) (*Database, error) {
+	if o.StatementsMax == 0 {
+		o.StatementsMax = 10_000
+	}
+	d := &Database{
+		store: o.Store, clock: o.Clock, latches: newLatches(), listeners: map[int]func(Change){},
+		statements: newStatementCache(o.StatementsMax),
+	}
+	stored, err := d.loadSchema(o.Store.Schema())
+	if err != nil {
+		return nil, err
+	}
+	node := o.Node
+	node.HostID = d.node.HostID
+	d.catalog = catalog.New(node, o.Settings, rollupStatus{d})
+	d.publish(stored)
+	if o.Store.Schema() == nil {
+		if err := d.saveSchema(stored); err != nil {
+			return nil, fmt.Errorf("database: first schema: %w", err)
+		}
+	}
+	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close stops the jobs and closes the store.
+func (d *Database) Close() error {
+	d.rollups.Close()
+	return d.store.Close()
+}
+
+// Schema is the schema now.
+func (d *Database) Schema() *schema.Snapshot { return d.schema.Load() }
+
+// HostID identifies this node; it is the same after a restart.
+func (d *Database) HostID() [16]byte { return d.node.HostID }
+
+// randomUUID is a version 4 UUID.
+func randomUUID() (id [16]byte) {
+	if _, err := rand.Read(id[:]); err != nil {
+		panic(errors.Join(errors.New("database: the system gives no random numbers"), err))
+	}
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// timestamps gives the server's write timestamps: microseconds, each later than the one before (R20).
+type timestamps struct{ last atomic.Int64 }
+
+func (t *timestamps) next(nowMillis int64) int64 {
+	for {
+		last := t.last.Load()
+		next := max(last+1, nowMillis*1000)
+		if t.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}

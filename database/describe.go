@@ -1,0 +1,179 @@
+package database
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// describe answers DESCRIBE from the schema, in the shape cqlsh reads (drivers.md: listings have
+// keyspace_name, type, name; elements a create_statement beside).
+func (d *Database) describe(st *Statement, plan *planner.Describe) (*Result, error) {
+	s := d.Schema()
+	stmt := plan.Statement
+	keyspace := stmt.Name.Keyspace
+	if keyspace == "" {
+		keyspace = st.Keyspace
+	}
+	switch stmt.Kind {
+	case cql.DescribeCluster:
+		return d.describeCluster(), nil
+	case cql.DescribeKeyspaces:
+		return listing(keyspaceElements(s)), nil
+	case cql.DescribeTables, cql.DescribeTypes, cql.DescribeFunctions, cql.DescribeAggregates:
+		return listing(listed(s, stmt.Kind, st.Keyspace)), nil
+	case cql.DescribeSchema, cql.DescribeFullSchema:
+		return elements(schemaElements(s, stmt.Kind == cql.DescribeFullSchema)), nil
+	}
+	found, err := describeOne(s, stmt, keyspace)
+	if err != nil {
+		return nil, err
+	}
+	return elements(found), nil
+}
+
+// element is one object of a DESCRIBE.
+type element struct{ keyspace, kind, name, create string }
+
+func (d *Database) describeCluster() *Result {
+	b := newRowsBuilder("system", "cluster", "cluster", "partitioner", "snitch")
+	b.add(d.catalog.ClusterName(), "Murmur3Partitioner", "SimpleSnitch")
+	return b.result()
+}
+
+func keyspaceElements(s *schema.Snapshot) []element {
+	var out []element
+	for _, name := range s.KeyspaceNames() {
+		out = append(out, element{name, "keyspace", name, s.Keyspaces[name].Create()})
+	}
+	return out
+}
+
+// listed are the objects of a kind, in one keyspace if one is in use.
+func listed(s *schema.Snapshot, kind cql.DescribeKind, keyspace string) []element {
+	var out []element
+	if kind != cql.DescribeTables {
+		return out // esker has no types, functions and aggregates of users
+	}
+	for _, name := range s.KeyspaceNames() {
+		if keyspace != "" && name != keyspace {
+			continue
+		}
+		for _, t := range s.Keyspaces[name].SortedTables() {
+			out = append(out, element{name, "table", t.Name, ""})
+		}
+	}
+	return out
+}
+
+// schemaElements are all keyspaces; the server's own only if everything is asked for.
+func schemaElements(s *schema.Snapshot, full bool) []element {
+	var out []element
+	for _, name := range s.KeyspaceNames() {
+		if k := s.Keyspaces[name]; full || !k.System() {
+			out = append(out, wholeKeyspace(k)...)
+		}
+	}
+	return out
+}
+
+func wholeKeyspace(k *schema.Keyspace) []element {
+	out := []element{{k.Name, "keyspace", k.Name, k.Create()}}
+	for _, t := range k.CreationOrder() {
+		out = append(out, tableElement(k, t))
+	}
+	return out
+}
+
+func tableElement(k *schema.Keyspace, t *schema.Table) element {
+	kind := "table"
+	if t.Kind == schema.View {
+		kind = "materialized_view"
+	}
+	return element{k.Name, kind, t.Name, t.Create(k)}
+}
+
+// describeOne finds the object that is named.
+func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]element, error) {
+	name := stmt.Name.Name
+	switch stmt.Kind {
+	case cql.DescribeKeyspace:
+		if name == "" {
+			name = keyspace
+		}
+		k := s.Keyspaces[name]
+		if k == nil {
+			return nil, notFound("'%s' not found in keyspaces", name)
+		}
+		if stmt.Only {
+			return []element{{k.Name, "keyspace", k.Name, k.Create()}}, nil
+		}
+		return wholeKeyspace(k), nil
+	case cql.DescribeName:
+		if k := s.Keyspaces[name]; k != nil && stmt.Name.Keyspace == "" {
+			return wholeKeyspace(k), nil
+		}
+	case cql.DescribeIndex, cql.DescribeType, cql.DescribeFunction, cql.DescribeAggregate:
+		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
+	}
+	if keyspace == "" {
+		return nil, notFound("No keyspace specified and no current keyspace")
+	}
+	t := s.Table(keyspace, name)
+	if t == nil {
+		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
+	}
+	out := []element{tableElement(s.Keyspaces[keyspace], t)}
+	if t.Kind == schema.Base && stmt.Kind != cql.DescribeName {
+		for _, c := range s.CopiesOf(t) {
+			out = append(out, tableElement(s.Keyspaces[keyspace], c))
+		}
+	}
+	return out, nil
+}
+
+func notFound(format string, args ...any) error {
+	return &planner.InvalidError{Message: fmt.Sprintf(format, args...)}
+}
+
+func listing(list []element) *Result {
+	sort.SliceStable(list, func(i, j int) bool { return list[i].keyspace < list[j].keyspace })
+	b := newRowsBuilder("system", "describe", "keyspace_name", "type", "name")
+	for _, e := range list {
+		b.add(e.keyspace, e.kind, e.name)
+	}
+	return b.result()
+}
+
+func elements(list []element) *Result {
+	b := newRowsBuilder("system", "describe", "keyspace_name", "type", "name", "create_statement")
+	for _, e := range list {
+		b.add(e.keyspace, e.kind, e.name, e.create)
+	}
+	return b.result()
+}
+
+// rowsBuilder makes an answer of text columns.
+type rowsBuilder struct{ rows exec.Result }
+
+func newRowsBuilder(keyspace, table string, columns ...string) *rowsBuilder {
+	b := &rowsBuilder{}
+	for _, name := range columns {
+		b.rows.Columns = append(b.rows.Columns, planner.ColumnSpec{Keyspace: keyspace, Table: table, Name: name, Type: types.Text})
+	}
+	return b
+}
+
+func (b *rowsBuilder) add(cells ...string) {
+	for _, c := range cells {
+		b.rows.Rows = exec.AppendCell(b.rows.Rows, []byte(c))
+	}
+	b.rows.RowCount++
+}
+
+func (b *rowsBuilder) result() *Result { return &Result{Kind: ResultRows, Rows: &b.rows} }

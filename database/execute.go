@@ -1,0 +1,137 @@
+package database
+
+import (
+	"fmt"
+
+	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/planner"
+)
+
+// Request is what comes with a statement from a client.
+type Request struct {
+	Values      []planner.Value
+	Names       []string // of the values, when they are bound by name; else nil
+	PageSize    int      // rows a page; 0: everything at once
+	PagingState []byte   // of the page before; nil for the first
+	Timestamp   *int64   // the client's default write timestamp, microseconds; nil: the server's
+}
+
+// ResultKind says what a Result holds.
+type ResultKind uint8
+
+const (
+	ResultVoid         ResultKind = 1
+	ResultRows         ResultKind = 2
+	ResultKeyspace     ResultKind = 3
+	ResultSchemaChange ResultKind = 4
+)
+
+// Result is the answer to a statement.
+type Result struct {
+	Kind        ResultKind
+	Rows        *exec.Result // of ResultRows; its State is not authenticated: PagingState is
+	PagingState []byte       // nil: no more pages
+	Keyspace    string       // of ResultKeyspace
+	Change      Change       // of ResultSchemaChange
+	Warnings    []string
+}
+
+// Execute binds and runs one statement.
+func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
+	plan, err := d.bind(st, &req)
+	if err != nil {
+		return nil, err
+	}
+	switch plan := plan.(type) {
+	case *planner.Read:
+		return d.read(st, plan, &req)
+	case *planner.Write:
+		return d.write(plan)
+	case *planner.Alter:
+		return d.alter(st)
+	case *planner.Truncate:
+		return d.truncate(plan)
+	case *planner.Use:
+		return &Result{Kind: ResultKeyspace, Keyspace: plan.Keyspace}, nil
+	case *planner.Describe:
+		return d.describe(st, plan)
+	case *planner.Explain:
+		return d.explain(plan, &req)
+	}
+	return nil, fmt.Errorf("database: plan %T is unknown", plan)
+}
+
+// bind makes a plan of a statement and the request's values.
+func (d *Database) bind(st *Statement, req *Request) (planner.Plan, error) {
+	values, err := arrange(st.Plan.Markers, req)
+	if err != nil {
+		return nil, err
+	}
+	return st.Plan.Bind(values, d.context(req.Timestamp))
+}
+
+// arrange puts values bound by name into the order of the markers and checks their number.
+func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error) {
+	if req.Names == nil {
+		if len(req.Values) != len(markers) {
+			return nil, &planner.InvalidError{Message: fmt.Sprintf("Invalid amount of bind variables: expected %d, got %d", len(markers), len(req.Values))}
+		}
+		return req.Values, nil
+	}
+	out := make([]planner.Value, len(markers))
+	for i, m := range markers {
+		out[i].Unset = true
+		for j, name := range req.Names {
+			if name == m.Name {
+				out[i] = req.Values[j]
+			}
+		}
+	}
+	return out, nil
+}
+
+// context is the moment a statement is bound at.
+func (d *Database) context(clientTimestamp *int64) planner.Context {
+	now := d.clock.Now()
+	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), Random: randomUUID}
+	if clientTimestamp != nil {
+		ctx.TimestampMicros = *clientTimestamp
+	} else {
+		ctx.TimestampMicros = d.stamps.next(ctx.NowMillis)
+	}
+	return ctx
+}
+
+// BatchEntry is a statement of a BATCH of the protocol.
+type BatchEntry struct {
+	Statement *Statement
+	Values    []planner.Value
+}
+
+// BatchStatementsMax is how many statements a BATCH may have.
+const BatchStatementsMax = 65_535
+
+// Batch runs several writes as one atomic record. They share one timestamp unless they set their own (R23).
+func (d *Database) Batch(entries []BatchEntry, timestamp *int64) (*Result, error) {
+	if len(entries) > BatchStatementsMax {
+		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
+	}
+	ctx := d.context(timestamp)
+	writes := make([]*planner.Write, len(entries))
+	for i, e := range entries {
+		values, err := arrange(e.Statement.Plan.Markers, &Request{Values: e.Values})
+		if err != nil {
+			return nil, err
+		}
+		plan, err := e.Statement.Plan.Bind(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		w, ok := plan.(*planner.Write)
+		if !ok {
+			return nil, &planner.InvalidError{Message: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."}
+		}
+		writes[i] = w
+	}
+	return d.write(planner.Join(writes))
+}

@@ -1,0 +1,108 @@
+package database
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+
+	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// RowsBytesMax is how many bytes the rows of one page may take; a page ends before it would grow over.
+const RowsBytesMax = 16 << 20
+
+// read runs a SELECT on one pinned View.
+func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Result, error) {
+	state, err := d.openState(st, req.PagingState)
+	if err != nil {
+		return nil, err
+	}
+	source := d.source(plan.Table)
+	defer source.Close()
+	rows, err := exec.Run(source, plan, exec.Options{
+		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: plan.Warnings}, nil
+}
+
+// pageBytes bounds paged answers; an unpaged one was asked for whole.
+func pageBytes(pageSize int) int {
+	if pageSize > 0 {
+		return RowsBytesMax
+	}
+	return 0
+}
+
+// readSource is where a Read finds its rows: a pinned View, or the catalogue.
+type readSource interface {
+	exec.Source
+	Close()
+}
+
+func (d *Database) source(t *schema.Table) readSource {
+	if t.Kind == schema.Virtual {
+		return catalogSource{d.catalog.Source(d.Schema(), d.clock.Now())}
+	}
+	return viewSource{d.store.View()}
+}
+
+type viewSource struct{ view View }
+
+func (s viewSource) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
+	return s.view.Read(t.ID, req)
+}
+
+func (s viewSource) Keys(t *schema.Table, r partition.Range) (mutation.KeyIterator, error) {
+	return s.view.Keys(t.ID, r)
+}
+
+func (s viewSource) Close() { s.view.Close() }
+
+type catalogSource struct{ exec.Source }
+
+func (catalogSource) Close() {}
+
+// A paging state on the wire is a MAC of statement and state, then the state: it survives a restart,
+// and a forged one, or one of another statement, is refused.
+const stateMACBytes = 16
+
+func (d *Database) stateMAC(st *Statement, state []byte) []byte {
+	mac := hmac.New(sha256.New, d.node.PagingSecret[:])
+	mac.Write(st.ID[:])
+	mac.Write(state)
+	return mac.Sum(nil)[:stateMACBytes]
+}
+
+func (d *Database) sealState(st *Statement, state []byte) []byte {
+	if state == nil {
+		return nil
+	}
+	return append(d.stateMAC(st, state), state...)
+}
+
+func (d *Database) openState(st *Statement, sealed []byte) ([]byte, error) {
+	if sealed == nil {
+		return nil, nil
+	}
+	if len(sealed) < stateMACBytes || !hmac.Equal(sealed[:stateMACBytes], d.stateMAC(st, sealed[stateMACBytes:])) {
+		return nil, &planner.InvalidError{Message: "Invalid value for the paging state"}
+	}
+	return sealed[stateMACBytes:], nil
+}
+
+// tableEmpty reports whether a table holds no partition at all.
+func tableEmpty(view View, id mutation.TableID) (bool, error) {
+	keys, err := view.Keys(id, partition.Range{})
+	if err != nil {
+		return false, err
+	}
+	defer keys.Close()
+	key, err := keys.Next()
+	return key == nil, err
+}

@@ -1,0 +1,194 @@
+package database
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/catalog"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// identity is what a data directory keeps of its node beside the schema.
+type identity struct {
+	HostID       [16]byte `json:"host_id"`
+	PagingSecret [16]byte `json:"paging_secret"` // authenticates paging states
+}
+
+// storedState is the blob a store keeps for the database.
+type storedState struct {
+	Node   identity        `json:"node"`
+	Schema json.RawMessage `json:"schema"`
+}
+
+// loadSchema reads the stored state, or makes that of a new store.
+func (d *Database) loadSchema(blob []byte) (*schema.Snapshot, error) {
+	if blob == nil {
+		d.node.HostID = randomUUID()
+		if _, err := rand.Read(d.node.PagingSecret[:]); err != nil {
+			return nil, fmt.Errorf("database: paging secret: %w", err)
+		}
+		return &schema.Snapshot{Version: randomUUID(), Keyspaces: map[string]*schema.Keyspace{}}, nil
+	}
+	var state storedState
+	if err := json.Unmarshal(blob, &state); err != nil {
+		return nil, fmt.Errorf("database: stored schema: %w", err)
+	}
+	d.node = state.Node
+	return schema.Decode(state.Schema)
+}
+
+// saveSchema stores a snapshot with the tables it needs.
+func (d *Database) saveSchema(s *schema.Snapshot) error {
+	encoded, err := s.Encode()
+	if err != nil {
+		return err
+	}
+	blob, err := json.Marshal(storedState{Node: d.node, Schema: encoded})
+	if err != nil {
+		return err
+	}
+	return d.store.PutSchema(blob, append(storedTables(s), dirtyTable()))
+}
+
+// storedTables are the tables of a snapshot that have rows in the store.
+func storedTables(s *schema.Snapshot) []mutation.Table {
+	var out []mutation.Table
+	for _, name := range s.KeyspaceNames() {
+		for _, t := range s.Keyspaces[name].SortedTables() {
+			if t.Kind != schema.Virtual {
+				out = append(out, t.Stored())
+			}
+		}
+	}
+	return out
+}
+
+// publish makes a stored snapshot the current one, with the virtual keyspaces in it.
+func (d *Database) publish(s *schema.Snapshot) {
+	d.projectors.reset()
+	d.schema.Store(catalog.WithVirtual(s))
+}
+
+// dirtyTable keeps the dirty marks of all rollups: partition (rollup id, base partition key),
+// clustering (from, to) in milliseconds. A mark is a row without cells.
+func dirtyTable() mutation.Table {
+	return mutation.Table{
+		ID: dirtyTableID, Name: "esker.dirty_windows", Law: mutation.BySequence,
+		Clustering: clustering.Layout{{Type: types.Bigint}, {Type: types.Bigint}},
+	}
+}
+
+// dirtyTableID is the same in every data directory.
+var dirtyTableID = mutation.TableID{0xe5, 0x4e, 0x12, 15: 1} // on disk: never change
+
+// Change is a schema change that took effect, for events.
+type Change struct {
+	Kind     string // CREATED, UPDATED, DROPPED
+	Target   string // KEYSPACE, TABLE
+	Keyspace string
+	Name     string // empty for keyspaces
+}
+
+// Listen calls f after every schema change until stop is called. f must not block.
+func (d *Database) Listen(f func(Change)) (stop func()) {
+	d.listenersMu.Lock()
+	defer d.listenersMu.Unlock()
+	d.listenerID++
+	id := d.listenerID
+	d.listeners[id] = f
+	return func() {
+		d.listenersMu.Lock()
+		defer d.listenersMu.Unlock()
+		delete(d.listeners, id)
+	}
+}
+
+// alter carries out a schema change: the statement is planned again under the schema lock, so that
+// two changes at once cannot lose one another.
+func (d *Database) alter(st *Statement) (*Result, error) {
+	d.schemaMu.Lock()
+	defer d.schemaMu.Unlock()
+	prepared, err := planner.Prepare(d.Schema(), st.Keyspace, st.tree)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := prepared.Bind(nil, d.context(nil))
+	if err != nil {
+		return nil, err
+	}
+	change := plan.(*planner.Alter)
+	if change.Next == nil {
+		return &Result{Kind: ResultVoid, Warnings: change.Warnings}, nil
+	}
+	if err := d.requireEmptyBases(change.Next); err != nil {
+		return nil, err
+	}
+	d.complete(change.Next)
+	// Writers that hold a plan of the old schema finish first, so that no row misses its copy.
+	d.marksMu.Lock()
+	err = d.saveSchema(change.Next)
+	if err == nil {
+		d.publish(change.Next)
+	}
+	d.marksMu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	d.rollups.SchemaChanged()
+	out := Change{Kind: change.Change, Target: change.Target, Keyspace: change.Keyspace, Name: change.Name}
+	d.notify(out)
+	return &Result{Kind: ResultSchemaChange, Change: out, Warnings: change.Warnings}, nil
+}
+
+func (d *Database) notify(c Change) {
+	d.listenersMu.Lock()
+	defer d.listenersMu.Unlock()
+	for _, f := range d.listeners {
+		f(c)
+	}
+}
+
+// complete gives a planned snapshot what the planner cannot: ids, the time of drops, a version.
+func (d *Database) complete(s *schema.Snapshot) {
+	s.Version = randomUUID()
+	for _, k := range s.Keyspaces {
+		for _, t := range k.Tables {
+			if t.ID == (mutation.TableID{}) {
+				t.ID = randomUUID()
+			}
+			for i := range t.Dropped {
+				if t.Dropped[i].DroppedMicro == 0 {
+					t.Dropped[i].DroppedMicro = d.clock.Now().UnixMicro()
+				}
+			}
+		}
+	}
+}
+
+// requireEmptyBases refuses a new copy of a table that has rows: copies are kept from the first row on.
+func (d *Database) requireEmptyBases(next *schema.Snapshot) error {
+	view := d.store.View()
+	defer view.Close()
+	for _, k := range next.Keyspaces {
+		for _, t := range k.Tables {
+			if t.Copy == nil || t.ID != (mutation.TableID{}) {
+				continue
+			}
+			base := k.Tables[t.Copy.Base]
+			empty, err := tableEmpty(view, base.ID)
+			if err != nil {
+				return err
+			}
+			if !empty {
+				return &planner.InvalidError{Message: fmt.Sprintf(
+					"table %s has rows: this build creates query tables and views on empty tables; create %s first, then load", base.QualifiedName(), t.QualifiedName())}
+			}
+		}
+	}
+	return nil
+}

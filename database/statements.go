@@ -1,0 +1,147 @@
+package database
+
+import (
+	"container/list"
+	"crypto/md5"
+	"sync"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/planner"
+)
+
+// StatementBytesMax is how long the text of a statement may be.
+const StatementBytesMax = 16 << 20
+
+// Statement is a statement that was parsed and planned. It is shared and immutable.
+type Statement struct {
+	ID       [16]byte // hash of keyspace and text: the same on every connection, before and after a restart
+	Text     string
+	Keyspace string // of the connection that prepared it
+	Plan     *planner.Prepared
+
+	tree    cql.Statement
+	version [16]byte // of the schema it was planned against
+}
+
+// statementCache keeps the statements used last, by id.
+type statementCache struct {
+	max   int
+	mu    sync.Mutex
+	byID  map[[16]byte]*list.Element // guarded by mu; values are *Statement
+	order *list.List                 // guarded by mu; front is used last
+}
+
+func newStatementCache(limit int) *statementCache {
+	return &statementCache{max: limit, byID: map[[16]byte]*list.Element{}, order: list.New()}
+}
+
+func (c *statementCache) get(id [16]byte) *Statement {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.byID[id]
+	if e == nil {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*Statement)
+}
+
+func (c *statementCache) put(st *Statement) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byID[st.ID]; e != nil {
+		e.Value = st
+		c.order.MoveToFront(e)
+		return
+	}
+	c.byID[st.ID] = c.order.PushFront(st)
+	if c.order.Len() > c.max {
+		last := c.order.Back()
+		delete(c.byID, last.Value.(*Statement).ID)
+		c.order.Remove(last)
+	}
+}
+
+func (c *statementCache) remove(id [16]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byID[id]; e != nil {
+		delete(c.byID, id)
+		c.order.Remove(e)
+	}
+}
+
+func statementID(keyspace, text string) [16]byte {
+	return md5.Sum([]byte(keyspace + text))
+}
+
+// Parse parses and plans a statement without keeping it: QUERY, and children of a BATCH.
+func (d *Database) Parse(keyspace, text string) (*Statement, error) {
+	tree, err := cql.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return d.planTree(keyspace, text, tree)
+}
+
+func (d *Database) planTree(keyspace, text string, tree cql.Statement) (*Statement, error) {
+	s := d.Schema()
+	plan, err := planner.Prepare(s, keyspace, tree)
+	if err != nil {
+		return nil, err
+	}
+	return &Statement{ID: statementID(keyspace, text), Text: text, Keyspace: keyspace, Plan: plan, tree: tree, version: s.Version}, nil
+}
+
+// Prepare parses and plans a statement and keeps it under its ID.
+func (d *Database) Prepare(keyspace, text string) (*Statement, error) {
+	if st, err := d.current(d.statements.get(statementID(keyspace, text))); st != nil && err == nil {
+		return st, nil
+	}
+	st, err := d.Parse(keyspace, text)
+	if err != nil {
+		return nil, err
+	}
+	d.statements.put(st)
+	return st, nil
+}
+
+// Prepared returns the statement with that id, or nil when there is none: never prepared, forgotten,
+// or changed in its columns by a schema change, so that the client must prepare it again.
+func (d *Database) Prepared(id []byte) *Statement {
+	if len(id) != 16 {
+		return nil
+	}
+	st, err := d.current(d.statements.get([16]byte(id)))
+	if err != nil {
+		return nil
+	}
+	return st
+}
+
+// current plans a statement again if the schema changed since. A statement whose markers or columns
+// came out differently is forgotten.
+func (d *Database) current(st *Statement) (*Statement, error) {
+	if st == nil || st.version == d.Schema().Version {
+		return st, nil
+	}
+	fresh, err := d.planTree(st.Keyspace, st.Text, st.tree)
+	if err != nil || !sameColumns(st.Plan.Markers, fresh.Plan.Markers) || !sameColumns(st.Plan.Result, fresh.Plan.Result) {
+		d.statements.remove(st.ID)
+		return nil, err
+	}
+	d.statements.put(fresh)
+	return fresh, nil
+}
+
+func sameColumns(a, b []planner.ColumnSpec) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || !a[i].Type.Equal(b[i].Type) {
+			return false
+		}
+	}
+	return true
+}

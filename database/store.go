@@ -1,0 +1,96 @@
+package database
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+)
+
+// Store is what the database needs of a store. The local one is package lsm; the tests have another.
+type Store interface {
+	// Apply writes the mutations as one record: all or nothing after a crash. It returns once they
+	// are durable and visible, with the record's sequence.
+	Apply(ms []mutation.Mutation) (sequence uint64, err error)
+	// ApplyUnsynced is Apply that returns once the record can be read by Newest, and may still be lost;
+	// WaitDurable waits for the rest.
+	ApplyUnsynced(ms []mutation.Mutation) (sequence uint64, err error)
+	WaitDurable(sequence uint64) error
+	// View pins what is visible and durable now.
+	View() View
+	// Newest pins the newest applied state, for reads before a write under a latch (R44).
+	Newest() View
+	// PutSchema stores the schema and makes the tables be these.
+	PutSchema(blob []byte, tables []mutation.Table) error
+	// Schema is the blob last stored; nil in a new store.
+	Schema() []byte
+	// Truncate empties tables, all in one step.
+	Truncate(ids []mutation.TableID) error
+	// Capabilities says what the store can do beside.
+	Capabilities() Capabilities
+	Close() error
+}
+
+// View is the store at one sequence.
+type View interface {
+	Sequence() uint64
+	// Read reads one partition as batches.
+	Read(table mutation.TableID, req mutation.ReadRequest) (mutation.PartitionReader, error)
+	// Rows reads slices of one partition row by row, with tombstones: what a merge needs.
+	Rows(table mutation.TableID, key partition.DecoratedKey, slices clustering.Slices) (*mutation.Side, mutation.RowSource, error)
+	// Beyond reports whether a row is provably new: its clustering lies behind every row and range
+	// deletion of the partition, and its timestamp above the partition deletion (R39c). False is always right.
+	Beyond(table mutation.TableID, key partition.DecoratedKey, row *mutation.Row) (bool, error)
+	// Keys walks partitions in (token, key) order.
+	Keys(table mutation.TableID, r partition.Range) (mutation.KeyIterator, error)
+	Close()
+}
+
+// Capabilities of a store. What needs one that is missing has a stated weaker path or is refused.
+type Capabilities struct {
+	AtomicGroups bool // mutations of several tables are one record: query tables and rollups need it
+	Sequences    bool // a View is a snapshot, and rows can merge by sequence
+}
+
+// Local is the store on this machine.
+type Local struct{ *lsm.Store }
+
+// View implements Store.
+func (l Local) View() View { return localView{l.Store.View()} }
+
+// Newest implements Store.
+func (l Local) Newest() View { return localView{l.Store.LatestView()} }
+
+// Capabilities implements Store.
+func (l Local) Capabilities() Capabilities {
+	return Capabilities{AtomicGroups: true, Sequences: true}
+}
+
+type localView struct{ *lsm.View }
+
+// Beyond implements View by the partition's frontier.
+func (v localView) Beyond(table mutation.TableID, key partition.DecoratedKey, row *mutation.Row) (bool, error) {
+	f, found, err := v.Frontier(table, key)
+	if err != nil || !found {
+		return err == nil, err
+	}
+	if bytes.Compare(row.Clustering, f.Last) <= 0 || f.HasRanges && f.RangeEnd.CompareKey(row.Clustering) > 0 {
+		return false, nil
+	}
+	return f.Deletion.IsNone() || oldestTimestamp(row) > f.Deletion.MarkedAt, nil
+}
+
+// oldestTimestamp is the oldest write timestamp in a new row: all of it must be above a deletion.
+func oldestTimestamp(row *mutation.Row) int64 {
+	oldest := int64(math.MaxInt64)
+	if !row.Live.IsNone() {
+		oldest = row.Live.Timestamp
+	}
+	for i := range row.Cells {
+		oldest = min(oldest, row.Cells[i].Timestamp)
+	}
+	return oldest
+}

@@ -1,0 +1,174 @@
+package database
+
+import (
+	"fmt"
+
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// CopyRowsMax is how many rows of base tables one statement may change where copies have to follow.
+const CopyRowsMax = 1_000_000
+
+// write carries out an INSERT, UPDATE, DELETE or batch: the rows, the rows of their copies and the
+// dirty marks of their rollups are one record (law 6).
+func (d *Database) write(plan *planner.Write) (*Result, error) {
+	done := &Result{Kind: ResultVoid, Warnings: plan.Warnings}
+	if len(plan.Mutations) == 0 {
+		return done, nil
+	}
+	d.marksMu.RLock()
+	defer d.marksMu.RUnlock()
+	if err := d.checkTables(plan); err != nil {
+		return nil, err
+	}
+	if !d.dependents(plan) {
+		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
+			return nil, err
+		}
+		return done, nil
+	}
+	marks, sequence, err := d.writeFollowed(plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.store.WaitDurable(sequence); err != nil {
+		return nil, err
+	}
+	marks.written(sequence)
+	return done, nil
+}
+
+// writeFollowed applies a write whose tables have copies or rollups, holding the latches of its
+// partitions from the first read until the memtables have it, but not while it is synced (R44).
+func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
+	unlock := d.latches.lock(partitionNames(plan))
+	defer unlock()
+	record := merged(plan)
+	copies, err := d.copyMutations(record)
+	if err != nil {
+		return nil, 0, err
+	}
+	marks, err := d.markMutations(record)
+	if err != nil {
+		return nil, 0, err
+	}
+	ms := make([]mutation.Mutation, 0, len(record)+len(copies)+len(marks.mutations))
+	for i := range record {
+		ms = append(ms, record[i].Mutation)
+	}
+	ms = append(append(ms, copies...), marks.mutations...)
+	sequence, err := d.store.ApplyUnsynced(ms)
+	return marks, sequence, err
+}
+
+// checkTables refuses a write whose tables were dropped or changed their dependents since it was planned.
+func (d *Database) checkTables(plan *planner.Write) error {
+	s := d.Schema()
+	var last *schema.Table
+	for i := range plan.Mutations {
+		t := plan.Mutations[i].Table
+		if t == last {
+			continue
+		}
+		last = t
+		now := s.Table(t.Keyspace, t.Name)
+		if now == nil || now.ID != t.ID {
+			return &planner.InvalidError{Message: fmt.Sprintf("table %s does not exist", t.QualifiedName())}
+		}
+	}
+	return nil
+}
+
+// dependents reports whether some table of the write has copies or rollups.
+func (d *Database) dependents(plan *planner.Write) bool {
+	s := d.Schema()
+	for _, t := range plan.Tables() {
+		if d.projectors.of(s, t).any() {
+			return true
+		}
+	}
+	return false
+}
+
+// plainRecord is the record of a write without copies and rollups.
+func plainRecord(plan *planner.Write) []mutation.Mutation {
+	out := make([]mutation.Mutation, len(plan.Mutations))
+	for i := range plan.Mutations {
+		out[i] = plan.Mutations[i].Mutation
+	}
+	return out
+}
+
+// merged joins the mutations of each partition, so that a row changed twice in one record is
+// projected once.
+func merged(plan *planner.Write) []planner.Mutation {
+	out := make([]planner.Mutation, 0, len(plan.Mutations))
+	at := make(map[string]int, len(plan.Mutations))
+	for _, m := range plan.Mutations {
+		name := partitionName(&m)
+		i, ok := at[name]
+		if !ok {
+			at[name] = len(out)
+			m.Rows = append([]mutation.Row(nil), m.Rows...)
+			m.Ranges = append([]mutation.RangeTombstone(nil), m.Ranges...)
+			out = append(out, m)
+			continue
+		}
+		join(&out[i].Mutation, &m.Mutation)
+	}
+	return out
+}
+
+func partitionName(m *planner.Mutation) string {
+	return string(m.Mutation.Table[:]) + string(m.Key.Key)
+}
+
+func partitionNames(plan *planner.Write) []string {
+	out := make([]string, len(plan.Mutations))
+	for i := range plan.Mutations {
+		out[i] = partitionName(&plan.Mutations[i])
+	}
+	return out
+}
+
+// truncate empties a table with its copies and rollups.
+func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
+	d.schemaMu.Lock()
+	defer d.schemaMu.Unlock()
+	s := d.Schema()
+	t := s.Table(plan.Table.Keyspace, plan.Table.Name)
+	if t == nil {
+		return nil, &planner.InvalidError{Message: fmt.Sprintf("table %s does not exist", plan.Table.QualifiedName())}
+	}
+	ids := []mutation.TableID{t.ID}
+	for _, c := range s.CopiesOf(t) {
+		ids = append(ids, c.ID)
+	}
+	for _, r := range s.RollupsOf(t) {
+		ids = append(ids, r.ID)
+	}
+	d.marksMu.Lock()
+	defer d.marksMu.Unlock()
+	if err := d.store.Truncate(ids); err != nil {
+		return nil, err
+	}
+	return &Result{Kind: ResultVoid}, nil
+}
+
+// join adds what src does to a partition to what dst does to it.
+func join(dst, src *mutation.Mutation) {
+	dst.Deletion = mutation.MaxDeletion(dst.Deletion, src.Deletion)
+	dst.Rows = append(dst.Rows, src.Rows...)
+	dst.Ranges = append(dst.Ranges, src.Ranges...)
+	switch {
+	case src.Static == nil:
+	case dst.Static == nil:
+		dst.Static = src.Static
+	default:
+		static := cloneRow(dst.Static)
+		mutation.MergeRow(mutation.ByTimestamp, static, src.Static)
+		dst.Static = static
+	}
+}

@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+// prepareBatch prepares BEGIN BATCH … APPLY BATCH: its statements share the markers' numbering,
+// and the batch's timestamp where they name none (R23).
+func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
+	if stmt.Kind == cql.BatchCounter {
+		return nil, invalidf("Cannot include non-counter statement in a counter batch: this build has no counters")
+	}
+	var timestamp boundTerm
+	var err error
+	if stmt.Using.Timestamp != nil {
+		if timestamp, err = c.term(stmt.Using.Timestamp, ColumnSpec{Name: "[timestamp]", Type: types.Bigint}); err != nil {
+			return nil, err
+		}
+	}
+	children := make([]*Prepared, len(stmt.Statements))
+	keyspace := c.keyspace
+	for i, s := range stmt.Statements {
+		if timestamp != nil && ownTimestamp(s) {
+			return nil, invalidf("Timestamp must be set either on BATCH or individual statements")
+		}
+		if children[i], err = c.prepare(s); err != nil {
+			return nil, err
+		}
+		keyspace = children[i].Keyspace
+	}
+	c.partitionIndexes = nil
+	bind := func(values []Value, ctx Context) (Plan, error) { return bindBatch(children, timestamp, values, ctx) }
+	return &Prepared{Keyspace: keyspace, bind: bind}, nil
+}
+
+func ownTimestamp(s cql.Statement) bool {
+	switch s := s.(type) {
+	case *cql.Insert:
+		return s.Using.Timestamp != nil
+	case *cql.Update:
+		return s.Using.Timestamp != nil
+	case *cql.Delete:
+		return s.Using.Timestamp != nil
+	}
+	return false
+}
+
+func bindBatch(children []*Prepared, timestamp boundTerm, values []Value, ctx Context) (Plan, error) {
+	if timestamp != nil {
+		v, _, err := timestamp.bind(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(v) != 8 {
+			return nil, invalidf("Invalid null value of timestamp")
+		}
+		ctx.TimestampMicros = types.DecodeInt64(v)
+	}
+	writes := make([]*Write, len(children))
+	for i, child := range children {
+		plan, err := child.Bind(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		w, ok := plan.(*Write)
+		if !ok {
+			return nil, invalidf("a batch takes INSERT, UPDATE and DELETE only")
+		}
+		writes[i] = w
+	}
+	return Join(writes), nil
+}
+
+// Join makes one atomic write of several: the BATCH of the protocol, and of the language.
+func Join(writes []*Write) *Write {
+	out := &Write{}
+	for _, w := range writes {
+		if out.Table == nil {
+			out.Table = w.Table
+		}
+		out.Mutations = append(out.Mutations, w.Mutations...)
+		out.Warnings = append(out.Warnings, w.Warnings...)
+	}
+	return out
+}
+
+// Tables are the tables a write touches, each once.
+func (w *Write) Tables() []*schema.Table {
+	var out []*schema.Table
+	seen := map[*schema.Table]bool{}
+	for i := range w.Mutations {
+		if t := w.Mutations[i].Table; !seen[t] {
+			seen[t] = true
+			out = append(out, t)
+		}
+	}
+	return out
+}

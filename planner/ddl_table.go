@@ -1,0 +1,369 @@
+package planner
+
+import (
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
+	keyspace, err := c.writableKeyspace(stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if c.schema.Table(keyspace, stmt.Table.Name) != nil {
+		if stmt.IfNotExists {
+			return &Alter{Keyspace: keyspace, Name: stmt.Table.Name}, nil
+		}
+		return nil, &ExistsError{Keyspace: keyspace, Table: stmt.Table.Name}
+	}
+	if err := checkName("Table", stmt.Table.Name); err != nil {
+		return nil, err
+	}
+	t := &schema.Table{Keyspace: keyspace, Name: stmt.Table.Name, Kind: schema.Base, NextColumn: 1, Options: schema.DefaultOptions()}
+	if err := layColumns(t, stmt); err != nil {
+		return nil, err
+	}
+	if err := setOrder(t, stmt.Options.ClusteringOrder); err != nil {
+		return nil, err
+	}
+	t.Options.CompactStorage = stmt.Options.CompactStorage
+	warnings, err := c.tableOptions(t, stmt.Options.Options)
+	if err != nil {
+		return nil, err
+	}
+	next := c.schema.WithTable(t)
+	next, err = withRollups(next, t)
+	if err != nil {
+		return nil, err
+	}
+	return &Alter{Next: next, Change: changeCreated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
+}
+
+// writableKeyspace is the keyspace of a new table: it must exist and not be the server's own.
+func (c *compiler) writableKeyspace(name cql.QualifiedName) (string, error) {
+	keyspace, err := c.keyspaceOf(name)
+	if err != nil {
+		return "", err
+	}
+	if c.schema.Keyspaces[keyspace].System() {
+		return "", invalidf("keyspace %s is the server's own: tables cannot be made in it", keyspace)
+	}
+	return keyspace, nil
+}
+
+// layColumns checks the columns and the primary key and puts them in their places.
+func layColumns(t *schema.Table, stmt *cql.CreateTable) error {
+	if len(stmt.PrimaryKeys) == 0 {
+		return invalidf("No PRIMARY KEY specified for table '%s' (exactly one required)", t.QualifiedName())
+	}
+	if len(stmt.PrimaryKeys) > 1 {
+		return invalidf("Multiple PRIMARY KEYs specified for table '%s' (exactly one required)", t.QualifiedName())
+	}
+	if len(stmt.Columns) > schema.ColumnsMax {
+		return invalidf("table %s has %d columns; the most is %d", t.QualifiedName(), len(stmt.Columns), schema.ColumnsMax)
+	}
+	columns := map[string]*schema.Column{}
+	for _, d := range stmt.Columns {
+		if columns[d.Name] != nil {
+			return invalidf("Duplicate column '%s' declaration for table '%s'", d.Name, t.QualifiedName())
+		}
+		col, err := newColumn(d)
+		if err != nil {
+			return err
+		}
+		columns[d.Name] = col
+	}
+	key := stmt.PrimaryKeys[0]
+	if err := layKey(t, columns, key.Partition, schema.PartitionKey); err != nil {
+		return err
+	}
+	if err := layKey(t, columns, key.Clustering, schema.ClusteringKey); err != nil {
+		return err
+	}
+	for _, d := range stmt.Columns {
+		if col := columns[d.Name]; col.Kind == schema.Regular || col.Kind == schema.Static {
+			if col.Kind == schema.Static && len(t.Clustering) == 0 {
+				return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
+			}
+			t.AddColumn(col)
+		}
+	}
+	return nil
+}
+
+// newColumn checks the type of a column definition.
+func newColumn(d cql.ColumnDefinition) (*schema.Column, error) {
+	of, err := dataType(d.Type)
+	if err != nil {
+		return nil, err
+	}
+	switch of.Kind() {
+	case types.KindCounter:
+		return nil, invalidf("column %s: counters are not supported by this build; keep an int or bigint", d.Name)
+	case types.KindList, types.KindSet, types.KindMap:
+		if !of.Frozen() {
+			return nil, invalidf("column %s: non-frozen collections are not supported by this build; use frozen<%s>", d.Name, of)
+		}
+	}
+	kind := schema.Regular
+	if d.Static {
+		kind = schema.Static
+	}
+	return &schema.Column{Name: d.Name, Kind: kind, Type: of, Position: -1}, nil
+}
+
+// layKey moves the named columns into the partition key or the clustering.
+func layKey(t *schema.Table, columns map[string]*schema.Column, names []cql.Name, kind schema.ColumnKind) error {
+	for i, name := range names {
+		col := columns[name.Text]
+		if col == nil {
+			return invalidf("Unknown column '%s' referenced in PRIMARY KEY for table '%s'", name.Text, t.QualifiedName())
+		}
+		if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
+			return invalidf("Duplicate column '%s' in PRIMARY KEY clause for table '%s'", name.Text, t.QualifiedName())
+		}
+		if col.Kind == schema.Static {
+			return invalidf("Static column '%s' cannot be part of the PRIMARY KEY", name.Text)
+		}
+		if col.Type.Kind() == types.KindDuration {
+			return invalidf("duration type is not supported for PRIMARY KEY column '%s'", name.Text)
+		}
+		col.Kind, col.Position = kind, i
+		if kind == schema.PartitionKey {
+			t.PartitionKey = append(t.PartitionKey, col)
+		} else {
+			t.Clustering = append(t.Clustering, col)
+		}
+	}
+	return nil
+}
+
+// setOrder applies CLUSTERING ORDER BY, which may name a prefix of the clustering columns.
+func setOrder(t *schema.Table, order []cql.Ordering) error {
+	if len(order) > len(t.Clustering) {
+		return invalidf("Only clustering columns can be defined in CLUSTERING ORDER directive: %s are not clustering columns", order[len(t.Clustering)].Column)
+	}
+	for i, o := range order {
+		if t.Clustering[i].Name != o.Column {
+			return invalidf("The order of columns in the CLUSTERING ORDER directive must be that of the clustering key (%s must appear before %s)", t.Clustering[i].Name, o.Column)
+		}
+		t.Clustering[i].Desc = o.Descending
+	}
+	return nil
+}
+
+func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
+	keyspace, t, err := c.existing(stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		if stmt.IfExists {
+			return &Alter{Keyspace: keyspace, Name: stmt.Table.Name}, nil
+		}
+		return nil, invalidf("Table '%s.%s' doesn't exist", keyspace, stmt.Table.Name)
+	}
+	if t.Kind == schema.View || t.Kind == schema.QueryTable {
+		return nil, invalidf("Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW or DROP QUERY TABLE instead.")
+	}
+	if err := writable(t); err != nil {
+		return nil, err
+	}
+	if copies := c.schema.CopiesOf(t); len(copies) > 0 {
+		return nil, invalidf("Cannot drop a table when materialized views still depend on it (%s)", copies[0].QualifiedName())
+	}
+	next := c.schema.WithoutTable(keyspace, t.Name)
+	for _, r := range c.schema.RollupsOf(t) {
+		next = next.WithoutTable(keyspace, r.Name)
+	}
+	return &Alter{Next: next, Change: changeDropped, Target: targetTable, Keyspace: keyspace, Name: t.Name}, nil
+}
+
+// existing finds a table that may be missing, in a keyspace that may be missing too.
+func (c *compiler) existing(name cql.QualifiedName) (keyspace string, t *schema.Table, err error) {
+	keyspace = name.Keyspace
+	if keyspace == "" {
+		keyspace = c.keyspace
+	}
+	if keyspace == "" {
+		_, err = c.keyspaceOf(name)
+		return "", nil, err
+	}
+	return keyspace, c.schema.Table(keyspace, name.Name), nil
+}
+
+func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
+	keyspace, old, err := c.existing(stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if old == nil {
+		if stmt.IfExists {
+			return &Alter{Keyspace: keyspace, Name: stmt.Table.Name}, nil
+		}
+		return nil, invalidf("Table '%s.%s' doesn't exist", keyspace, stmt.Table.Name)
+	}
+	if err := writable(old); err != nil {
+		return nil, err
+	}
+	t := old.Clone()
+	var warnings []string
+	next := c.schema
+	switch action := stmt.Action.(type) {
+	case *cql.AddColumns:
+		err = addColumns(t, action)
+	case *cql.DropColumns:
+		err = c.dropColumns(t, action)
+	case *cql.RenameColumns:
+		err = c.renameColumns(t, action)
+	case *cql.AlterOptions:
+		warnings, next, err = c.alterOptions(t, old, action)
+	case *cql.DropCompactStorage:
+		t.Options.CompactStorage = false
+	default:
+		err = invalidf("Altering column types is no longer supported")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Alter{Next: next.WithTable(t), Change: changeUpdated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
+}
+
+func addColumns(t *schema.Table, action *cql.AddColumns) error {
+	for _, d := range action.Columns {
+		if t.Column(d.Name) != nil {
+			if action.IfNotExists {
+				continue
+			}
+			return invalidf("Column with name '%s' already exists", d.Name)
+		}
+		col, err := newColumn(d)
+		if err != nil {
+			return err
+		}
+		if col.Kind == schema.Static && len(t.Clustering) == 0 {
+			return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
+		}
+		for _, gone := range t.Dropped {
+			if gone.Name == d.Name && !gone.Type.Equal(col.Type) {
+				return invalidf("Cannot re-add previously dropped column '%s' of type %s, incompatible with previous type %s", d.Name, col.Type, gone.Type)
+			}
+		}
+		if len(t.Columns()) >= schema.ColumnsMax {
+			return invalidf("table %s has %d columns already, the most there may be", t.QualifiedName(), schema.ColumnsMax)
+		}
+		t.AddColumn(col)
+	}
+	return nil
+}
+
+func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
+	for _, name := range action.Columns {
+		col := t.Column(name.Text)
+		if col == nil {
+			if action.IfExists {
+				continue
+			}
+			return invalidf("Column %s was not found in table '%s'", name.Text, t.QualifiedName())
+		}
+		if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
+			return invalidf("Cannot drop PRIMARY KEY column %s", name.Text)
+		}
+		if by := c.usedBy(t, col); by != "" {
+			return invalidf("Cannot drop column %s on base table %s with %s", name.Text, t.Name, by)
+		}
+		t.Statics = without(t.Statics, col)
+		t.Regulars = without(t.Regulars, col)
+		t.Dropped = append(t.Dropped, schema.Dropped{Name: col.Name, Type: col.Type, Kind: col.Kind})
+	}
+	return nil
+}
+
+func without(columns []*schema.Column, gone *schema.Column) []*schema.Column {
+	var out []*schema.Column
+	for _, c := range columns {
+		if c != gone {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// usedBy names the copy or rollup that needs a column of its base table, or is empty.
+func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
+	for _, dependent := range c.schema.CopiesOf(t) {
+		if dependent.Column(col.Name) != nil {
+			return "materialized view or query table " + dependent.QualifiedName()
+		}
+	}
+	for _, r := range c.schema.RollupsOf(t) {
+		for _, a := range r.Rollup.Aggregates {
+			if a.Source == col.Name {
+				return "rollup " + r.QualifiedName()
+			}
+		}
+	}
+	return ""
+}
+
+func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) error {
+	if len(c.schema.CopiesOf(t)) > 0 || len(c.schema.RollupsOf(t)) > 0 {
+		return invalidf("columns of table %s cannot be renamed while query tables or rollups depend on it", t.QualifiedName())
+	}
+	for _, r := range action.Renames {
+		col := t.Column(r.From.Text)
+		if col == nil {
+			if action.IfExists {
+				continue
+			}
+			return invalidf("Column %s was not found in table '%s'", r.From.Text, t.QualifiedName())
+		}
+		if col.Kind != schema.PartitionKey && col.Kind != schema.ClusteringKey {
+			return invalidf("Cannot rename non PRIMARY KEY column %s", r.From.Text)
+		}
+		if t.Column(r.To.Text) != nil {
+			return invalidf("Cannot rename column %s to %s in table '%s'; another column with that name already exists", r.From.Text, r.To.Text, t.QualifiedName())
+		}
+		renameKey(t, col, r.To.Text)
+	}
+	return nil
+}
+
+// renameKey replaces a key column by a copy with the new name.
+func renameKey(t *schema.Table, col *schema.Column, to string) {
+	renamed := *col
+	renamed.Name = to
+	for _, group := range [][]*schema.Column{t.PartitionKey, t.Clustering} {
+		for i := range group {
+			if group[i] == col {
+				group[i] = &renamed
+			}
+		}
+	}
+	if t.Bucket != nil && t.Bucket.Column == col.Name {
+		t.Bucket = &schema.TimeBucket{Column: to, SizeMillis: t.Bucket.SizeMillis}
+		t.Options.TimeBucketOption = map[string]string{"column": to, "size": t.Options.TimeBucketOption["size"]}
+	}
+}
+
+// alterOptions applies WITH to an existing table.
+func (c *compiler) alterOptions(t, old *schema.Table, action *cql.AlterOptions) (warnings []string, next *schema.Snapshot, err error) {
+	if len(action.Options.ClusteringOrder) > 0 || action.Options.CompactStorage {
+		return nil, nil, invalidf("the clustering order of table %s cannot be altered", t.QualifiedName())
+	}
+	for _, o := range action.Options.Options {
+		switch o.Name {
+		case "rollups":
+			return nil, nil, invalidf("the rollups of table %s are declared when it is created in this build", t.QualifiedName())
+		case "append_only":
+			return nil, nil, invalidf("append_only of table %s is declared when it is created in this build", t.QualifiedName())
+		case "id":
+			return nil, nil, &ConfigError{Message: "Cannot alter table id."}
+		}
+	}
+	if warnings, err = c.tableOptions(t, action.Options.Options); err != nil {
+		return nil, nil, err
+	}
+	return warnings, c.schema, nil
+}

@@ -1,0 +1,138 @@
+package planner
+
+import (
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/schema"
+)
+
+// deletion is DELETE, checked. What it deletes follows from its columns and its WHERE (R15).
+type deletion struct {
+	writer // cells are the columns to delete, with null as their value
+	*target
+}
+
+func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
+	if stmt.IfExists || len(stmt.If) > 0 {
+		return nil, invalidf("DELETE … IF is not supported by this build")
+	}
+	w, err := c.newWriter(stmt.From, stmt.Using)
+	if err != nil {
+		return nil, err
+	}
+	for _, tg := range stmt.Targets {
+		if err := deleteColumn(w, tg); err != nil {
+			return nil, err
+		}
+	}
+	tg, err := c.target(w.table, stmt.Where)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.cells) > 0 {
+		if err := requireDeletable(tg, w.cells); err != nil {
+			return nil, err
+		}
+	}
+	d := &deletion{writer: *w, target: tg}
+	c.noteTarget(tg)
+	return d.prepared(c, d.bindDelete), nil
+}
+
+func deleteColumn(w *writer, tg cql.DeleteTarget) error {
+	col := w.table.Column(tg.Column.Text)
+	if col == nil {
+		return undefinedColumn(w.table, tg.Column.Text)
+	}
+	if tg.Key != nil || tg.Field != nil {
+		return invalidf("Invalid deletion operation for non collection column %s", col.Name)
+	}
+	if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
+		return invalidf("Invalid identifier %s for deletion (should not be a PRIMARY KEY part)", col.Name)
+	}
+	return w.addCell(col, constant(nil))
+}
+
+// requireDeletable refuses deleting single columns of a range of rows.
+func requireDeletable(tg *target, cells []assignment) error {
+	regular := false
+	for _, a := range cells {
+		regular = regular || a.column.Kind == schema.Regular
+	}
+	if regular && (tg.low != nil || tg.high != nil || len(tg.clustering) < len(tg.table.Clustering)) {
+		return invalidf("Range deletions are not supported for specific columns")
+	}
+	return nil
+}
+
+func (d *deletion) bindDelete(values []Value, ctx Context) (*Write, error) {
+	m, err := d.moment(values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := d.keys(values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	content, err := d.content(&m, values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Write{Table: d.writer.table}
+	for _, key := range keys {
+		content.Key = key
+		out.Mutations = append(out.Mutations, Mutation{Table: d.writer.table, Mutation: content})
+	}
+	return out, nil
+}
+
+// content is what the DELETE does in each of its partitions.
+func (d *deletion) content(m *moment, values []Value, ctx Context) (mutation.Mutation, error) {
+	out := mutation.Mutation{Table: d.writer.table.ID}
+	switch {
+	case len(d.cells) > 0:
+		return out, d.cellContent(&out, m, values, ctx)
+	case len(d.clustering) == 0 && d.low == nil && d.high == nil:
+		out.Deletion = m.deletion()
+	case d.whole():
+		positions, err := d.rows(values, ctx)
+		if err != nil {
+			return out, err
+		}
+		for _, at := range positions {
+			out.Rows = append(out.Rows, mutation.Row{Clustering: at, Deletion: m.deletion()})
+		}
+	default:
+		slices, err := d.slices(values, ctx)
+		if err != nil {
+			return out, err
+		}
+		for _, s := range slices {
+			if !s.IsEmpty() {
+				out.Ranges = append(out.Ranges, mutation.RangeTombstone{Slice: s, Deletion: m.deletion()})
+			}
+		}
+	}
+	return out, nil
+}
+
+func (d *deletion) cellContent(out *mutation.Mutation, m *moment, values []Value, ctx Context) error {
+	statics, regulars, err := d.bindCells(m, values, ctx)
+	if err != nil {
+		return err
+	}
+	if len(statics) > 0 {
+		out.Static = &mutation.Row{Cells: statics}
+	}
+	if len(regulars) == 0 {
+		return nil
+	}
+	positions, err := d.rows(values, ctx)
+	if err != nil {
+		return err
+	}
+	for _, at := range positions {
+		out.Rows = append(out.Rows, mutation.Row{Clustering: at, Cells: regulars})
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"strings"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+)
+
+// typesLiteral is a literal of the tree as package types reads it; the classes have the same numbers.
+func typesLiteral(l *cql.Literal) types.Literal {
+	return types.Literal{Class: types.LiteralClass(l.Class), Text: l.Text}
+}
+
+// nestedLiteral is a collection or tuple of constants as package types reads it.
+func nestedLiteral(t cql.Term) (types.Literal, error) {
+	switch t := t.(type) {
+	case *cql.Literal:
+		return typesLiteral(t), nil
+	case *cql.ListLiteral:
+		return nestedElems(types.LitList, t.Elems)
+	case *cql.SetLiteral:
+		return nestedElems(types.LitSet, t.Elems)
+	case *cql.TupleLiteral:
+		return nestedElems(types.LitTuple, t.Elems)
+	case *cql.MapLiteral:
+		elems := make([]cql.Term, 0, 2*len(t.Entries))
+		for _, e := range t.Entries {
+			elems = append(elems, e.Key, e.Value)
+		}
+		return nestedElems(types.LitMap, elems)
+	}
+	return types.Literal{}, invalidf("%s: this build takes constants inside collections", cql.FormatTerm(t))
+}
+
+func nestedElems(class types.LiteralClass, terms []cql.Term) (types.Literal, error) {
+	out := types.Literal{Class: class}
+	for _, t := range terms {
+		l, err := nestedLiteral(t)
+		if err != nil {
+			return out, err
+		}
+		out.Elems = append(out.Elems, l)
+	}
+	return out, nil
+}
+
+// className is the class of a literal in Cassandra's words.
+func className(c cql.LiteralClass) string {
+	switch c {
+	case cql.LiteralString:
+		return "STRING"
+	case cql.LiteralInteger:
+		return "INTEGER"
+	case cql.LiteralFloat:
+		return "FLOAT"
+	case cql.LiteralBoolean:
+		return "BOOLEAN"
+	case cql.LiteralUUID:
+		return "UUID"
+	case cql.LiteralBlob:
+		return "HEX"
+	case cql.LiteralDuration:
+		return "DURATION"
+	}
+	return "NULL"
+}
+
+// literalText is the literal as Cassandra repeats it in an error.
+func literalText(l *cql.Literal) string {
+	if l.Class == cql.LiteralString {
+		return "'" + l.Text + "'"
+	}
+	return l.Text
+}
+
+// dataType resolves a written type.
+func dataType(d cql.DataType) (*types.Type, error) {
+	if d.Custom {
+		return nil, invalidf("type '%s': custom Java types are not supported; use a CQL type", d.Name)
+	}
+	if d.Keyspace != "" || len(d.Args) == 0 && types.ByName(d.Name) == nil {
+		return nil, invalidf("Unknown type %s: user-defined types are not supported by this build", d.String())
+	}
+	if strings.EqualFold(d.Name, "vector") {
+		return nil, invalidf("type %s: vectors are not supported by this build; use frozen<list<float>>", d.String())
+	}
+	t, err := types.Parse(d.String())
+	if err != nil {
+		return nil, invalidf("%v", err)
+	}
+	return t, nil
+}
+
+// inSpec is the receiver of `IN ?`: a list of the column's type, named as Cassandra names it.
+func inSpec(s ColumnSpec) ColumnSpec {
+	s.Name = "in(" + s.Name + ")"
+	s.Type = types.ListOf(s.Type)
+	return s
+}

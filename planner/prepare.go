@@ -1,0 +1,146 @@
+package planner
+
+import (
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/schema"
+)
+
+// Prepare checks a statement against a schema. The keyspace is the connection's; empty when none was set.
+func Prepare(s *schema.Snapshot, keyspace string, stmt cql.Statement) (*Prepared, error) {
+	c := &compiler{schema: s, keyspace: keyspace}
+	p, err := c.prepare(stmt)
+	if err != nil {
+		return nil, err
+	}
+	p.Markers = c.markers
+	return p, nil
+}
+
+func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
+	switch stmt := stmt.(type) {
+	case *cql.Select:
+		return c.prepareSelect(stmt)
+	case *cql.Insert:
+		return c.prepareInsert(stmt)
+	case *cql.Update:
+		return c.prepareUpdate(stmt)
+	case *cql.Delete:
+		return c.prepareDelete(stmt)
+	case *cql.Batch:
+		return c.prepareBatch(stmt)
+	case *cql.Truncate:
+		return c.prepareTruncate(stmt)
+	case *cql.Use:
+		return c.prepareUse(stmt)
+	case *cql.Describe:
+		return c.prepareDescribe(stmt)
+	case *cql.Explain:
+		return c.prepareExplain(stmt)
+	case *cql.Unsupported:
+		return nil, unsupported(stmt)
+	default:
+		return c.prepareDDL(stmt)
+	}
+}
+
+// table finds the table a statement names.
+func (c *compiler) table(name cql.QualifiedName) (*schema.Table, error) {
+	keyspace, err := c.keyspaceOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if t := c.schema.Table(keyspace, name.Name); t != nil {
+		return t, nil
+	}
+	return nil, invalidf("table %s.%s does not exist", keyspace, name.Name)
+}
+
+// keyspaceOf is the keyspace a name stands in, which must exist.
+func (c *compiler) keyspaceOf(name cql.QualifiedName) (string, error) {
+	keyspace := name.Keyspace
+	if keyspace == "" {
+		keyspace = c.keyspace
+	}
+	if keyspace == "" {
+		return "", invalidf("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
+	}
+	if c.schema.Keyspaces[keyspace] == nil {
+		return "", invalidf("keyspace %s does not exist", keyspace)
+	}
+	return keyspace, nil
+}
+
+// fixed is a Prepared whose plan does not depend on values.
+func fixed(keyspace string, plan Plan) *Prepared {
+	return &Prepared{Keyspace: keyspace, bind: func([]Value, Context) (Plan, error) { return plan, nil }}
+}
+
+func (c *compiler) prepareUse(stmt *cql.Use) (*Prepared, error) {
+	if c.schema.Keyspaces[stmt.Keyspace] == nil {
+		return nil, invalidf("Keyspace '%s' does not exist", stmt.Keyspace)
+	}
+	return fixed(stmt.Keyspace, &Use{Keyspace: stmt.Keyspace}), nil
+}
+
+func (c *compiler) prepareTruncate(stmt *cql.Truncate) (*Prepared, error) {
+	t, err := c.table(stmt.Table)
+	if err != nil {
+		return nil, err
+	}
+	if err := writable(t); err != nil {
+		return nil, err
+	}
+	return fixed(t.Keyspace, &Truncate{Table: t}), nil
+}
+
+func (c *compiler) prepareExplain(stmt *cql.Explain) (*Prepared, error) {
+	inner, err := c.prepare(stmt.Statement)
+	if err != nil {
+		return nil, err
+	}
+	bind := func(values []Value, ctx Context) (Plan, error) {
+		plan, err := inner.Bind(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &Explain{Analyze: stmt.Analyze, Plan: plan}, nil
+	}
+	return &Prepared{Keyspace: inner.Keyspace, Result: explainColumns(), bind: bind}, nil
+}
+
+// writable refuses statements that write to what the server keeps itself.
+func writable(t *schema.Table) error {
+	switch t.Kind {
+	case schema.Base:
+		return nil
+	case schema.View:
+		return invalidf("Cannot directly modify a materialized view: write to %s.%s", t.Keyspace, t.Copy.Base)
+	case schema.QueryTable:
+		return invalidf("Cannot directly modify query table %s: write to %s.%s", t.QualifiedName(), t.Keyspace, t.Copy.Base)
+	case schema.Rollup:
+		return invalidf("Cannot directly modify rollup %s: write to %s.%s", t.QualifiedName(), t.Keyspace, t.Rollup.Source)
+	default:
+		return invalidf("%s is a system table: it cannot be modified", t.QualifiedName())
+	}
+}
+
+// insteads says what to use where esker does not have something, by the statement's first words.
+var insteads = map[string]string{
+	"CREATE TRIGGER":    "keep derived rows in a query table (CREATE QUERY TABLE) or a rollup",
+	"DROP TRIGGER":      "there are no triggers to drop",
+	"CREATE FUNCTION":   "compute in the application, or use a built-in function",
+	"CREATE AGGREGATE":  "use a built-in aggregate: count, sum, avg, min, max, first, last",
+	"CREATE INDEX":      "keep a query table keyed by the column (CREATE QUERY TABLE)",
+	"INSERT JSON":       "name the columns and VALUES",
+	"CREATE TYPE":       "use one column for each field",
+	"CREATE ROLE":       "this build has no roles; it listens on loopback",
+	"CREATE USER":       "this build has no users; it listens on loopback",
+	"EXPLAIN RETENTION": "this build has no retention but TTL",
+}
+
+func unsupported(stmt *cql.Unsupported) error {
+	if instead, ok := insteads[stmt.What]; ok {
+		return invalidf("%s is not supported: %s", stmt.What, instead)
+	}
+	return invalidf("%s is not supported by esker", stmt.What)
+}

@@ -1,0 +1,185 @@
+package planner
+
+import (
+	"math"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/schema"
+	"github.com/eskerdb/esker/ttl"
+)
+
+// ValueBytesMax is how long one value may be.
+const ValueBytesMax = 256 << 20
+
+// clusteringBytesMax is how long one clustering value may be, as in Cassandra.
+const clusteringBytesMax = 65535
+
+// writer is what INSERT, UPDATE and DELETE have in common: a table, USING, and cells.
+type writer struct {
+	table     *schema.Table
+	timestamp boundTerm // nil without USING TIMESTAMP
+	ttl       boundTerm // nil without USING TTL
+	cells     []assignment
+}
+
+// assignment is the new value of a static or regular column.
+type assignment struct {
+	column *schema.Column
+	value  boundTerm
+}
+
+// moment is what USING and the clock make of a write.
+type moment struct {
+	timestamp int64 // microseconds
+	nowSec    int64
+	ttl       int32 // 0: none
+	expiresAt int64 // Forever without a TTL
+}
+
+func (c *compiler) newWriter(name cql.QualifiedName, using cql.Using) (*writer, error) {
+	t, err := c.table(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := writable(t); err != nil {
+		return nil, err
+	}
+	w := &writer{table: t}
+	if using.Timestamp != nil {
+		if w.timestamp, err = c.term(using.Timestamp, c.spec(t, "[timestamp]", types.Bigint)); err != nil {
+			return nil, err
+		}
+	}
+	if using.TTL != nil {
+		if w.ttl, err = c.term(using.TTL, c.spec(t, "[ttl]", types.Int)); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (c *compiler) spec(t *schema.Table, name string, of *types.Type) ColumnSpec {
+	return ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: name, Type: of}
+}
+
+// columnTerm checks a term against the column that receives it.
+func (c *compiler) columnTerm(t *schema.Table, col *schema.Column, term cql.Term) (boundTerm, error) {
+	return c.term(term, c.spec(t, col.Name, col.Type))
+}
+
+func undefinedColumn(t *schema.Table, name string) error {
+	return invalidf("Undefined column name %s in table %s", name, t.QualifiedName())
+}
+
+// moment reads USING TIMESTAMP and USING TTL (R19, R20).
+func (w *writer) moment(values []Value, ctx Context) (moment, error) {
+	m := moment{timestamp: ctx.TimestampMicros, nowSec: ctx.NowSec, ttl: w.table.Options.DefaultTTLSec, expiresAt: mutation.Forever}
+	if w.timestamp != nil {
+		v, unset, err := w.timestamp.bind(values, ctx)
+		if err != nil {
+			return m, err
+		}
+		if !unset {
+			if len(v) != 8 {
+				return m, invalidf("Invalid null value of timestamp")
+			}
+			if m.timestamp = types.DecodeInt64(v); m.timestamp == math.MinInt64 {
+				return m, invalidf("Out of bound timestamp, must be in [%d, %d]", int64(math.MinInt64+1), int64(math.MaxInt64))
+			}
+		}
+	}
+	if w.ttl != nil {
+		v, unset, err := w.ttl.bind(values, ctx)
+		if err != nil {
+			return m, err
+		}
+		if !unset {
+			m.ttl = 0
+			if len(v) == 4 {
+				m.ttl = int32(types.DecodeInt64(v))
+			}
+		}
+	}
+	if m.ttl != 0 {
+		end, err := ttl.ExpiresAt(ctx.NowSec, m.ttl)
+		if err != nil {
+			return m, invalidf("%v", err)
+		}
+		m.expiresAt = end
+	}
+	return m, nil
+}
+
+// liveness is the row marker an INSERT writes.
+func (m *moment) liveness() mutation.Liveness {
+	return mutation.Liveness{Timestamp: m.timestamp, TTL: m.ttl, ExpiresAt: m.expiresAt}
+}
+
+// deletion is a deletion at this moment; its local time is at least 1 (R21).
+func (m *moment) deletion() mutation.Deletion {
+	return mutation.Deletion{MarkedAt: m.timestamp, LocalSec: max(m.nowSec, 1)}
+}
+
+// cell is a value, or for null a tombstone (R18).
+func (m *moment) cell(col *schema.Column, value []byte) mutation.Cell {
+	if value == nil {
+		return mutation.Cell{Column: col.ID, Timestamp: m.timestamp, ExpiresAt: max(m.nowSec, 1)}
+	}
+	return mutation.Cell{Column: col.ID, Timestamp: m.timestamp, TTL: m.ttl, ExpiresAt: m.expiresAt, Value: value}
+}
+
+// bindCells makes the static and the regular cells of a write, each ascending by column.
+func (w *writer) bindCells(m *moment, values []Value, ctx Context) (statics, regulars []mutation.Cell, err error) {
+	regulars = make([]mutation.Cell, 0, len(w.cells))
+	for _, a := range w.cells {
+		v, unset, err := a.value.bind(values, ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if unset {
+			continue
+		}
+		if len(v) > ValueBytesMax {
+			return nil, nil, invalidf("value of column %s is %d bytes long; the most is %d", a.column.Name, len(v), ValueBytesMax)
+		}
+		if a.column.Kind == schema.Static {
+			statics = append(statics, m.cell(a.column, v))
+		} else {
+			regulars = append(regulars, m.cell(a.column, v))
+		}
+	}
+	return statics, regulars, nil
+}
+
+// addCell keeps assignments in the order of column numbers; a column may be assigned once.
+func (w *writer) addCell(col *schema.Column, value boundTerm) error {
+	at := len(w.cells)
+	for i, a := range w.cells {
+		if a.column == col {
+			return invalidf("Multiple definitions found for column %s", col.Name)
+		}
+		if a.column.ID > col.ID && i < at {
+			at = i
+		}
+	}
+	w.cells = append(w.cells, assignment{})
+	copy(w.cells[at+1:], w.cells[at:])
+	w.cells[at] = assignment{col, value}
+	return nil
+}
+
+// prepared wraps a writer's bind function.
+func (w *writer) prepared(c *compiler, bind func(values []Value, ctx Context) (*Write, error)) *Prepared {
+	return &Prepared{
+		Keyspace:            w.table.Keyspace,
+		PartitionKeyIndexes: c.partitionIndexes,
+		bind:                func(values []Value, ctx Context) (Plan, error) { return bind(values, ctx) },
+	}
+}
+
+// one wraps a single mutation.
+func (w *writer) one(m mutation.Mutation) *Write {
+	return &Write{Table: w.table, Mutations: []Mutation{{Table: w.table, Mutation: m}}}
+}

@@ -1,0 +1,170 @@
+package schema
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// codecVersion is the version of the stored form (docs/formats/schema.md).
+const codecVersion = 1
+
+type storedSnapshot struct {
+	Format    int              `json:"format"`
+	Version   string           `json:"version"`
+	Keyspaces []storedKeyspace `json:"keyspaces"`
+}
+
+type storedKeyspace struct {
+	Name          string            `json:"name"`
+	Replication   map[string]string `json:"replication"`
+	DurableWrites bool              `json:"durable_writes"`
+	Tables        []storedTable     `json:"tables"`
+}
+
+type storedTable struct {
+	ID         string                 `json:"id"`
+	Name       string                 `json:"name"`
+	Kind       TableKind              `json:"kind"`
+	Columns    []storedColumn         `json:"columns"`
+	Dropped    []storedDropped        `json:"dropped,omitempty"`
+	NextColumn uint32                 `json:"next_column"`
+	Options    Options                `json:"options"`
+	Bucket     *TimeBucket            `json:"time_bucket,omitempty"`
+	Copy       *Copy                  `json:"copy,omitempty"`
+	Rollup     *downsample.Definition `json:"rollup,omitempty"`
+	Rollups    []string               `json:"rollups,omitempty"`
+	AppendOnly bool                   `json:"append_only,omitempty"`
+}
+
+type storedColumn struct {
+	Name string     `json:"name"`
+	Kind ColumnKind `json:"kind"`
+	Type string     `json:"type"`
+	Desc bool       `json:"desc,omitempty"`
+	ID   uint32     `json:"id,omitempty"`
+}
+
+type storedDropped struct {
+	Name         string     `json:"name"`
+	Type         string     `json:"type"`
+	Kind         ColumnKind `json:"kind"`
+	DroppedMicro int64      `json:"dropped_us"`
+}
+
+// Encode is the stored form of a snapshot: JSON, without the virtual keyspaces.
+func (s *Snapshot) Encode() ([]byte, error) {
+	out := storedSnapshot{Format: codecVersion, Version: hex.EncodeToString(s.Version[:])}
+	for _, name := range s.KeyspaceNames() {
+		k := s.Keyspaces[name]
+		if k.System() {
+			continue
+		}
+		sk := storedKeyspace{Name: k.Name, Replication: k.Replication, DurableWrites: k.DurableWrites, Tables: []storedTable{}}
+		for _, t := range k.SortedTables() {
+			sk.Tables = append(sk.Tables, storeTable(t))
+		}
+		out.Keyspaces = append(out.Keyspaces, sk)
+	}
+	return json.Marshal(out)
+}
+
+func storeTable(t *Table) storedTable {
+	out := storedTable{
+		ID: hex.EncodeToString(t.ID[:]), Name: t.Name, Kind: t.Kind, NextColumn: uint32(t.NextColumn), Options: t.Options,
+		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, AppendOnly: t.AppendOnly,
+	}
+	for _, c := range t.Columns() {
+		out.Columns = append(out.Columns, storedColumn{Name: c.Name, Kind: c.Kind, Type: c.Type.String(), Desc: c.Desc, ID: uint32(c.ID)})
+	}
+	for _, d := range t.Dropped {
+		out.Dropped = append(out.Dropped, storedDropped{Name: d.Name, Type: d.Type.String(), Kind: d.Kind, DroppedMicro: d.DroppedMicro})
+	}
+	return out
+}
+
+// Decode reads what Encode wrote.
+func Decode(src []byte) (*Snapshot, error) {
+	var in storedSnapshot
+	if err := json.Unmarshal(src, &in); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	if in.Format != codecVersion {
+		return nil, fmt.Errorf("schema: format %d, this build reads format %d", in.Format, codecVersion)
+	}
+	s := &Snapshot{Keyspaces: map[string]*Keyspace{}}
+	if err := decodeID(s.Version[:], in.Version); err != nil {
+		return nil, fmt.Errorf("schema: version: %w", err)
+	}
+	for _, sk := range in.Keyspaces {
+		k := &Keyspace{Name: sk.Name, Replication: sk.Replication, DurableWrites: sk.DurableWrites, Tables: map[string]*Table{}}
+		for i := range sk.Tables {
+			t, err := loadTable(sk.Name, &sk.Tables[i])
+			if err != nil {
+				return nil, fmt.Errorf("schema: table %s.%s: %w", sk.Name, sk.Tables[i].Name, err)
+			}
+			k.Tables[t.Name] = t
+		}
+		s.Keyspaces[k.Name] = k
+	}
+	return s, nil
+}
+
+func decodeID(dst []byte, text string) error {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(dst) {
+		return fmt.Errorf("%q is not %d bytes in hex", text, len(dst))
+	}
+	copy(dst, b)
+	return nil
+}
+
+func loadTable(keyspace string, st *storedTable) (*Table, error) {
+	t := &Table{
+		Keyspace: keyspace, Name: st.Name, Kind: st.Kind, NextColumn: mutation.ColumnID(st.NextColumn), Options: st.Options,
+		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, AppendOnly: st.AppendOnly,
+	}
+	if err := decodeID(t.ID[:], st.ID); err != nil {
+		return nil, fmt.Errorf("id: %w", err)
+	}
+	for _, sc := range st.Columns {
+		if err := loadColumn(t, sc); err != nil {
+			return nil, fmt.Errorf("column %s: %w", sc.Name, err)
+		}
+	}
+	for _, sd := range st.Dropped {
+		of, err := types.Parse(sd.Type)
+		if err != nil {
+			return nil, fmt.Errorf("dropped column %s: %w", sd.Name, err)
+		}
+		t.Dropped = append(t.Dropped, Dropped{Name: sd.Name, Type: of, Kind: sd.Kind, DroppedMicro: sd.DroppedMicro})
+	}
+	return t, nil
+}
+
+func loadColumn(t *Table, sc storedColumn) error {
+	of, err := types.Parse(sc.Type)
+	if err != nil {
+		return err
+	}
+	c := &Column{Name: sc.Name, Kind: sc.Kind, Type: of, Desc: sc.Desc, ID: mutation.ColumnID(sc.ID), Position: -1}
+	switch sc.Kind {
+	case PartitionKey:
+		c.Position = len(t.PartitionKey)
+		t.PartitionKey = append(t.PartitionKey, c)
+	case ClusteringKey:
+		c.Position = len(t.Clustering)
+		t.Clustering = append(t.Clustering, c)
+	case Static:
+		t.Statics = append(t.Statics, c)
+	case Regular:
+		t.Regulars = append(t.Regulars, c)
+	default:
+		return fmt.Errorf("kind %d is unknown", sc.Kind)
+	}
+	return nil
+}

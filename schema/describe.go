@@ -1,0 +1,250 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/eskerdb/esker/cql"
+)
+
+// Create is the CREATE KEYSPACE text of the keyspace alone.
+func (k *Keyspace) Create() string {
+	return fmt.Sprintf("CREATE KEYSPACE %s WITH replication = %s  AND durable_writes = %t;",
+		cql.QuoteIdentifier(k.Name), replicationText(k.Replication), k.DurableWrites)
+}
+
+// replicationText puts the class first, as Cassandra does.
+func replicationText(m map[string]string) string {
+	rest := map[string]string{}
+	for key, v := range m {
+		if key != "class" {
+			rest[key] = v
+		}
+	}
+	text := "{'class': " + quote(shortClass(m["class"]))
+	if len(rest) > 0 {
+		text += ", " + strings.TrimPrefix(MapText(rest), "{")
+		return text
+	}
+	return text + "}"
+}
+
+func shortClass(class string) string {
+	return strings.TrimPrefix(class, "org.apache.cassandra.locator.")
+}
+
+// CreationOrder are the tables of the keyspace in an order in which their CREATE texts load: base
+// tables, then what is kept of them. Rollups of the one-line option are left out: the text of their
+// table makes them.
+func (k *Keyspace) CreationOrder() []*Table {
+	implied := map[string]bool{}
+	for _, t := range k.Tables {
+		for _, r := range t.Rollups {
+			implied[r] = true
+		}
+	}
+	var bases, kept []*Table
+	for _, t := range k.SortedTables() {
+		switch {
+		case implied[t.Name]:
+		case t.Kind == Base || t.Kind == Virtual:
+			bases = append(bases, t)
+		default:
+			kept = append(kept, t)
+		}
+	}
+	return append(bases, kept...)
+}
+
+// Create is the CREATE text of a table of any kind; k is its keyspace.
+func (t *Table) Create(k *Keyspace) string {
+	var b strings.Builder
+	switch t.Kind {
+	case QueryTable:
+		t.createQueryTable(&b, k.Tables[t.Copy.Base])
+	case View:
+		t.createView(&b, k.Tables[t.Copy.Base])
+	case Rollup:
+		t.createRollup(&b)
+		return b.String()
+	default:
+		t.createTable(&b)
+	}
+	t.writeOptions(&b)
+	if t.Kind == Virtual {
+		return "/*\nWarning: Table " + t.QualifiedName() + " is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\n" +
+			strings.Replace(b.String(), "CREATE TABLE", "VIRTUAL TABLE", 1) + "\n*/"
+	}
+	return b.String()
+}
+
+func (t *Table) fullName() string {
+	return cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(t.Name)
+}
+
+func (t *Table) createTable(b *strings.Builder) {
+	fmt.Fprintf(b, "CREATE TABLE %s (\n", t.fullName())
+	for _, c := range t.Columns() {
+		static := ""
+		if c.Kind == Static {
+			static = " static"
+		}
+		key := ""
+		if len(t.PartitionKey) == 1 && len(t.Clustering) == 0 && c.Kind == PartitionKey {
+			key = " PRIMARY KEY"
+		}
+		fmt.Fprintf(b, "    %s %s%s%s,\n", cql.QuoteIdentifier(c.Name), c.Type, static, key)
+	}
+	if len(t.PartitionKey) == 1 && len(t.Clustering) == 0 {
+		text := strings.TrimSuffix(b.String(), ",\n")
+		b.Reset()
+		b.WriteString(text + "\n)")
+		return
+	}
+	fmt.Fprintf(b, "    PRIMARY KEY %s\n)", t.primaryKey())
+}
+
+// primaryKey is `(k, c)` or `((a, b), c)`.
+func (t *Table) primaryKey() string {
+	key := names(t.PartitionKey)
+	if len(t.PartitionKey) > 1 {
+		key = "(" + key + ")"
+	}
+	if len(t.Clustering) > 0 {
+		key += ", " + names(t.Clustering)
+	}
+	return "(" + key + ")"
+}
+
+func names(columns []*Column) string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = cql.QuoteIdentifier(c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (t *Table) createQueryTable(b *strings.Builder, base *Table) {
+	fmt.Fprintf(b, "CREATE QUERY TABLE %s ON %s (%s)", t.fullName(), base.fullName(), names(slicesConcat(t.Statics, t.Regulars)))
+	for i, name := range t.Copy.NotNull {
+		word := "\n    WHERE"
+		if i > 0 {
+			word = " AND"
+		}
+		fmt.Fprintf(b, "%s %s IS NOT NULL", word, cql.QuoteIdentifier(name))
+	}
+	fmt.Fprintf(b, "\n    PRIMARY KEY %s\n", t.wrappedKey())
+}
+
+// wrappedKey is the primary key with its partition key always in parentheses.
+func (t *Table) wrappedKey() string {
+	key := "(" + names(t.PartitionKey) + ")"
+	if len(t.Clustering) > 0 {
+		key += ", " + names(t.Clustering)
+	}
+	return "(" + key + ")"
+}
+
+func (t *Table) createView(b *strings.Builder, base *Table) {
+	fmt.Fprintf(b, "CREATE MATERIALIZED VIEW %s AS\n    SELECT %s\n    FROM %s\n    WHERE ", t.fullName(), names(t.Columns()), base.fullName())
+	for i, c := range slicesConcat(t.PartitionKey, t.Clustering) {
+		if i > 0 {
+			b.WriteString(" AND ")
+		}
+		fmt.Fprintf(b, "%s IS NOT NULL", cql.QuoteIdentifier(c.Name))
+	}
+	fmt.Fprintf(b, "\n    PRIMARY KEY %s\n", t.primaryKey())
+}
+
+func (t *Table) createRollup(b *strings.Builder) {
+	def := t.Rollup
+	key := names(t.PartitionKey)
+	window := fmt.Sprintf("floor(%s, %s)", cql.QuoteIdentifier(def.TimeColumn), DurationText(def.StepMillis))
+	fmt.Fprintf(b, "CREATE ROLLUP %s ON %s.%s AS\n    SELECT %s, %s AS %s", t.fullName(), cql.QuoteIdentifier(t.Keyspace),
+		cql.QuoteIdentifier(def.Source), key, window, cql.QuoteIdentifier(def.TimeColumn))
+	for _, a := range def.Aggregates {
+		fmt.Fprintf(b, ",\n        %s(%s) AS %s", a.Function, cql.QuoteIdentifier(a.Source), cql.QuoteIdentifier(a.Target))
+	}
+	fmt.Fprintf(b, "\n    GROUP BY %s, %s;", key, window)
+}
+
+// DurationText is a whole number of milliseconds in the largest units that fit, e.g. 1d, 6h, 90s.
+func DurationText(millis int64) string {
+	for _, u := range []struct {
+		name   string
+		millis int64
+	}{{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}} {
+		if millis%u.millis == 0 && millis != 0 {
+			return strconv.FormatInt(millis/u.millis, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(millis, 10) + "ms"
+}
+
+func slicesConcat(a, b []*Column) []*Column { return append(append([]*Column(nil), a...), b...) }
+
+// writeOptions writes WITH and every option, in Cassandra's order, own options last.
+func (t *Table) writeOptions(b *strings.Builder) {
+	parts := t.optionTexts()
+	b.WriteString(" WITH " + strings.Join(parts, "\n    AND ") + ";")
+}
+
+func (t *Table) optionTexts() []string {
+	o := &t.Options
+	var parts []string
+	if o.CompactStorage {
+		parts = append(parts, "COMPACT STORAGE")
+	}
+	if len(t.Clustering) > 0 {
+		order := make([]string, len(t.Clustering))
+		for i, c := range t.Clustering {
+			direction := "ASC"
+			if c.Desc {
+				direction = "DESC"
+			}
+			order[i] = cql.QuoteIdentifier(c.Name) + " " + direction
+		}
+		parts = append(parts, "CLUSTERING ORDER BY ("+strings.Join(order, ", ")+")")
+	}
+	if t.Kind == Virtual {
+		return append(parts, "comment = "+quote(o.Comment))
+	}
+	echo := func(name string) {
+		v := o.Echo(name)
+		if info, _ := EchoedOption(name); info.Kind == OptionText {
+			v = quote(v)
+		}
+		parts = append(parts, name+" = "+v)
+	}
+	echo("additional_write_policy")
+	echo("allow_auto_snapshot")
+	echo("bloom_filter_fp_chance")
+	parts = append(parts, "caching = "+MapText(o.Caching))
+	echo("cdc")
+	parts = append(parts, "comment = "+quote(o.Comment), "compaction = "+MapText(o.Compaction), "compression = "+MapText(o.Compression))
+	echo("memtable")
+	echo("crc_check_chance")
+	parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec), fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
+	for _, name := range []string{"incremental_backups", "max_index_interval", "memtable_flush_period_in_ms", "min_index_interval", "read_repair", "speculative_retry"} {
+		echo(name)
+	}
+	return append(parts, t.ownOptionTexts()...)
+}
+
+// ownOptionTexts are the options that esker adds.
+func (t *Table) ownOptionTexts() []string {
+	var parts []string
+	for _, own := range []struct {
+		name  string
+		value map[string]string
+	}{{"time_bucket", t.Options.TimeBucketOption}, {"rollups", t.Options.RollupsOption}} {
+		if len(own.value) > 0 {
+			parts = append(parts, own.name+" = "+MapText(own.value))
+		}
+	}
+	if t.AppendOnly {
+		parts = append(parts, "append_only = true")
+	}
+	return parts
+}
