@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 
 	"github.com/eskerdb/esker/lsm/compaction"
@@ -30,7 +29,7 @@ func (s *Store) Compact(table mutation.TableID) error {
 	if len(t.files) == 0 {
 		return nil
 	}
-	return s.writeFailed(s.compactFiles(t, t.files, s.jobs.closed))
+	return s.writeFailed(s.compactFiles(t, t.files, nil))
 }
 
 // compactAsNeeded does what compaction.Pick chooses until there is nothing to do.
@@ -65,7 +64,7 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	now := s.opts.Clock.Now()
 	job, found := compaction.Pick(t.choices(), compaction.Options{
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table),
+		OldestOutside: s.oldestInMemory(table), KeepExpired: s.opts.KeepExpired(table),
 	})
 	if !found {
 		return false, nil
@@ -74,7 +73,7 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	if job.Drop {
 		return true, s.replaceFiles(t.table, inputs, nil)
 	}
-	return true, s.compactFiles(t, inputs, s.jobs.mustStop)
+	return true, s.compactFiles(t, inputs, &pace{store: s, urgent: len(t.files) > filesWaitingMax})
 }
 
 // choices describes the files of a table to compaction.Pick.
@@ -110,12 +109,9 @@ func (s *Store) oldestInMemory(id mutation.TableID) int64 {
 	return oldest
 }
 
-// compactFiles merges files of t into new ones.
-func (s *Store) compactFiles(t *tableVersion, inputs []*file, stop func() bool) error {
-	job := &mergeJob{store: s, table: t.table, purge: s.purge(t, inputs), stop: func() bool {
-		runtime.Gosched() // reads and writes go first
-		return stop()
-	}}
+// compactFiles merges files of t into new ones, at a pace (nil: as fast as it can).
+func (s *Store) compactFiles(t *tableVersion, inputs []*file, p *pace) error {
+	job := &mergeJob{store: s, table: t.table, purge: s.purge(t, inputs), pace: p}
 	for _, f := range inputs {
 		job.inputs = append(job.inputs, fileSource{f})
 	}
@@ -163,11 +159,12 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file)
 // purge returns what a merge of inputs may forget. jobs.compact is held, so that inputs stay files
 // of the table until the merge is done.
 func (s *Store) purge(t *tableVersion, inputs []*file) purgeFunc {
-	now := s.opts.Clock.Now().Unix()
+	now, keep := s.opts.Clock.Now().Unix(), s.opts.KeepExpired(t.table.ID)
 	return func(key *partition.DecoratedKey) ttl.Purge {
 		return ttl.Purge{
 			Law: t.table.Law, NowSec: now, GCGraceSec: t.table.GCGraceSec,
 			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, inputs),
+			KeepExpired:     keep,
 		}
 	}
 }

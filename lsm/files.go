@@ -27,8 +27,8 @@ type mergeJob struct {
 	store  *Store
 	table  *mutation.Table
 	inputs []compaction.Source
-	purge  purgeFunc   // nil: forget nothing
-	stop   func() bool // nil: never
+	purge  purgeFunc // nil: forget nothing
+	pace   *pace     // nil: as fast as it can
 
 	windows map[window]*output
 	outputs []*output // open ones; those in windows and the mixed one among them
@@ -69,8 +69,11 @@ func (j *mergeJob) run() ([]*file, error) {
 // partition takes one merged partition. What lies beside its rows goes to the file of no
 // window, so that a file of one window can be skipped by slices outside of it.
 func (j *mergeJob) partition(key *partition.DecoratedKey, side *mutation.Side, rows mutation.RowSource) error {
-	if j.stop != nil && j.stop() {
+	if j.store.jobs.closed() {
 		return errStopped
+	}
+	if err := j.pace.keep(j.written()); err != nil {
+		return err
 	}
 	for _, o := range j.outputs {
 		o.started = false
@@ -103,6 +106,18 @@ func (j *mergeJob) partition(key *partition.DecoratedKey, side *mutation.Side, r
 			return err
 		}
 	}
+}
+
+// written returns about how many bytes the job has written.
+func (j *mergeJob) written() int64 {
+	var sum int64
+	for _, f := range j.files {
+		sum += f.info.Bytes
+	}
+	for _, o := range j.outputs {
+		sum += o.writer.Bytes()
+	}
+	return sum
 }
 
 func (o *output) start(key *partition.DecoratedKey, side *mutation.Side) error {

@@ -60,8 +60,8 @@ func testTables() []mutation.Table {
 
 func testOptions(fs vfs.FS, clk clock.Clock) Options {
 	return Options{
-		FS: fs, Dir: "data", Clock: clk, LogSegmentBytes: 16 << 10, MemtableBytes: 1 << 20,
-		Tuning: Tuning{NoBackground: true},
+		FS: fs, Dir: "data", Clock: clk, MemtableBytes: 1 << 20,
+		Tuning: Tuning{NoBackground: true, LogSegmentBytes: 16 << 10},
 	}
 }
 

@@ -25,22 +25,26 @@ type Options struct {
 	Dir   string      // data directory; created if it is not there
 	Clock clock.Clock // required; decides only what compaction may purge, and periods
 
-	MemtableBytes   int64 // a table's memtable is flushed at this size. Default 64 MiB
-	MemoryBytesMax  int64 // all memtables together; beyond it writes are refused with ErrOverloaded. Default 8 × MemtableBytes
-	LogMode         LogMode
-	LogPeriod       time.Duration // of LogPeriodic. Default 1 s
-	LogBytesMax     int64         // beyond it the table that holds back the oldest segment is flushed. Default 1 GiB
-	LogSegmentBytes int64         // default 32 MiB
-	RecordBytesMax  int           // one group of mutations as it is logged. Default 1/8 of MemoryBytesMax, at most 128 MiB
-	Tuning          Tuning
-	Events          Events
+	MemtableBytes  int64 // a table's memtable is flushed at this size. Default 64 MiB
+	MemoryBytesMax int64 // all memtables together; beyond it writes are refused with ErrOverloaded. Default 8 × MemtableBytes
+	LogMode        LogMode
+	LogPeriod      time.Duration // of LogPeriodic. Default 1 s
+	LogBytesMax    int64         // beyond it the table that holds back the oldest segment is flushed. Default 1 GiB
+	RecordBytesMax int           // one group of mutations as it is logged. Default 1/8 of MemoryBytesMax, at most 128 MiB
+	// KeepExpired says of which tables compaction keeps what has expired, because something still
+	// reads it (R41). Default: of none.
+	KeepExpired func(mutation.TableID) bool
+	Tuning      Tuning
+	Events      Events
 }
 
 // Tuning changes how the store works, never what it answers. Tests turn it.
 type Tuning struct {
-	NoFastLane   bool  // rows are merged one by one even where sources do not overlap
-	NoBackground bool  // flush and compaction run only when asked for
-	FileBytesMax int64 // a compaction begins another file at this size. Default 256 MiB
+	NoFastLane      bool  // rows are merged one by one even where sources do not overlap
+	NoBackground    bool  // flush and compaction run only when asked for
+	FileBytesMax    int64 // a flush or compaction begins another file at this size. Default 256 MiB
+	LogSegmentBytes int64 // default 32 MiB
+	CompactionBytes int64 // a second, that background compaction writes while few files wait. Default 32 MiB
 }
 
 func (o Options) withDefaults() Options {
@@ -58,6 +62,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RecordBytesMax == 0 {
 		o.RecordBytesMax = int(min(max(o.MemoryBytesMax/8, 1<<20), 128<<20))
+	}
+	if o.KeepExpired == nil {
+		o.KeepExpired = func(mutation.TableID) bool { return false }
+	}
+	if o.Tuning.CompactionBytes == 0 {
+		o.Tuning.CompactionBytes = 32 << 20
 	}
 	if o.Tuning.FileBytesMax == 0 {
 		o.Tuning.FileBytesMax = 256 << 20

@@ -25,7 +25,7 @@ func (s *Store) recover() error {
 	}
 	s.log, err = commitlog.Open(fs, dir, commitlog.Options{
 		First: state.LogStart, Mode: s.opts.LogMode, SyncPeriod: s.opts.LogPeriod,
-		SegmentBytes: s.opts.LogSegmentBytes, RecordBytesMax: s.opts.RecordBytesMax,
+		SegmentBytes: s.opts.Tuning.LogSegmentBytes, RecordBytesMax: s.opts.RecordBytesMax,
 	})
 	if err != nil {
 		return err

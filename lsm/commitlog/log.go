@@ -49,22 +49,32 @@ type Log struct {
 	opts Options
 	tail tail // as found at open
 
-	mu         sync.Mutex // held while writing, never during a sync
-	current    *segment   // nil before the first record; guarded by mu
-	rotated    []*segment // full, not known to be synced, oldest first; guarded by mu
-	live       []extent   // segments not released, oldest first; guarded by mu
-	spares     []uint64   // released files to be written over; guarded by mu
-	nextNumber uint64     // guarded by mu
-	end        Position   // of the last record; guarded by mu
-	promised   Position   // by the last sync offset written; guarded by mu
-	buffer     []byte     // frames of one append; guarded by mu
-	body       []byte     // record of one append; guarded by mu
-	closed     bool       // guarded by mu
+	mu       sync.Mutex // held while writing, never during a sync
+	fileSet             // guarded by mu
+	end      Position   // of the last record; guarded by mu
+	promised Position   // by the last sync offset written; guarded by mu
+	scratch             // guarded by mu
+	closed   bool       // guarded by mu
 
 	bytes    atomic.Int64 // sum of live
 	syncs    syncer
 	periodic periodic
 	closing  atomic.Bool
+}
+
+// fileSet is the files of a log.
+type fileSet struct {
+	current    *segment   // nil before the first record
+	rotated    []*segment // full, not known to be synced, oldest first
+	live       []extent   // segments not released, oldest first
+	spares     []uint64   // released files to be written over
+	nextNumber uint64
+}
+
+// scratch is memory that appends share.
+type scratch struct {
+	buffer []byte // frames
+	body   []byte // record
 }
 
 // segment is a segment that is open for writing.
