@@ -360,6 +360,30 @@ func readText(v *View, t *mutation.Table, req mutation.ReadRequest, now int64) (
 	}
 }
 
+// rowsText renders the rows of View.Rows as Read would show them.
+func rowsText(v *View, t *mutation.Table, req *mutation.ReadRequest, now int64) (string, error) {
+	side, rows, err := v.Rows(t.ID, req.Key, req.Slices)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	writeStatic(&out, side.Static, now)
+	b := mutation.NewBatchBuilder(t, req)
+	for row, err := rows.Next(); row != nil || err != nil; row, err = rows.Next() {
+		if err != nil {
+			return "", err
+		}
+		b.Reset()
+		if err := b.Append(row); err != nil {
+			return "", err
+		}
+		if batch := b.Batch(); batch != nil {
+			writeBatch(&out, batch, now)
+		}
+	}
+	return out.String(), nil
+}
+
 // check compares everything a View shows with the model, in both lanes.
 func (m *model) check(v *View, rng *rand.Rand, now int64) error {
 	for _, noFast := range []bool{false, true} {
@@ -394,6 +418,9 @@ func (m *model) checkPartition(v *View, t *mutation.Table, key partition.Decorat
 		got, err := readText(v, t, req, now)
 		if err != nil {
 			return err
+		}
+		if merged, err := rowsText(v, t, &req, now); err != nil || !req.Reverse && merged != got {
+			return fmt.Errorf("at %d, slices %s: Rows gives %v\n%sRead gives\n%s", v.Sequence(), req.Slices, err, merged, got)
 		}
 		if want := p.text(t, &req, now); got != want {
 			return fmt.Errorf("at %d, slices %s, reverse %v: got\n%swant\n%s", v.Sequence(), req.Slices, req.Reverse, got, want)

@@ -8,22 +8,39 @@ import (
 	"github.com/eskerdb/esker/partition"
 )
 
-// Rows reads slices of one partition row by row, merged from all sources, with the tombstones that a
-// further merge needs. Rows hidden by the partition deletion or by range tombstones are left out.
+// Rows returns what lies beside the rows of a partition, and its rows inside slices in clustering
+// order, merged, with row deletions and cell tombstones: what a read before a write compares with.
+// A row is valid until the next call and as long as the View.
 func (v *View) Rows(table mutation.TableID, key partition.DecoratedKey, slices clustering.Slices) (*mutation.Side, mutation.RowSource, error) {
 	t, err := v.table(table)
 	if err != nil {
 		return nil, nil, err
 	}
-	req := mutation.ReadRequest{Key: key, Slices: slices}
-	sources, err := t.open(&req, v.sequence)
+	sources, err := t.open(&mutation.ReadRequest{Key: key, Slices: slices}, v.sequence)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read of %s: %w", t.table.Name, corrupt(err))
+		return nil, nil, fmt.Errorf("rows of %s: %w", t.table.Name, corrupt(err))
 	}
 	side := mergedSide(t.table.Law, sources)
-	rows := make([]mutation.RowSource, len(sources))
-	for i, s := range sources {
-		rows[i] = s.rows(slices, false)
+	rows := make([]mutation.RowSource, 0, len(sources))
+	for _, s := range sources {
+		if s.any && s.touches(slices) {
+			rows = append(rows, s.rows(slices, false))
+		}
 	}
-	return &side, mutation.MergeRows(t.table.Law, rows, &side, false), nil
+	return &side, &namedRows{t.table, mutation.MergeRows(t.table.Law, rows, &side, false)}, nil
+}
+
+// namedRows names the table in errors.
+type namedRows struct {
+	table *mutation.Table
+	rows  mutation.RowSource
+}
+
+// Next implements mutation.RowSource.
+func (n *namedRows) Next() (*mutation.Row, error) {
+	row, err := n.rows.Next()
+	if err != nil {
+		return nil, fmt.Errorf("rows of %s: %w", n.table.Name, corrupt(err))
+	}
+	return row, nil
 }
