@@ -231,29 +231,33 @@ func (a *varintSum) Result() []byte {
 
 func (a *varintSum) Reset() { a.n, a.sum = 0, new(big.Int) }
 
-// decimalSum is sum or avg of decimals. An average has the scale of the sum, rounded half up.
+// decimalSum is sum or avg of decimals. The average is Cassandra's: it runs along with the values, each step
+// rounded half to even at the scale of its difference.
 type decimalSum struct {
 	average bool
 	n       int64
-	sum     *inf.Dec
+	held    *inf.Dec // the sum, or the average so far
 }
 
-func newDecimalSum(average bool) *decimalSum { return &decimalSum{average: average, sum: new(inf.Dec)} }
+func newDecimalSum(average bool) *decimalSum {
+	return &decimalSum{average: average, held: new(inf.Dec)}
+}
 
 func (a *decimalSum) Add(value []byte) {
-	if len(value) > 0 {
-		a.n++
-		a.sum.Add(a.sum, types.DecodeDecimal(value))
+	if len(value) == 0 {
+		return
 	}
+	a.n++
+	v := types.DecodeDecimal(value)
+	if a.average {
+		v.Sub(v, a.held)
+		v.QuoRound(v, inf.NewDec(a.n, 0), v.Scale(), inf.RoundHalfEven)
+	}
+	a.held.Add(a.held, v)
 }
 
 func (a *decimalSum) AddVector(v *mutation.Vector, from, to int) { addEach(a, nil, v, from, to) }
 
-func (a *decimalSum) Result() []byte {
-	if a.average && a.n > 0 {
-		return types.AppendDecimal(nil, new(inf.Dec).QuoRound(a.sum, inf.NewDec(a.n, 0), a.sum.Scale(), inf.RoundHalfUp))
-	}
-	return types.AppendDecimal(nil, a.sum)
-}
+func (a *decimalSum) Result() []byte { return types.AppendDecimal(nil, a.held) }
 
-func (a *decimalSum) Reset() { a.n, a.sum = 0, new(inf.Dec) }
+func (a *decimalSum) Reset() { a.n, a.held = 0, new(inf.Dec) }
