@@ -44,24 +44,15 @@ func (c Column) Append(dst, value []byte) []byte {
 
 // Decode reads the bytes Append wrote and returns what follows them. The value does not share memory with src.
 func (c Column) Decode(src []byte) (value, rest []byte, err error) {
-	if !c.Desc {
-		return c.Type.DecodeSortable(src)
+	return c.AppendDecoded([]byte{}, src)
+}
+
+// AppendDecoded is Decode into a buffer: it appends the value to dst.
+func (c Column) AppendDecoded(dst, src []byte) (out, rest []byte, err error) {
+	if c.Desc {
+		return c.Type.AppendFromInverted(dst, src)
 	}
-	// Of a type with a fixed width no more is needed than its bytes; of others nobody knows the end before.
-	var few [17]byte
-	flipped := few[:0]
-	if w := c.Type.FixedWidth(); w > 0 {
-		flipped = append(flipped, src[:min(len(src), 1+w)]...)
-	} else {
-		flipped = append([]byte(nil), src...)
-	}
-	n := len(flipped)
-	invert(flipped)
-	value, rest, err = c.Type.DecodeSortable(flipped)
-	if err != nil {
-		return nil, nil, err
-	}
-	return value, src[n-len(rest):], nil
+	return c.Type.AppendFromSortable(dst, src)
 }
 
 func invert(b []byte) {
@@ -125,8 +116,6 @@ func (l Layout) Text(enc []byte) string {
 	}
 	return string(append(out, ')'))
 }
-
-const millisPerDay = 24 * 60 * 60 * 1000
 
 // FirstTimeMillis is the time in an encoded clustering's first column, in milliseconds since 1970: a timestamp, date,
 // timeuuid, or bigint taken as milliseconds. ok is false for other types, empty values and an empty prefix.

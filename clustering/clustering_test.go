@@ -189,3 +189,18 @@ func TestFirstTimeMillis(t *testing.T) {
 		t.Error("a time without columns")
 	}
 }
+
+// Reading a clustering of ordinary columns into a buffer costs no memory, in either direction.
+func TestAppendDecodedDoesNotAllocate(t *testing.T) {
+	for _, c := range []Column{{Type: types.Timestamp}, {Type: types.Timestamp, Desc: true}, {Type: types.UUID, Desc: true}, {Type: types.Text}} {
+		enc := c.Append(nil, bytes.Repeat([]byte{'a'}, max(c.Type.FixedWidth(), 4)))
+		buf := make([]byte, 0, 64)
+		if n := testing.AllocsPerRun(100, func() {
+			if _, _, err := c.AppendDecoded(buf, enc); err != nil {
+				t.Error(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s desc %t: %v allocations", c.Type, c.Desc, n)
+		}
+	}
+}

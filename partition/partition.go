@@ -52,7 +52,7 @@ func (e Invalid) Error() string { return string(e) }
 type Layout []*types.Type
 
 // Encode serializes the values of all columns: of a single column its bytes, of several
-// each as its length in two bytes, its bytes and a zero.
+// each as its length in two bytes, its bytes and a zero. The key of a single column shares memory with its value.
 func (l Layout) Encode(values [][]byte) ([]byte, error) {
 	if len(values) != len(l) {
 		return nil, fmt.Errorf("partition key has %d columns, not %d", len(l), len(values))

@@ -33,9 +33,9 @@ func (t *Type) takes(class LiteralClass) bool {
 	return false
 }
 
-// parseScalar turns text of a fitting class into a value. Empty text is the empty value.
+// parseScalar turns text of a fitting class into a value. Empty text is the empty value where there is one.
 func (t *Type) parseScalar(s string) ([]byte, error) {
-	if s == "" && t.kind != KindDate && t.kind != KindTime {
+	if s == "" && t.AllowsEmpty() {
 		return []byte{}, nil
 	}
 	switch t.kind {

@@ -104,21 +104,25 @@ func appendEscaped(dst, value []byte) []byte {
 	}
 }
 
-func decodeEscaped(src []byte) (value, rest []byte, err error) {
-	var out []byte
+// decodeEscaped undoes appendEscaped, of bytes that were each flipped.
+func decodeEscaped(dst, src []byte, flip byte) (out, rest []byte, err error) {
+	at := len(dst)
 	for {
-		i := bytes.IndexByte(src, escape)
+		i := bytes.IndexByte(src, escape^flip)
 		if i < 0 || i+1 == len(src) {
 			return nil, nil, ErrCorrupt
 		}
-		out = append(out, src[:i]...)
-		next := src[i+1]
+		dst = append(dst, src[:i]...)
+		next := src[i+1] ^ flip
 		src = src[i+2:]
 		switch next {
 		case escapedEnd:
-			return out, src, nil
+			if flip != 0 {
+				invertFrom(dst, at)
+			}
+			return dst, src, nil
 		case escapedNil:
-			out = append(out, 0)
+			dst = append(dst, flip)
 		default:
 			return nil, nil, ErrCorrupt
 		}
@@ -128,48 +132,88 @@ func decodeEscaped(src []byte) (value, rest []byte, err error) {
 // DecodeSortable reads one value that AppendSortable wrote and returns what follows it. The value shares no memory
 // with src. Bytes that AppendSortable never writes are ErrCorrupt.
 func (t *Type) DecodeSortable(src []byte) (value, rest []byte, err error) {
-	return t.decodeSortable(src, 0)
+	return t.decodeSortable([]byte{}, src, 0)
 }
 
-func (t *Type) decodeSortable(src []byte, depth int) (value, rest []byte, err error) {
-	if len(src) == 0 || depth > depthMax {
+// AppendFromSortable is DecodeSortable into a buffer: it appends the value to dst. It does not allocate for scalars
+// but varint and decimal, if dst has room.
+func (t *Type) AppendFromSortable(dst, src []byte) (out, rest []byte, err error) {
+	return t.decodeSortable(dst, src, 0)
+}
+
+// AppendFromInverted is AppendFromSortable of bytes of which each was inverted, for descending order.
+func (t *Type) AppendFromInverted(dst, src []byte) (out, rest []byte, err error) {
+	switch t.kind {
+	case KindVarint, KindDecimal, KindList, KindSet, KindMap, KindTuple, KindUDT:
+		straight := bytes.Clone(src)
+		invertFrom(straight, 0)
+		if out, rest, err = t.decodeSortable(dst, straight, 0); err != nil {
+			return nil, nil, err
+		}
+		return out, src[len(src)-len(rest):], nil
+	}
+	return t.decodePlain(dst, src, 0xFF)
+}
+
+func (t *Type) decodeSortable(dst, src []byte, depth int) (out, rest []byte, err error) {
+	if depth > depthMax {
 		return nil, nil, ErrCorrupt
 	}
-	mark, src := src[0], src[1:]
+	if len(src) == 0 || src[0] != markValue {
+		return t.decodePlain(dst, src, 0)
+	}
+	var value []byte
+	switch t.kind {
+	case KindVarint:
+		value, rest, err = decodeSortableVarint(src[1:])
+	case KindDecimal:
+		value, rest, err = decodeSortableDecimal(src[1:])
+	case KindList, KindSet, KindMap, KindTuple, KindUDT:
+		value, rest, err = t.decodeSortableElems(src[1:], depth)
+	default:
+		return t.decodePlain(dst, src, 0)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(dst, value...), rest, nil
+}
+
+// decodePlain reads empty values, values of fixed width and escaped ones, of bytes that were each flipped.
+func (t *Type) decodePlain(dst, src []byte, flip byte) (out, rest []byte, err error) {
+	if len(src) == 0 {
+		return nil, nil, ErrCorrupt
+	}
+	mark, src := src[0]^flip, src[1:]
 	switch {
 	case mark == markEmpty:
-		return []byte{}, src, nil
+		return dst, src, nil
 	case mark == markLast && (t.kind == KindFloat || t.kind == KindDouble):
 	case mark != markValue:
 		return nil, nil, ErrCorrupt
 	}
-	if w := t.FixedWidth(); w != 0 {
-		if len(src) < w {
-			return nil, nil, ErrCorrupt
+	w := t.FixedWidth()
+	if w == 0 {
+		if out, rest, err = decodeEscaped(dst, src, flip); err == nil && len(out) == len(dst) {
+			return nil, nil, ErrCorrupt // the empty value has a marker of its own
 		}
-		value, ok := t.decodeFixed(src[:w], mark)
-		if !ok {
-			return nil, nil, ErrCorrupt
-		}
-		return value, src[w:], nil
+		return out, rest, err
 	}
-	switch t.kind {
-	case KindVarint:
-		return decodeSortableVarint(src)
-	case KindDecimal:
-		return decodeSortableDecimal(src)
-	case KindList, KindSet, KindMap, KindTuple, KindUDT:
-		return t.decodeSortableElems(src, depth)
+	if len(src) < w {
+		return nil, nil, ErrCorrupt
 	}
-	if value, rest, err = decodeEscaped(src); err == nil && len(value) == 0 {
-		return nil, nil, ErrCorrupt // the empty value has a marker of its own
+	dst = append(dst, src[:w]...)
+	if flip != 0 {
+		invertFrom(dst, len(dst)-w)
 	}
-	return value, rest, err
+	if !t.restoreFixed(dst[len(dst)-w:], mark) {
+		return nil, nil, ErrCorrupt
+	}
+	return dst, src[w:], nil
 }
 
-// decodeFixed undoes appendFixed. ok is false where the marker does not belong to the bits.
-func (t *Type) decodeFixed(src []byte, mark byte) (value []byte, ok bool) {
-	value = append([]byte(nil), src...)
+// restoreFixed undoes appendFixed in place. It reports false where the marker does not belong to the bits.
+func (t *Type) restoreFixed(value []byte, mark byte) bool {
 	switch t.kind {
 	case KindBoolean, KindDate, KindTime:
 	case KindUUID, KindTimeUUID:
@@ -178,17 +222,15 @@ func (t *Type) decodeFixed(src []byte, mark byte) (value []byte, ok bool) {
 		binary.BigEndian.PutUint64(value[8:], lo)
 	case KindFloat, KindDouble:
 		if mark == markLast || value[0] < 0x80 {
-			for i := range value {
-				value[i] = ^value[i]
-			}
+			invertFrom(value, 0)
 		} else {
 			value[0] ^= 0x80
 		}
-		return value, (mark == markLast) == (value[0] >= 0x80 && math.IsNaN(DecodeFloat64(value)))
+		return (mark == markLast) == (value[0] >= 0x80 && math.IsNaN(DecodeFloat64(value)))
 	default:
 		value[0] ^= 0x80
 	}
-	return value, true
+	return true
 }
 
 // uuidBack undoes uuidOrder. The version is on top in every order.
@@ -251,7 +293,7 @@ func (t *Type) decodeSortableElems(src []byte, depth int) (value, rest []byte, e
 		case nullElem:
 			src = src[1:]
 		default:
-			if elem, src, err = t.elems[n%len(t.elems)].decodeSortable(src, depth+1); err != nil {
+			if elem, src, err = t.elems[n%len(t.elems)].decodeSortable([]byte{}, src, depth+1); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -266,7 +308,7 @@ func (t *Type) decodeSortableTuple(src []byte, depth int) (value, rest []byte, e
 			src = src[1:]
 			continue
 		}
-		if elems[i], src, err = of.decodeSortable(src, depth+1); err != nil {
+		if elems[i], src, err = of.decodeSortable([]byte{}, src, depth+1); err != nil {
 			return nil, nil, err
 		}
 	}

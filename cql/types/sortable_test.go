@@ -73,6 +73,14 @@ func TestSortableRoundTrip(t *testing.T) {
 		if err != nil || !bytes.Equal(got, a) || got == nil || !bytes.Equal(rest, tail) {
 			r.Fatalf("%s: %x came back as %x, rest %x, %v", of, a, got, rest, err)
 		}
+		got, _, err = of.AppendFromSortable([]byte("before"), of.AppendSortable(nil, a))
+		if err != nil || string(got) != "before"+string(a) {
+			r.Fatalf("%s: %x was appended as %x, %v", of, a, got, err)
+		}
+		got, rest, err = of.AppendFromInverted([]byte("before"), append(inverted(of.AppendSortable(nil, a)), tail...))
+		if err != nil || string(got) != "before"+string(a) || !bytes.Equal(rest, tail) {
+			r.Fatalf("%s: %x inverted was appended as %x, rest %x, %v", of, a, got, rest, err)
+		}
 	})
 }
 
@@ -126,6 +134,9 @@ func FuzzDecodeSortable(f *testing.F) {
 			return
 		}
 		again := of.AppendSortable(nil, value)
+		if back, _, err := of.AppendFromInverted(nil, inverted(src)); err != nil || !bytes.Equal(back, value) {
+			t.Fatalf("%s: %x decodes to %x, inverted to %x, %v", of, src, value, back, err)
+		}
 		if !bytes.Equal(append(again, rest...), src) {
 			t.Fatalf("%s: %x decodes to %x, which encodes to %x", of, src, value, again)
 		}
