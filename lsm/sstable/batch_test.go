@@ -264,3 +264,26 @@ func TestClosedSourcesEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestWalkOverSmallPartitionsReadsEachGroupOnce(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	parts := manyParts(t, table.Clustering, 3000)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+	r := open(t, fs, table)
+	file := &countingFile{File: r.file}
+	r.file = file
+	for i := range parts {
+		p, err := r.Partition(parts[i].key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[i].rows) {
+			t.Fatalf("partition %d: %d rows, want %d", i, len(got), len(parts[i].rows))
+		}
+	}
+	// Once each would be rowsEnd; the memory kept for reuse may be dropped at any time, but not each time.
+	if limit := 500 * int(r.rowsEnd); file.bytes > limit {
+		t.Errorf("%d bytes read from %d of rows, want at most %d", file.bytes, r.rowsEnd, limit)
+	}
+}

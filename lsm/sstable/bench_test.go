@@ -102,3 +102,28 @@ func BenchmarkLatest(b *testing.B) {
 		source.Close()
 	}
 }
+
+// BenchmarkSmallPartitions walks over partitions of one to three rows.
+func BenchmarkSmallPartitions(b *testing.B) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	parts := manyParts(b, table.Clustering, 4000)
+	fs := vfs.NewMem()
+	write(b, fs, WriterOptions{Table: table, FileID: 7}, parts)
+	r := open(b, fs, table)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range parts {
+			p, err := r.Partition(parts[i].key)
+			if err != nil {
+				b.Fatal(err)
+			}
+			source := p.Rows(clustering.All(), false)
+			for row, err := source.Next(); row != nil || err != nil; row, err = source.Next() {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(parts)), "ns/partition")
+}

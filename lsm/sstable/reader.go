@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync"
 
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
@@ -13,18 +14,19 @@ import (
 
 // Reader reads a table file. All methods may be called from several goroutines at once.
 type Reader struct {
-	file    vfs.File
-	path    string
-	table   *mutation.Table
-	keys    *keyCodec
-	info    Info
-	rowsEnd uint64 // where the sections begin
-	meta    *metadata
-	index   *index
-	groups  []group
-	sides   []sideEntry
-	stats   [][]ColumnStatistics // nil: the file has none
-	columns []mutation.Column    // regular ones that both the table and the file have
+	file     vfs.File
+	path     string
+	table    *mutation.Table
+	keys     *keyCodec
+	info     Info
+	rowsEnd  uint64 // where the sections begin
+	meta     *metadata
+	index    *index
+	groups   []group
+	sides    []sideEntry
+	stats    [][]ColumnStatistics // nil: the file has none
+	columns  []mutation.Column    // regular ones that both the table and the file have
+	decoders *sync.Pool           // of *decoder, for this reader alone
 }
 
 // Open opens a file of the table and reads all but its rows. It returns a *CorruptError or ErrVersion for
@@ -34,7 +36,7 @@ func Open(fs vfs.FS, path string, table *mutation.Table) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table file %s: %w", path, err)
 	}
-	r := &Reader{file: file, path: path, table: table, keys: newKeyCodec(table.Clustering)}
+	r := &Reader{file: file, path: path, table: table, keys: newKeyCodec(table.Clustering), decoders: &sync.Pool{}}
 	if err := r.load(); err != nil {
 		_ = file.Close() // it was only read
 		return nil, err
@@ -53,6 +55,7 @@ func (r *Reader) As(table *mutation.Table) (*Reader, error) {
 	}
 	out := *r
 	out.table, out.keys, out.columns = table, newKeyCodec(table.Clustering), nil
+	out.decoders = &sync.Pool{} // those of r know the columns of r
 	if err := out.matchColumns(); err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func (w *walk) nextGroup(whole bool) (bool, error) {
 // close gives up the groups that are left.
 func (w *walk) close() {
 	if w.d != nil {
-		w.d.close()
+		w.d.release()
 	}
 	w.d, w.spans, w.ranges = nil, nil, nil
 }
