@@ -24,7 +24,7 @@ func (t *Type) AppendText(dst, b []byte, opts TextOptions) []byte {
 }
 
 // AppendLiteral appends a value as a CQL literal that ParseLiteral, after CQL's reading, turns into the same value.
-// The empty value of types without a literal for it is shown as ”.
+// The empty value of types without a literal for it is shown as an empty string literal.
 func (t *Type) AppendLiteral(dst, b []byte) []byte {
 	return t.format(dst, b, formatter{literal: true})
 }
