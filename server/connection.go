@@ -1,0 +1,207 @@
+package server
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eskerdb/esker/server/wire"
+)
+
+const (
+	readBufferBytes = 16 << 10
+	// lingerFor and lingerBytesMax bound what is read of a client after the last answer.
+	lingerFor      = 2 * time.Second
+	lingerBytesMax = 16 << 20
+)
+
+// conn is one connection: a goroutine that reads frames, one that writes answers, and requests that
+// workers carry out in between, in any order.
+type conn struct {
+	server *Server
+	socket net.Conn
+	frames *wire.FrameReader // the reader's alone
+	slots  chan struct{}     // one for each request in flight: InFlightMax
+	down   chan struct{}     // closed when the socket is of no use any more
+
+	requests     sync.WaitGroup // that were read and are not answered
+	keyspace     atomic.Pointer[string]
+	schemaEvents atomic.Bool
+	version      atomic.Uint32 // of STARTUP; 0 before
+
+	answers answers
+}
+
+func newConn(s *Server, socket net.Conn) *conn {
+	c := &conn{
+		server: s,
+		socket: socket,
+		frames: wire.NewRequestReader(bufio.NewReaderSize(socket, readBufferBytes)),
+		slots:  make(chan struct{}, s.limits.InFlightMax),
+		down:   make(chan struct{}),
+	}
+	c.frames.BodyBytesMax = s.limits.FrameBytesMax
+	c.keyspace.Store(new(string))
+	c.answers.init()
+	return c
+}
+
+// serve answers the connection's requests until it ends. The error is nil if the client left or the
+// server drains.
+func (c *conn) serve() error {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		c.write()
+	}()
+	err := c.read()
+	c.requests.Wait() // whoever was read is answered
+	c.answers.end()
+	<-written
+	c.linger()
+	_ = c.socket.Close() // all that could be sent was sent
+	if cause := c.answers.failure(); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// read takes frames until the client leaves, breaks the protocol for good, or the server drains.
+func (c *conn) read() error {
+	for {
+		f, err := c.frames.Next(nil)
+		if err == nil {
+			if !c.take(f) {
+				return nil
+			}
+			continue
+		}
+		var broken *wire.ProtocolError
+		if !errors.As(err, &broken) {
+			return departure(err)
+		}
+		c.refuse(broken)
+		if broken.Fatal {
+			return err
+		}
+	}
+}
+
+// departure is nil for the ways in which a connection ends in peace.
+func departure(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// refuse answers a frame that could not be read.
+func (c *conn) refuse(broken *wire.ProtocolError) {
+	c.send(wire.Header{Version: c.speaks(), Stream: broken.Stream}, wire.Answer{Message: broken.Response()})
+}
+
+// speaks is the version of the connection; before it is agreed on, the highest.
+func (c *conn) speaks() byte {
+	if v := c.version.Load(); v != 0 {
+		return byte(v)
+	}
+	return wire.VersionMax
+}
+
+// take answers a frame, or hands it to a worker. It is false if the connection must end.
+func (c *conn) take(f wire.Frame) bool {
+	version := byte(c.version.Load())
+	if version != 0 && f.Header.Version != version {
+		c.refuse(&wire.ProtocolError{Code: wire.CodeProtocol, Stream: f.Header.Stream, Message: fmt.Sprintf(
+			"Invalid message version. Got %d but previous messages on this connection had version %d", f.Header.Version, version)})
+		return false
+	}
+	if !isStatement(f.Header.Opcode) {
+		c.send(f.Header, c.converse(f))
+		return true
+	}
+	if version == 0 {
+		c.send(f.Header, unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode))
+		return true
+	}
+	return c.dispatch(f)
+}
+
+func isStatement(op wire.Opcode) bool {
+	return op == wire.OpQuery || op == wire.OpExecute || op == wire.OpBatch || op == wire.OpPrepare
+}
+
+// dispatch hands a statement to a worker once there is room for it. It is false if the connection ended.
+func (c *conn) dispatch(f wire.Frame) bool {
+	if !c.answers.awaitRoom() {
+		return false
+	}
+	if !enter(c.slots, c.down) {
+		return false
+	}
+	if !enter(c.server.slots, c.down) {
+		return false
+	}
+	c.requests.Add(1)
+	if !c.server.reserve(len(f.Body)) {
+		c.send(f.Header, wire.Answer{Message: &wire.Error{Code: wire.CodeOverloaded, Message: fmt.Sprintf(
+			"the requests in flight have %d bytes, the most allowed; try again", c.server.limits.RequestBytesMax)}})
+		c.leave()
+		return true
+	}
+	c.server.workers.run(task{conn: c, frame: f})
+	return true
+}
+
+// enter takes a slot; it is false if the connection ended while waiting.
+func enter(slots, down chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-down:
+		return false
+	}
+}
+
+// answered gives back what a request in flight took.
+func (c *conn) answered(f wire.Frame) {
+	c.server.reserved.Add(-int64(len(f.Body)))
+	c.leave()
+}
+
+func (c *conn) leave() {
+	<-c.server.slots
+	<-c.slots
+	c.requests.Done()
+}
+
+// drain stops reading; what was read is answered.
+func (c *conn) drain() {
+	_ = c.socket.SetReadDeadline(time.Unix(1, 0)) // it fails only on a closed socket
+}
+
+// fail ends the connection at once because of cause.
+func (c *conn) fail(cause error) {
+	if c.answers.fail(cause) {
+		close(c.down)
+		_ = c.socket.Close() // cause says more
+	}
+}
+
+// linger lets the client read the last answers: a socket that is closed while it holds unread bytes
+// would reset the connection and destroy them.
+func (c *conn) linger() {
+	tcp, ok := c.socket.(*net.TCPConn)
+	if !ok || tcp.CloseWrite() != nil {
+		return
+	}
+	if tcp.SetReadDeadline(c.server.clock.Now().Add(lingerFor)) == nil {
+		_, _ = io.CopyN(io.Discard, tcp, lingerBytesMax) // what it says is of no interest any more
+	}
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"net"
+
+	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/server/wire"
+)
+
+func (e *Events) opened(remote net.Addr) {
+	if e.Opened != nil {
+		e.Opened(remote)
+	}
+}
+
+func (e *Events) closed(remote net.Addr, cause error) {
+	if e.Closed != nil {
+		e.Closed(remote, cause)
+	}
+}
+
+func (e *Events) refused(remote net.Addr, cause error) {
+	if e.Refused != nil {
+		e.Refused(remote, cause)
+	}
+}
+
+func (e *Events) failed(remote net.Addr, err error) {
+	if e.Failed != nil {
+		e.Failed(remote, err)
+	}
+}
+
+func (e *Events) panicked(remote net.Addr, value any, stack []byte) {
+	if e.Panicked != nil {
+		e.Panicked(remote, value, stack)
+	}
+}
+
+// schemaChanged tells every client that registered for it.
+func (s *Server) schemaChanged(change database.Change) {
+	event := wire.Answer{Message: &wire.Event{Type: wire.SchemaChanged, Schema: schemaChange(change)}}
+	s.each(func(c *conn) {
+		if c.schemaEvents.Load() {
+			c.send(wire.Header{Version: c.speaks(), Stream: wire.EventStream}, event)
+		}
+	})
+}
+
+func schemaChange(c database.Change) wire.SchemaChange {
+	return wire.SchemaChange{Change: c.Kind, Target: c.Target, Keyspace: c.Keyspace, Name: c.Name}
+}

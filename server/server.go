@@ -1,0 +1,272 @@
+// Package server is the TCP side of a database: a listener, connections, the handshake, requests in
+// flight and the protocol's error codes.
+//
+// It knows frames, streams, limits and which answer belongs to which request. It does not know CQL,
+// plans or files: statements go to a Database as text and come back as encoded rows.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/internal/clock"
+)
+
+// Database is what the server needs of a database.
+type Database interface {
+	// Parse plans a statement without keeping it.
+	Parse(keyspace, text string) (*database.Statement, error)
+	// Prepare plans a statement and keeps it under its ID.
+	Prepare(keyspace, text string) (*database.Statement, error)
+	// Prepared is the statement kept under an id, or nil.
+	Prepared(id []byte) *database.Statement
+	// Execute runs a statement. What it is given is no longer used when it returns.
+	Execute(st *database.Statement, req database.Request) (*database.Result, error)
+	// Batch runs several writes as one. What it is given is no longer used when it returns.
+	Batch(entries []database.BatchEntry, timestamp *int64) (*database.Result, error)
+	// Listen calls f after every schema change, until stop is called.
+	Listen(f func(database.Change)) (stop func())
+}
+
+// Options of a server. Database, and Addr or Listener, are needed.
+type Options struct {
+	// Database answers the statements.
+	Database Database
+	// Addr is the host:port to listen on; port 0 takes a free one.
+	Addr string
+	// Listener is used instead of Addr if it is set. The server closes it.
+	Listener net.Listener
+	// Limits of what clients may take.
+	Limits Limits
+	// Events report what cannot be told to a client.
+	Events Events
+	// Clock gives the deadlines of writes to clients. Default clock.System.
+	Clock clock.Clock
+}
+
+// Limits bound what clients may take. Zero values stand for the defaults named.
+type Limits struct {
+	// ConnectionsMax is how many connections may be open; those beyond are closed at once. Default 4096.
+	ConnectionsMax int
+	// InFlightMax is how many requests of one connection are worked on at a time; more wait in the
+	// socket. Default 1024.
+	InFlightMax int
+	// InFlightTotalMax is the same for all connections together. Default 16384.
+	InFlightTotalMax int
+	// RequestBytesMax is how many bytes the bodies of all requests in flight may have; a request
+	// beyond is answered as overloaded. Default 256 MiB.
+	RequestBytesMax int64
+	// FrameBytesMax is how long the body of a request may be. Default 16 MiB.
+	FrameBytesMax int
+	// UnreadBytesMax is how many bytes of answers may wait for a client that does not read them; a
+	// connection that has more is closed when the next answer comes. Default 256 MiB.
+	UnreadBytesMax int
+	// StalledAfter is how long a client may leave a write of at most 256 KiB untaken before its
+	// connection is closed. Default 60 s.
+	StalledAfter time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	defaultTo := func(v *int, n int) {
+		if *v <= 0 {
+			*v = n
+		}
+	}
+	defaultTo(&l.ConnectionsMax, 4096)
+	defaultTo(&l.InFlightMax, 1024)
+	defaultTo(&l.InFlightTotalMax, 16384)
+	defaultTo(&l.FrameBytesMax, 16<<20)
+	defaultTo(&l.UnreadBytesMax, 256<<20)
+	if l.RequestBytesMax <= 0 {
+		l.RequestBytesMax = 256 << 20
+	}
+	if l.StalledAfter <= 0 {
+		l.StalledAfter = time.Minute
+	}
+	return l
+}
+
+// Events report what cannot be told to a client, or not to it alone. Functions may be nil; they are
+// called from several goroutines and must not block.
+type Events struct {
+	// Opened and Closed tell of connections; the error is nil if the client left or the server drains.
+	Opened func(remote net.Addr)
+	Closed func(remote net.Addr, cause error)
+	// Refused tells of a connection that was closed at once, and of a listener that could not accept.
+	Refused func(remote net.Addr, cause error)
+	// Failed tells of a statement that was answered as a server error.
+	Failed func(remote net.Addr, err error)
+	// Panicked tells of a request that broke a promise inside the program.
+	Panicked func(remote net.Addr, value any, stack []byte)
+}
+
+// Server is a listening server. Its methods may be called from several goroutines.
+type Server struct {
+	database Database
+	limits   Limits
+	events   Events
+	clock    clock.Clock
+	listener net.Listener
+
+	workers  *workers
+	slots    chan struct{} // one for each request in flight: InFlightTotalMax
+	reserved atomic.Int64  // bytes of the bodies in flight
+	unlisten func()
+	closed   chan struct{} // closed when Shutdown begins
+
+	join sync.WaitGroup // connections
+
+	mu          sync.Mutex // held for a moment only; taken before conn.mu
+	closing     bool       // guarded by mu
+	connections map[*conn]struct{}
+}
+
+// Listen opens the listener. Clients are answered once Serve runs.
+func Listen(o Options) (*Server, error) {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Listener == nil {
+		listener, err := net.Listen("tcp", o.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+		o.Listener = listener
+	}
+	s := &Server{
+		database: o.Database, limits: o.Limits.withDefaults(), events: o.Events, clock: o.Clock, listener: o.Listener,
+		workers: newWorkers(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
+	}
+	s.slots = make(chan struct{}, s.limits.InFlightTotalMax)
+	s.unlisten = o.Database.Listen(s.schemaChanged)
+	return s, nil
+}
+
+// Addr is where the server listens, with the port it got.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// acceptAgainAfter is how long a listener rests that could not accept, as for want of file descriptors.
+const acceptAgainAfter = 100 * time.Millisecond
+
+// Serve accepts connections until Shutdown, and then returns nil.
+func (s *Server) Serve() error {
+	for {
+		socket, err := s.listener.Accept()
+		if err == nil {
+			s.admit(socket)
+			continue
+		}
+		select {
+		case <-s.closed:
+			return nil
+		default:
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("server: %w", err)
+		}
+		s.events.refused(s.Addr(), err)
+		select {
+		case <-s.closed:
+			return nil
+		case <-time.After(acceptAgainAfter):
+		}
+	}
+}
+
+// admit starts a connection, or closes it if there are too many.
+func (s *Server) admit(socket net.Conn) {
+	keepAlive(socket)
+	c := newConn(s, socket)
+	s.mu.Lock()
+	full := len(s.connections) >= s.limits.ConnectionsMax
+	if s.closing || full {
+		s.mu.Unlock()
+		_ = socket.Close() // nothing was sent on it
+		if full {
+			s.events.refused(socket.RemoteAddr(), fmt.Errorf("%d connections are open, the most allowed", s.limits.ConnectionsMax))
+		}
+		return
+	}
+	s.connections[c] = struct{}{}
+	s.join.Add(1)
+	s.mu.Unlock()
+	s.events.opened(socket.RemoteAddr())
+	go func() {
+		defer s.join.Done()
+		err := c.serve()
+		s.mu.Lock()
+		delete(s.connections, c)
+		s.mu.Unlock()
+		s.events.closed(socket.RemoteAddr(), err)
+	}()
+}
+
+// keepAlive finds clients that went away without a word.
+func keepAlive(socket net.Conn) {
+	if tcp, ok := socket.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 10 * time.Second, Count: 6}) // without it the connection works too
+	}
+}
+
+// Shutdown stops accepting and reading, lets the requests that were read be answered, and closes the
+// connections. When ctx ends first, connections are closed without their answers, and ctx's error is
+// returned. In both cases no request runs any more when it returns, so that the database can be closed.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if first {
+		close(s.closed)
+		_ = s.listener.Close() // it accepts no more either way
+		s.unlisten()
+	}
+	s.each((*conn).drain)
+	drained := make(chan struct{})
+	go func() {
+		s.join.Wait()
+		close(drained)
+	}()
+	var err error
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		err = ctx.Err()
+		s.each(func(c *conn) { c.fail(errShutdown) })
+		<-drained
+	}
+	if first {
+		s.workers.close()
+	}
+	return err
+}
+
+var errShutdown = errors.New("the server was shut down before the answers were sent")
+
+// each calls f for every connection that is open.
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	open := make([]*conn, 0, len(s.connections))
+	for c := range s.connections {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		f(c)
+	}
+}
+
+// reserve takes memory for a request in flight; it is false if there is too little.
+func (s *Server) reserve(bytes int) bool {
+	if s.reserved.Add(int64(bytes)) <= s.limits.RequestBytesMax {
+		return true
+	}
+	s.reserved.Add(-int64(bytes))
+	return false
+}
