@@ -98,6 +98,9 @@ func newColumn(d cql.ColumnDefinition) (*schema.Column, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := of.Check(); err != nil {
+		return nil, invalidf("%v", err)
+	}
 	switch of.Kind() {
 	case types.KindCounter:
 		return nil, invalidf("column %s: counters are not supported by this build; keep an int or bigint", d.Name)
