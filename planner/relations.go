@@ -1,0 +1,410 @@
+package planner
+
+import (
+	"strings"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+// restriction is what WHERE says of one column: = or IN, or a range.
+type restriction struct {
+	choice
+	in        bool
+	low, high *rangeBound
+}
+
+// tupleRestriction is what WHERE says of several clustering columns together.
+type tupleRestriction struct {
+	first     int // position of the first column
+	width     int // how many columns
+	in        bool
+	tuples    []tupleTerm // of = and IN (…)
+	list      *markerTerm // of IN ?
+	low, high *tupleBound
+}
+
+// tupleBound is one side of a range over several clustering columns.
+type tupleBound struct {
+	tuple     tupleTerm
+	inclusive bool
+}
+
+// tupleTerm is the values for several columns: one by one, or together in a marker.
+type tupleTerm struct {
+	terms  []boundTerm
+	marker *markerTerm
+}
+
+// where is the WHERE of a SELECT, checked relation by relation.
+type where struct {
+	table             *schema.Table
+	columns           map[*schema.Column]*restriction
+	order             []*schema.Column // the restricted columns as they come first in the text
+	tuples            []*tupleRestriction
+	tokenLow          *rangeBound
+	tokenHigh         *rangeBound
+	tokenUsed         bool
+	clusteringLimited bool // some clustering column is restricted
+	regularLimited    bool
+}
+
+// where checks the relations of a SELECT on a table. Columns in errors and markers are those of named,
+// the table that the statement names.
+func (c *compiler) where(t, named *schema.Table, relations []cql.Relation) (*where, error) {
+	w := &where{table: t, columns: map[*schema.Column]*restriction{}}
+	for _, r := range relations {
+		var err error
+		switch r := r.(type) {
+		case *cql.ColumnRelation:
+			err = c.whereColumn(w, named, r)
+		case *cql.InRelation:
+			err = c.whereIn(w, named, r)
+		case *cql.TupleRelation:
+			err = c.whereTuple(w, named, r)
+		case *cql.TupleInRelation:
+			err = c.whereTupleIn(w, named, r)
+		case *cql.TokenRelation:
+			err = c.whereToken(w, named, r)
+		case *cql.NullRelation:
+			err = unsupportedNull(w, r)
+		default:
+			err = invalidf("this form of WHERE is not supported in SELECT: elements and fields of columns cannot be restricted")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return w, w.checkTuples()
+}
+
+func unsupportedNull(w *where, r *cql.NullRelation) error {
+	if w.table.Column(r.Column.Text) == nil {
+		return undefinedColumn(w.table, r.Column.Text)
+	}
+	if r.Negated {
+		return invalidf("Unsupported restriction: %s IS NOT NULL", r.Column.Text)
+	}
+	return invalidf("Unsupported restriction: %s IS NULL", r.Column.Text)
+}
+
+// at is the restriction of a column, new if there was none.
+func (w *where) at(name string) (*schema.Column, *restriction, error) {
+	col := w.table.Column(name)
+	if col == nil {
+		return nil, nil, undefinedColumn(w.table, name)
+	}
+	r := w.columns[col]
+	if r == nil {
+		r = &restriction{}
+		w.columns[col] = r
+		w.order = append(w.order, col)
+	}
+	w.clusteringLimited = w.clusteringLimited || col.Kind == schema.ClusteringKey
+	w.regularLimited = w.regularLimited || col.Kind == schema.Regular
+	return col, r, nil
+}
+
+// refuseSecond refuses a further relation on a column that has = or IN.
+func (r *restriction) refuseSecond(name string) error {
+	switch {
+	case r.in:
+		return invalidf("%s cannot be restricted by more than one relation if it includes a IN", name)
+	case r.given():
+		return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
+	}
+	return nil
+}
+
+func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelation) error {
+	col, slot, err := w.at(r.Column.Text)
+	if err != nil {
+		return err
+	}
+	switch r.Op {
+	case cql.OpNotEqual:
+		return invalidf("Unsupported \"!=\" relation: %s != %s", col.Name, cql.FormatTerm(r.Value))
+	case cql.OpContains, cql.OpContainsKey:
+		return invalidf("Cannot use %s on non-collection column %s", containsName(r.Op), col.Name)
+	case cql.OpLike:
+		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid.", col.Name, cql.FormatTerm(r.Value))
+	}
+	if col.Type.Kind() == types.KindDuration && r.Op != cql.OpEqual {
+		return invalidf("Slice restrictions are not supported on duration columns")
+	}
+	term, err := c.columnTerm(named, col, r.Value)
+	if err != nil {
+		return err
+	}
+	if err := slot.refuseSecond(col.Name); err != nil {
+		return err
+	}
+	if r.Op == cql.OpEqual {
+		if slot.low != nil || slot.high != nil {
+			return invalidf("Column \"%s\" cannot be restricted by both an equality and an inequality relation", col.Name)
+		}
+		slot.terms = []boundTerm{term}
+		return nil
+	}
+	return addBound(&slot.low, &slot.high, r.Op, term, col.Name)
+}
+
+func containsName(op cql.Operator) string {
+	if op == cql.OpContainsKey {
+		return "CONTAINS KEY"
+	}
+	return "CONTAINS"
+}
+
+// addBound adds one side of a range.
+func addBound(low, high **rangeBound, op cql.Operator, term boundTerm, name string) error {
+	side, which := low, "start"
+	if op == cql.OpLess || op == cql.OpLessOrEqual {
+		side, which = high, "end"
+	}
+	if *side != nil {
+		return invalidf("More than one restriction was found for the %s bound on %s", which, name)
+	}
+	*side = &rangeBound{term: term, inclusive: op == cql.OpLessOrEqual || op == cql.OpGreaterOrEqual}
+	return nil
+}
+
+func (c *compiler) whereIn(w *where, named *schema.Table, r *cql.InRelation) error {
+	col, slot, err := w.at(r.Column.Text)
+	if err != nil {
+		return err
+	}
+	if r.Negated {
+		return invalidf("Unsupported \"NOT IN\" relation on column %s", col.Name)
+	}
+	if slot.given() || slot.low != nil || slot.high != nil {
+		return invalidf("%s cannot be restricted by more than one relation if it includes a IN", col.Name)
+	}
+	slot.in = true
+	if r.Marker != nil {
+		slot.list = c.marker(r.Marker, inSpec(c.spec(named, col.Name, col.Type)))
+		return nil
+	}
+	slot.terms = []boundTerm{}
+	for _, v := range r.Values {
+		term, err := c.columnTerm(named, col, v)
+		if err != nil {
+			return err
+		}
+		slot.terms = append(slot.terms, term)
+	}
+	return nil
+}
+
+// tupleColumns finds the columns of a tuple: clustering columns, one after the other.
+func (w *where) tupleColumns(names []cql.Name, text string) (first int, err error) {
+	for i, n := range names {
+		col := w.table.Column(n.Text)
+		if col == nil {
+			return 0, undefinedColumn(w.table, n.Text)
+		}
+		if col.Kind != schema.ClusteringKey {
+			return 0, invalidf("Multi-column relations can only be applied to clustering columns but was applied to: %s", col.Name)
+		}
+		if i == 0 {
+			first = col.Position
+		} else if col.Position != first+i {
+			return 0, invalidf("Clustering columns must appear in the PRIMARY KEY order in multi-column relations: %s", text)
+		}
+	}
+	w.clusteringLimited = true
+	return first, nil
+}
+
+func nameList(names []cql.Name, separator string) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = n.Text
+	}
+	return "(" + strings.Join(parts, separator) + ")"
+}
+
+// tupleSpec is the receiver of a tuple as a whole.
+func (c *compiler) tupleSpec(named *schema.Table, columns []*schema.Column) ColumnSpec {
+	elems, names := make([]*types.Type, len(columns)), make([]string, len(columns))
+	for i, col := range columns {
+		elems[i], names[i] = col.Type, col.Name
+	}
+	return c.spec(named, "("+strings.Join(names, ",")+")", types.TupleOf(elems...))
+}
+
+func (c *compiler) tupleTerm(named *schema.Table, columns []*schema.Column, t cql.Term) (tupleTerm, error) {
+	switch t := t.(type) {
+	case *cql.Marker:
+		return tupleTerm{marker: c.marker(t, c.tupleSpec(named, columns))}, nil
+	case *cql.TupleLiteral:
+		if len(t.Elems) != len(columns) {
+			return tupleTerm{}, invalidf("Expected %d elements in value tuple, but got %d: %s", len(columns), len(t.Elems), cql.FormatTerm(t))
+		}
+		out := tupleTerm{}
+		for i, e := range t.Elems {
+			term, err := c.columnTerm(named, columns[i], e)
+			if err != nil {
+				return tupleTerm{}, err
+			}
+			out.terms = append(out.terms, term)
+		}
+		return out, nil
+	}
+	return tupleTerm{}, invalidf("Expected a tuple of %d values, but got %s", len(columns), cql.FormatTerm(t))
+}
+
+func (c *compiler) whereTuple(w *where, named *schema.Table, r *cql.TupleRelation) error {
+	first, err := w.tupleColumns(r.Columns, nameList(r.Columns, ", ")+" "+operatorText(r.Op)+" "+cql.FormatTerm(r.Value))
+	if err != nil {
+		return err
+	}
+	columns := w.table.Clustering[first : first+len(r.Columns)]
+	tuple, err := c.tupleTerm(named, columns, r.Value)
+	if err != nil {
+		return err
+	}
+	tr := &tupleRestriction{first: first, width: len(columns)}
+	bound := &tupleBound{tuple: tuple, inclusive: r.Op == cql.OpLessOrEqual || r.Op == cql.OpGreaterOrEqual}
+	switch r.Op {
+	case cql.OpEqual:
+		tr.tuples = []tupleTerm{tuple}
+	case cql.OpLess, cql.OpLessOrEqual:
+		tr.high = bound
+	case cql.OpGreater, cql.OpGreaterOrEqual:
+		tr.low = bound
+	default:
+		return invalidf("Unsupported \"%s\" relation: %s", operatorText(r.Op), nameList(r.Columns, ", "))
+	}
+	w.tuples = append(w.tuples, tr)
+	return nil
+}
+
+func (c *compiler) whereTupleIn(w *where, named *schema.Table, r *cql.TupleInRelation) error {
+	first, err := w.tupleColumns(r.Columns, nameList(r.Columns, ", ")+" IN")
+	if err != nil {
+		return err
+	}
+	if r.Negated {
+		return invalidf("Unsupported \"NOT IN\" relation: %s", nameList(r.Columns, ", "))
+	}
+	columns := w.table.Clustering[first : first+len(r.Columns)]
+	tr := &tupleRestriction{first: first, width: len(columns), in: true}
+	if r.Marker != nil {
+		tr.list = c.marker(r.Marker, inSpec(c.tupleSpec(named, columns)))
+	}
+	for _, v := range r.Values {
+		tuple, err := c.tupleTerm(named, columns, v)
+		if err != nil {
+			return err
+		}
+		tr.tuples = append(tr.tuples, tuple)
+	}
+	w.tuples = append(w.tuples, tr)
+	return nil
+}
+
+func operatorText(op cql.Operator) string {
+	switch op {
+	case cql.OpEqual:
+		return "="
+	case cql.OpNotEqual:
+		return "!="
+	case cql.OpLess:
+		return "<"
+	case cql.OpLessOrEqual:
+		return "<="
+	case cql.OpGreater:
+		return ">"
+	case cql.OpGreaterOrEqual:
+		return ">="
+	case cql.OpLike:
+		return "LIKE"
+	}
+	return containsName(op)
+}
+
+// given reports whether the tuples are listed, not bounded.
+func (tr *tupleRestriction) given() bool { return tr.low == nil && tr.high == nil }
+
+// checkTuples refuses tuples that meet other restrictions of their columns: this build takes one tuple
+// relation, or two that are the sides of one range.
+func (w *where) checkTuples() error {
+	for i, tr := range w.tuples {
+		for _, col := range w.table.Clustering[tr.first : tr.first+tr.width] {
+			if r := w.columns[col]; r != nil {
+				if r.given() || tr.given() {
+					return invalidf("Column \"%s\" cannot be restricted by both an equality and an inequality relation", col.Name)
+				}
+				return invalidf("Column \"%s\" cannot be restricted by two inequalities not starting with the same column", col.Name)
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		before := w.tuples[0]
+		name := w.table.Clustering[tr.first].Name
+		switch {
+		case before.first != tr.first:
+			return invalidf("Column \"%s\" cannot be restricted by two inequalities not starting with the same column", name)
+		case before.given() || tr.given():
+			return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
+		case before.low != nil && tr.low != nil:
+			return invalidf("More than one restriction was found for the start bound on %s", name)
+		case before.high != nil && tr.high != nil:
+			return invalidf("More than one restriction was found for the end bound on %s", name)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) whereToken(w *where, named *schema.Table, r *cql.TokenRelation) error {
+	if err := w.tokenColumns(r.Columns); err != nil {
+		return err
+	}
+	w.tokenUsed = true
+	term, err := c.tokenTerm(w.table, named, r.Value)
+	if err != nil {
+		return err
+	}
+	name := w.table.PartitionKey[0].Name
+	if r.Op != cql.OpEqual {
+		if r.Op == cql.OpNotEqual || r.Op > cql.OpGreaterOrEqual {
+			return invalidf("%s cannot be used with the token function", operatorText(r.Op))
+		}
+		return addBound(&w.tokenLow, &w.tokenHigh, r.Op, term, name)
+	}
+	if w.tokenLow != nil || w.tokenHigh != nil {
+		return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
+	}
+	w.tokenLow, w.tokenHigh = &rangeBound{term, true}, &rangeBound{term, true}
+	return nil
+}
+
+// tokenColumns checks that token() is of the whole partition key, in order.
+func (w *where) tokenColumns(names []cql.Name) error {
+	key := w.table.PartitionKey
+	for _, n := range names {
+		col := w.table.Column(n.Text)
+		if col == nil {
+			return undefinedColumn(w.table, n.Text)
+		}
+		if col.Kind != schema.PartitionKey {
+			return invalidf("The token() function is only supported on the partition key, found on %s", col.Name)
+		}
+	}
+	if len(names) != len(key) {
+		return invalidf("The token() function must be applied to all partition key components or none of them")
+	}
+	for i, n := range names {
+		if n.Text != key[i].Name {
+			all := make([]string, len(key))
+			for j, col := range key {
+				all[j] = col.Name
+			}
+			return invalidf("The token function arguments must be in the partition key order: %s", strings.Join(all, ", "))
+		}
+	}
+	return nil
+}

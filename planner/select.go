@@ -1,0 +1,392 @@
+package planner
+
+import (
+	"slices"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+// selection is a SELECT, checked against one table.
+type selection struct {
+	*selectors
+	access       *access
+	outputs      []Output
+	groupBy      []Expr
+	distinct     bool
+	reverse      bool
+	sort         []SortKey // of ORDER BY, for several partitions
+	limit        boundTerm
+	perPartition boundTerm
+	whole        bool
+	warnings     []string
+}
+
+func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
+	if err := refuseSelect(stmt); err != nil {
+		return nil, err
+	}
+	t, err := c.table(stmt.From)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.selection(stmt, t, t)
+	if err != nil {
+		return nil, err
+	}
+	if s.access.refusal != "" {
+		routed, err := c.route(stmt, t)
+		switch {
+		case err != nil:
+			return nil, err
+		case routed != nil:
+			s = routed
+		case !stmt.AllowFiltering:
+			return nil, invalidf("%s%s", s.access.refusal, s.access.suggestion())
+		}
+	}
+	c.partitionIndexes = nil
+	if s.table == t {
+		s.notePartition()
+	}
+	result := make([]ColumnSpec, len(s.outputs))
+	for i, o := range s.outputs {
+		result[i] = ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: o.Name, Type: o.Type}
+	}
+	bind := func(values []Value, ctx Context) (Plan, error) { return s.bind(values, ctx) }
+	return &Prepared{Keyspace: t.Keyspace, PartitionKeyIndexes: c.partitionIndexes, Result: result, bind: bind}, nil
+}
+
+func refuseSelect(stmt *cql.Select) error {
+	switch {
+	case stmt.JSON:
+		return invalidf("SELECT JSON is not supported by this build: select the columns")
+	case stmt.GroupBy.Fill != nil:
+		return invalidf("GROUP BY … FILL is not supported by this build: fill gaps in the application")
+	case stmt.Resolution != nil && stmt.Resolution.Text != "raw":
+		return invalidf("USING RESOLUTION '%s' is not supported by this build: it reads raw rows; select from the rollup by its name", stmt.Resolution.Text)
+	}
+	return nil
+}
+
+// notePartition tells drivers which markers make up the partition key.
+func (s *selection) notePartition() {
+	var key []boundTerm
+	for _, k := range s.access.keys {
+		if len(k.terms) != 1 {
+			return
+		}
+		key = append(key, k.terms[0])
+	}
+	if len(key) > 0 && !slices.ContainsFunc(s.table.PartitionKey, func(col *schema.Column) bool { return s.access.columns[col].in }) {
+		s.notePartitionMarkers(key)
+	}
+}
+
+// selection checks a SELECT against table t, of which the statement speaks as named.
+func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selection, error) {
+	s := &selection{selectors: &selectors{compiler: c, table: t, named: named}, distinct: stmt.Distinct}
+	if err := s.addOutputs(stmt.Selectors); err != nil {
+		return nil, err
+	}
+	w, err := c.where(t, named, stmt.Where)
+	if err != nil {
+		return nil, err
+	}
+	if s.access, err = w.access(); err != nil {
+		return nil, err
+	}
+	s.whole = !w.clusteringLimited && !w.regularLimited
+	for _, col := range s.access.filters {
+		if col.Kind == schema.Regular {
+			s.slot(col)
+		}
+	}
+	for _, check := range []func(*cql.Select) error{s.checkDistinct, s.addGroups, s.addOrder, s.addLimits} {
+		if err := check(stmt); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *selection) addOutputs(list []cql.Selector) error {
+	for _, sel := range list {
+		if _, ok := sel.Term.(*cql.Star); ok {
+			for _, col := range s.named.Columns() {
+				e, err := s.column(col.Name)
+				if err != nil {
+					return err
+				}
+				s.outputs = append(s.outputs, Output{Name: col.Name, Type: e.Type(), Expr: e})
+			}
+			continue
+		}
+		e, err := s.expr(sel.Term)
+		if err != nil {
+			return err
+		}
+		name := sel.Alias
+		if name == "" {
+			name = selectorText(sel.Term)
+		}
+		s.outputs = append(s.outputs, Output{Name: name, Type: e.Type(), Expr: e})
+	}
+	return nil
+}
+
+func (s *selection) checkDistinct(stmt *cql.Select) error {
+	if !s.distinct {
+		return nil
+	}
+	if s.access.clusteringLimited || s.access.regularLimited {
+		return invalidf("SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.")
+	}
+	asked := map[*schema.Column]bool{}
+	for _, o := range s.outputs {
+		var wrong *schema.Column
+		eachColumn(o.Expr, func(col *schema.Column) {
+			asked[col] = true
+			if col.Kind != schema.PartitionKey && col.Kind != schema.Static {
+				wrong = col
+			}
+		})
+		if wrong != nil {
+			return invalidf("SELECT DISTINCT queries must only request partition key columns and/or static columns (not %s)", wrong.Name)
+		}
+	}
+	for _, col := range s.table.PartitionKey {
+		if !asked[col] {
+			return invalidf("SELECT DISTINCT queries must request all the partition key columns (missing %s)", col.Name)
+		}
+	}
+	if stmt.PerPartitionLimit != nil {
+		return invalidf("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
+	}
+	return nil
+}
+
+// eachColumn visits the columns an expression reads.
+func eachColumn(e Expr, visit func(*schema.Column)) {
+	switch e := e.(type) {
+	case *ColumnExpr:
+		visit(e.Column)
+	case *MetaExpr:
+		visit(e.Column)
+	case *CallExpr:
+		for _, a := range e.Args {
+			eachColumn(a, visit)
+		}
+	case *AggregateExpr:
+		if e.Arg != nil {
+			eachColumn(e.Arg, visit)
+		}
+	}
+}
+
+// addGroups checks GROUP BY: key columns in their order, those with = may be left out, and as the last
+// term possibly a function of a clustering column.
+func (s *selection) addGroups(stmt *cql.Select) error {
+	key := slices.Concat(s.table.PartitionKey, s.table.Clustering)
+	at, function := 0, false
+	for _, t := range stmt.GroupBy.Terms {
+		if function {
+			return invalidf("Functions are only supported on the last element of the GROUP BY clause")
+		}
+		e, col, err := s.groupTerm(t)
+		if err != nil {
+			return err
+		}
+		_, plain := e.(*ColumnExpr)
+		function = !plain
+		for ; ; at++ {
+			if at == len(key) {
+				return invalidf("Group by currently only support groups of columns following their declared order in the PRIMARY KEY")
+			}
+			if key[at] == col {
+				break
+			}
+			if r := s.access.columns[key[at]]; r == nil || !r.given() || r.in {
+				return invalidf("Group by currently only support groups of columns following their declared order in the PRIMARY KEY")
+			}
+		}
+		at++
+		s.groupBy = append(s.groupBy, e)
+	}
+	if n := len(s.groupBy); n > 0 {
+		if at < len(s.table.PartitionKey) {
+			return invalidf("Group by is not supported on only a part of the partition key")
+		}
+		if s.distinct && at > len(s.table.PartitionKey) {
+			return invalidf("Grouping on clustering columns is not allowed for SELECT DISTINCT queries")
+		}
+	}
+	return nil
+}
+
+func (s *selection) groupTerm(t cql.Term) (Expr, *schema.Column, error) {
+	before := s.grouped
+	e, err := s.expr(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.grouped != before {
+		return nil, nil, invalidf("aggregate functions are not supported in the GROUP BY clause")
+	}
+	if c, ok := e.(*ColumnExpr); ok {
+		if c.Column.Kind != schema.PartitionKey && c.Column.Kind != schema.ClusteringKey {
+			return nil, nil, invalidf("Group by is currently only supported on the columns of the PRIMARY KEY, got %s", c.Column.Name)
+		}
+		return e, c.Column, nil
+	}
+	var columns []*schema.Column
+	eachColumn(e, func(col *schema.Column) { columns = append(columns, col) })
+	switch {
+	case len(columns) == 0:
+		return nil, nil, invalidf("GROUP BY functions must have one clustering column name as parameter")
+	case len(columns) > 1:
+		return nil, nil, invalidf("GROUP BY functions accept only one clustering column as parameter, got: %s, %s", columns[0].Name, columns[1].Name)
+	case columns[0].Kind != schema.ClusteringKey:
+		return nil, nil, invalidf("Group by functions are only supported on clustering columns, got %s", columns[0].Name)
+	}
+	return e, columns[0], nil
+}
+
+// addOrder checks ORDER BY: the clustering order, or its reverse.
+func (s *selection) addOrder(stmt *cql.Select) error {
+	if len(stmt.OrderBy) == 0 {
+		return nil
+	}
+	if s.access.keys == nil {
+		return invalidf("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
+	}
+	next, decided := 0, false
+	for _, o := range stmt.OrderBy {
+		col := s.table.Column(o.Column)
+		if col == nil {
+			return undefinedColumn(s.named, o.Column)
+		}
+		if col.Kind != schema.ClusteringKey {
+			return invalidf("Order by is currently only supported on the clustered columns of the PRIMARY KEY, got %s", col.Name)
+		}
+		for ; next != col.Position; next++ {
+			if next >= len(s.table.Clustering) {
+				return invalidf("Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY")
+			}
+			if r := s.access.columns[s.table.Clustering[next]]; r == nil || !r.given() || r.in {
+				return invalidf("Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY")
+			}
+		}
+		next++
+		reverse := o.Descending != col.Desc
+		if decided && reverse != s.reverse {
+			return invalidf("Unsupported order by relation")
+		}
+		s.reverse, decided = reverse, true
+		s.sort = append(s.sort, SortKey{Column: col, Desc: o.Descending})
+	}
+	return nil
+}
+
+func (s *selection) addLimits(stmt *cql.Select) (err error) {
+	if stmt.PerPartitionLimit != nil {
+		if s.grouped && len(s.groupBy) == 0 {
+			return invalidf("PER PARTITION LIMIT is not allowed with aggregate queries.")
+		}
+		if s.perPartition, err = s.term(stmt.PerPartitionLimit, s.spec(s.named, "[per_partition_limit]", types.Int)); err != nil {
+			return err
+		}
+	}
+	if stmt.Limit != nil {
+		if s.limit, err = s.term(stmt.Limit, s.spec(s.named, "[limit]", types.Int)); err != nil {
+			return err
+		}
+	}
+	for _, t := range []boundTerm{s.perPartition, s.limit} {
+		if c, ok := t.(constant); ok {
+			if _, err := bindLimit(c, nil, Context{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bindLimit is 0 where there is no limit.
+func bindLimit(t boundTerm, values []Value, ctx Context) (int, error) {
+	if t == nil {
+		return 0, nil
+	}
+	v, unset, err := t.bind(values, ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case unset:
+		return 0, nil
+	case len(v) != 4:
+		return 0, invalidf("Invalid null value of limit")
+	}
+	n := types.DecodeInt64(v)
+	if n <= 0 {
+		return 0, invalidf("LIMIT must be strictly positive")
+	}
+	return int(n), nil
+}
+
+// bind makes a Read of the values.
+func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
+	r := &Read{
+		Table: s.table, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
+		Distinct: s.distinct, WholePartition: s.whole, Slices: clustering.All(), Warnings: s.warnings,
+	}
+	var err error
+	if s.access.keys != nil {
+		if r.Keys, err = s.access.bindKeys(values, ctx); err != nil {
+			return nil, err
+		}
+		if len(r.Keys) > 1 {
+			r.Sort = s.sort
+		}
+	} else if r.Range, err = s.access.tokenRange(values, ctx); err != nil {
+		return nil, err
+	}
+	if len(s.access.parts) > 0 {
+		if r.Slices, err = s.access.bindSlices(values, ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.access.filters) > 0 {
+		if r.Filters, err = s.access.bindFilters(values, ctx); err != nil {
+			return nil, err
+		}
+	}
+	if r.Limit, err = bindLimit(s.limit, values, ctx); err != nil {
+		return nil, err
+	}
+	if r.PartitionMax, err = bindLimit(s.perPartition, values, ctx); err != nil {
+		return nil, err
+	}
+	return r, s.bindOutputs(r, values, ctx)
+}
+
+func (s *selection) bindOutputs(r *Read, values []Value, ctx Context) error {
+	r.Output = s.outputs
+	for i, o := range s.outputs {
+		e, err := bindExpr(o.Expr, values, ctx)
+		if err != nil {
+			return err
+		}
+		if e == o.Expr {
+			continue
+		}
+		if &r.Output[0] == &s.outputs[0] {
+			r.Output = slices.Clone(s.outputs)
+		}
+		r.Output[i].Expr = e
+	}
+	var err error
+	r.GroupBy, _, err = bindExprs(s.groupBy, values, ctx)
+	return err
+}

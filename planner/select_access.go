@@ -1,0 +1,433 @@
+package planner
+
+import (
+	"slices"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
+)
+
+// needsFiltering is Cassandra's refusal of what a key does not serve.
+const needsFiltering = "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
+
+// access is how a WHERE is carried out: by keys, slices and filters.
+type access struct {
+	*where
+	layout  partition.Layout
+	keys    []choice         // of every partition-key column; nil: a range of partitions is read
+	parts   []clusteringPart // restrictions that slices serve, in key order
+	filters []*schema.Column // whose restrictions hold for merged rows only
+	refusal string           // why this needs ALLOW FILTERING; empty if it does not
+}
+
+// clusteringPart is a restriction of one clustering column, or of several by a tuple.
+type clusteringPart struct {
+	first  int // position of its first column
+	single *restriction
+	tuple  []*tupleRestriction // one, or the two sides of a range
+}
+
+// access finds what the table's key serves of the WHERE, and what it does not.
+func (w *where) access() (*access, error) {
+	a := &access{where: w, layout: w.table.PartitionLayout()}
+	a.accessPartition()
+	if err := a.accessClustering(); err != nil {
+		return nil, err
+	}
+	for _, col := range w.order {
+		if col.Kind == schema.Static || col.Kind == schema.Regular {
+			a.filter(col, needsFiltering)
+		}
+	}
+	return a, nil
+}
+
+func (a *access) filter(col *schema.Column, refusal string) {
+	a.filters = append(a.filters, col)
+	if a.refusal == "" {
+		a.refusal = refusal
+	}
+}
+
+func (a *access) accessPartition() {
+	key := a.table.PartitionKey
+	keys := make([]choice, len(key))
+	for i, col := range key {
+		if r := a.columns[col]; r != nil && r.given() {
+			keys[i] = r.choice
+		} else {
+			keys = nil
+			break
+		}
+	}
+	if a.keys = keys; keys != nil {
+		return
+	}
+	for _, col := range key {
+		if a.columns[col] != nil {
+			a.filter(col, needsFiltering)
+		}
+	}
+}
+
+func (a *access) accessClustering() error {
+	columns := a.table.Clustering
+	at, ended := 0, -1 // ended: position of the column whose range no further slice can follow
+	for at < len(columns) && ended < 0 {
+		part, width := a.partAt(at)
+		if width == 0 {
+			break
+		}
+		a.parts = append(a.parts, part)
+		if part.ranged() {
+			ended = at
+		}
+		at += width
+	}
+	if len(a.parts) > 0 && a.keys == nil && a.refusal == "" {
+		a.refusal = needsFiltering
+	}
+	for _, tr := range a.tuples {
+		if tr.first >= at {
+			return invalidf("%s", a.gap(tr.first, at, ended))
+		}
+	}
+	for i := at; i < len(columns); i++ {
+		if a.columns[columns[i]] == nil {
+			continue
+		}
+		refusal := needsFiltering
+		if a.keys != nil {
+			refusal = a.gap(i, at, ended)
+		}
+		a.filter(columns[i], refusal)
+	}
+	return nil
+}
+
+// gap says why a clustering column cannot be reached.
+func (a *access) gap(position, free, ended int) string {
+	columns := a.table.Clustering
+	if ended >= 0 {
+		return "Clustering column \"" + columns[position].Name + "\" cannot be restricted (preceding column \"" + columns[ended].Name + "\" is restricted by a non-EQ relation)"
+	}
+	return "PRIMARY KEY column \"" + columns[position].Name + "\" cannot be restricted as preceding column \"" + columns[free].Name + "\" is not restricted"
+}
+
+// partAt is the restriction that begins at a position, and how many columns it is of.
+func (a *access) partAt(position int) (part clusteringPart, width int) {
+	part.first = position
+	if r := a.columns[a.table.Clustering[position]]; r != nil {
+		part.single = r
+		return part, 1
+	}
+	for _, tr := range a.tuples {
+		if tr.first == position {
+			part.tuple = append(part.tuple, tr)
+			width = max(width, tr.width)
+		}
+	}
+	return part, width
+}
+
+func (p *clusteringPart) ranged() bool {
+	if p.single != nil {
+		return !p.single.given()
+	}
+	return !p.tuple[0].given()
+}
+
+// bindKeys are the partitions, each once, in the order of their key's values as Cassandra reads them.
+func (a *access) bindKeys(values []Value, ctx Context) ([]partition.DecoratedKey, error) {
+	combinations, err := combine(a.table.PartitionKey, a.keys, values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	byValues := func(x, y [][]byte) int {
+		for i, col := range a.table.PartitionKey {
+			if c := col.Type.Compare(x[i], y[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+	if len(combinations) > 1 {
+		slices.SortFunc(combinations, byValues)
+		combinations = slices.CompactFunc(combinations, func(x, y [][]byte) bool { return byValues(x, y) == 0 })
+	}
+	r, err := a.tokenRange(values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]partition.DecoratedKey, 0, len(combinations))
+	for _, parts := range combinations {
+		key, err := a.layout.Encode(parts)
+		if err != nil {
+			return nil, invalidf("%v", err)
+		}
+		if k := partition.Decorate(key); r.Contains(k.Token) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// bindSlices are the rows within each partition.
+func (a *access) bindSlices(values []Value, ctx Context) (clustering.Slices, error) {
+	prefixes := [][]byte{nil}
+	layout := a.table.ClusteringLayout()
+	for i := range a.parts {
+		p := &a.parts[i]
+		if p.ranged() {
+			return p.bindRange(layout, a.table.Clustering, prefixes, values, ctx)
+		}
+		options, err := p.options(a.table.Clustering, values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(prefixes)*len(options) > combinationsMax {
+			return nil, invalidf("the IN restrictions of this statement multiply to more than %d rows", combinationsMax)
+		}
+		next := make([][]byte, 0, len(prefixes)*len(options))
+		for _, prefix := range prefixes {
+			for _, option := range options {
+				at := prefix[:len(prefix):len(prefix)]
+				for j, v := range option {
+					at = layout[p.first+j].Append(at, v)
+				}
+				next = append(next, at)
+			}
+		}
+		prefixes = next
+	}
+	out := make([]clustering.Slice, len(prefixes))
+	for i, prefix := range prefixes {
+		out[i] = clustering.RowSlice(prefix)
+	}
+	return clustering.MakeSlices(out), nil
+}
+
+// options are the values, or rows of values, that = and IN allow.
+func (p *clusteringPart) options(columns []*schema.Column, values []Value, ctx Context) ([][][]byte, error) {
+	if p.single != nil {
+		one, err := p.single.values(columns[p.first], values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		out := make([][][]byte, len(one))
+		for i, v := range one {
+			out[i] = [][]byte{v}
+		}
+		return out, nil
+	}
+	tr := p.tuple[0]
+	columns = columns[tr.first : tr.first+tr.width]
+	if tr.list != nil {
+		return tr.list.tuples(columns, values, ctx)
+	}
+	var out [][][]byte
+	for i := range tr.tuples {
+		v, err := tr.tuples[i].values(columns, values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// tuples are the elements of a bound list of tuples.
+func (m *markerTerm) tuples(columns []*schema.Column, values []Value, ctx Context) ([][][]byte, error) {
+	v, unset, err := m.bind(values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil || unset {
+		return nil, invalidf("Invalid null value for %s", m.spec.Name)
+	}
+	elems, err := m.spec.Type.SplitCollection(v)
+	if err != nil {
+		return nil, invalidf("%v", err)
+	}
+	var out [][][]byte
+	for _, e := range elems {
+		one := tupleTerm{marker: &markerTerm{spec: ColumnSpec{Name: m.spec.Name, Type: m.spec.Type.Elems()[0]}}}
+		parts, err := one.values(columns, []Value{{Bytes: e}}, ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, parts)
+	}
+	return out, nil
+}
+
+// values are the tuple's values, none of them null.
+func (t *tupleTerm) values(columns []*schema.Column, values []Value, ctx Context) ([][]byte, error) {
+	if t.marker != nil {
+		v, unset, err := t.marker.bind(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil || unset {
+			return nil, invalidf("Invalid null value for %s", t.marker.spec.Name)
+		}
+		parts, err := t.marker.spec.Type.SplitCollection(v)
+		if err != nil {
+			return nil, invalidf("%v", err)
+		}
+		if len(parts) != len(columns) {
+			return nil, invalidf("Expected %d elements in value for tuple %s, but got %d", len(columns), t.marker.spec.Name, len(parts))
+		}
+		for i, p := range parts {
+			if err := checkKeyValue(columns[i], p); err != nil {
+				return nil, err
+			}
+		}
+		return parts, nil
+	}
+	out := make([][]byte, len(t.terms))
+	for i, term := range t.terms {
+		v, err := bindKeyValue(columns[i], term, values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// bindRange are the slices of a range behind each prefix.
+func (p *clusteringPart) bindRange(layout clustering.Layout, columns []*schema.Column, prefixes [][]byte, values []Value, ctx Context) (clustering.Slices, error) {
+	var low, high [][]byte
+	var lowInclusive, highInclusive bool
+	var err error
+	bound := func(b *rangeBound) [][]byte {
+		var v []byte
+		if err == nil {
+			v, err = bindKeyValue(columns[p.first], b.term, values, ctx)
+		}
+		return [][]byte{v}
+	}
+	tupleBound := func(tr *tupleRestriction, b *tupleBound) (v [][]byte) {
+		if err == nil {
+			v, err = b.tuple.values(columns[tr.first:tr.first+tr.width], values, ctx)
+		}
+		return v
+	}
+	if r := p.single; r != nil {
+		if r.low != nil {
+			low, lowInclusive = bound(r.low), r.low.inclusive
+		}
+		if r.high != nil {
+			high, highInclusive = bound(r.high), r.high.inclusive
+		}
+	}
+	for _, tr := range p.tuple {
+		if tr.low != nil {
+			low, lowInclusive = tupleBound(tr, tr.low), tr.low.inclusive
+		}
+		if tr.high != nil {
+			high, highInclusive = tupleBound(tr, tr.high), tr.high.inclusive
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []clustering.Slice
+	for _, prefix := range prefixes {
+		in := clustering.Slices{clustering.RowSlice(prefix)}
+		if low != nil {
+			in = in.Intersect(beyond(layout[p.first:], prefix, low, true, lowInclusive))
+		}
+		if high != nil {
+			in = in.Intersect(beyond(layout[p.first:], prefix, high, false, highInclusive))
+		}
+		out = append(out, in...)
+	}
+	return clustering.MakeSlices(out), nil
+}
+
+// beyond are the rows behind a prefix whose next columns are, as a tuple, greater (or less) than the bound.
+// Columns sort ascending or descending one by one, so that this can be several slices.
+func beyond(layout clustering.Layout, prefix []byte, bound [][]byte, greater, inclusive bool) clustering.Slices {
+	var out []clustering.Slice
+	equal := prefix
+	for i, v := range bound {
+		at := layout[i].Append(equal[:len(equal):len(equal)], v)
+		if greater != layout[i].Desc {
+			out = append(out, clustering.Slice{Start: clustering.After(at), End: clustering.After(equal)})
+		} else {
+			out = append(out, clustering.Slice{Start: clustering.Before(equal), End: clustering.Before(at)})
+		}
+		equal = at
+	}
+	if inclusive {
+		out = append(out, clustering.RowSlice(equal))
+	}
+	return clustering.MakeSlices(out)
+}
+
+// bindFilters are the conditions on merged rows.
+func (a *access) bindFilters(values []Value, ctx Context) ([]Filter, error) {
+	var out []Filter
+	for _, col := range a.filters {
+		r := a.columns[col]
+		bind := func(t boundTerm) ([]byte, error) {
+			v, unset, err := t.bind(values, ctx)
+			switch {
+			case err != nil:
+				return nil, err
+			case unset:
+				return nil, invalidf("Unsupported unset value for column %s", col.Name)
+			case v == nil:
+				return nil, invalidf("Unsupported null value for column %s", col.Name)
+			}
+			return v, nil
+		}
+		if r.in {
+			options, err := r.values(col, values, ctx)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Filter{Column: col, Op: In, Values: options})
+			continue
+		}
+		for _, side := range r.sides() {
+			v, err := bind(side.term)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Filter{Column: col, Op: side.op, Values: [][]byte{v}})
+		}
+	}
+	return out, nil
+}
+
+// side is one comparison of a restriction.
+type side struct {
+	op   Operator
+	term boundTerm
+}
+
+func (r *restriction) sides() []side {
+	var out []side
+	for _, t := range r.terms {
+		out = append(out, side{Eq, t})
+	}
+	if r.low != nil {
+		op := Gt
+		if r.low.inclusive {
+			op = Gte
+		}
+		out = append(out, side{op, r.low.term})
+	}
+	if r.high != nil {
+		op := Lt
+		if r.high.inclusive {
+			op = Lte
+		}
+		out = append(out, side{op, r.high.term})
+	}
+	return out
+}
