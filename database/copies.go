@@ -198,15 +198,27 @@ func cloneRow(r *mutation.Row) *mutation.Row {
 	return &out
 }
 
-// freshRows are the changes of a mutation of one row that is provably new (R39c): nothing has to be
-// read. It is nil when that cannot be told.
+// freshRows are the changes of a mutation whose rows are provably new (R39c): nothing has to be read.
+// It is nil when that cannot be told.
 func freshRows(view View, m *planner.Mutation) ([]change, error) {
-	if len(m.Rows) != 1 || len(m.Ranges) > 0 || !m.Deletion.IsNone() || !m.Rows[0].Deletion.IsNone() {
+	if len(m.Rows) == 0 || len(m.Ranges) > 0 || !m.Deletion.IsNone() {
 		return nil, nil
 	}
-	beyond, err := view.Beyond(m.Mutation.Table, m.Key, &m.Rows[0])
+	seen := make(map[string]bool, len(m.Rows))
+	for i := range m.Rows {
+		key := string(m.Rows[i].Clustering)
+		if seen[key] || !m.Rows[i].Deletion.IsNone() {
+			return nil, nil
+		}
+		seen[key] = true
+	}
+	beyond, err := view.Beyond(m.Mutation.Table, m.Key, m.Rows)
 	if err != nil || !beyond {
 		return nil, err
 	}
-	return []change{{after: &m.Rows[0]}}, nil
+	out := make([]change, len(m.Rows))
+	for i := range m.Rows {
+		out[i].after = &m.Rows[i]
+	}
+	return out, nil
 }

@@ -56,7 +56,7 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 	case *planner.Describe:
 		return d.describe(st, plan)
 	case *planner.Explain:
-		return d.explain(plan, &req)
+		return d.explain(st, plan, &req)
 	}
 	return nil, fmt.Errorf("database: plan %T is unknown", plan)
 }

@@ -41,9 +41,9 @@ type View interface {
 	Read(table mutation.TableID, req mutation.ReadRequest) (mutation.PartitionReader, error)
 	// Rows reads slices of one partition row by row, with tombstones: what a merge needs.
 	Rows(table mutation.TableID, key partition.DecoratedKey, slices clustering.Slices) (*mutation.Side, mutation.RowSource, error)
-	// Beyond reports whether a row is provably new: its clustering lies behind every row and range
-	// deletion of the partition, and its timestamp above the partition deletion (R39c). False is always right.
-	Beyond(table mutation.TableID, key partition.DecoratedKey, row *mutation.Row) (bool, error)
+	// Beyond reports whether rows are provably new: their clusterings lie behind every row and range
+	// deletion of the partition, and their timestamps above the partition deletion (R39c). False is always right.
+	Beyond(table mutation.TableID, key partition.DecoratedKey, rows []mutation.Row) (bool, error)
 	// Keys walks partitions in (token, key) order.
 	Keys(table mutation.TableID, r partition.Range) (mutation.KeyIterator, error)
 	Close()
@@ -72,15 +72,21 @@ func (l Local) Capabilities() Capabilities {
 type localView struct{ *lsm.View }
 
 // Beyond implements View by the partition's frontier.
-func (v localView) Beyond(table mutation.TableID, key partition.DecoratedKey, row *mutation.Row) (bool, error) {
+func (v localView) Beyond(table mutation.TableID, key partition.DecoratedKey, rows []mutation.Row) (bool, error) {
 	f, found, err := v.Frontier(table, key)
 	if err != nil || !found {
 		return err == nil, err
 	}
-	if bytes.Compare(row.Clustering, f.Last) <= 0 || f.HasRanges && f.RangeEnd.CompareKey(row.Clustering) > 0 {
-		return false, nil
+	for i := range rows {
+		row := &rows[i]
+		if bytes.Compare(row.Clustering, f.Last) <= 0 || f.HasRanges && f.RangeEnd.CompareKey(row.Clustering) > 0 {
+			return false, nil
+		}
+		if !f.Deletion.IsNone() && oldestTimestamp(row) <= f.Deletion.MarkedAt {
+			return false, nil
+		}
 	}
-	return f.Deletion.IsNone() || oldestTimestamp(row) > f.Deletion.MarkedAt, nil
+	return true, nil
 }
 
 // oldestTimestamp is the oldest write timestamp in a new row: all of it must be above a deletion.
