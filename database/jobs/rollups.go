@@ -6,6 +6,7 @@
 package jobs
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"sync"
@@ -157,6 +158,7 @@ func (r *Rollups) Marked(m Mark, sequence uint64) {
 	r.mu.Lock()
 	e := r.dirty[m.name()]
 	if e == nil {
+		m.Base.Key = bytes.Clone(m.Base.Key) // the caller's lives as long as its request
 		e = &entry{mark: m}
 		r.dirty[m.name()] = e
 	}
