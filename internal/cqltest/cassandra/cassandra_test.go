@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -81,6 +82,20 @@ func TestNodeThatDiesIsReported(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no room at the inn") {
 		t.Errorf("Start of a node that dies: %v", err)
 	}
+}
+
+// A group that is gone is not signalled: its number may be another's by then.
+func TestStopAfterTheEndSignalsNobody(t *testing.T) {
+	p, err := startProcess(exec.Command("sh", "-c", "tail -f /dev/null & exit 0"), filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+	if !p.reaped || p.err != nil {
+		t.Fatalf("reaped %v, %v", p.reaped, p.err)
+	}
+	p.pid = syscall.Getpgrp() // as if the number had been given to this test's group
+	p.stop()
 }
 
 func TestCancelledStartEndsTheNode(t *testing.T) {

@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const loopback = "127.0.0.1"
@@ -65,6 +68,9 @@ type process struct {
 	pid  int
 	done chan struct{} // closed when the child has ended
 	err  error         // how it ended; set before done is closed
+
+	mu     sync.Mutex
+	reaped bool // guarded by mu; from then on the number of the group may be another's
 }
 
 // startProcess starts a command whose output goes to the file log.
@@ -90,12 +96,28 @@ func startProcess(cmd *exec.Cmd, log string) (*process, error) {
 		}
 		p.pid = cmd.Process.Pid
 		started <- nil
-		p.err = cmd.Wait()
+		p.err = p.wait(cmd)
 	}()
 	if err := <-started; err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// wait waits for the child and ends what it left behind in its group. Until the child is reaped the
+// system gives the number of its group to nobody else.
+func (p *process) wait(cmd *exec.Cmd) error {
+	for {
+		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	p.signal(syscall.SIGKILL)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reaped = true
+	return cmd.Wait()
 }
 
 // stop ends the process group, politely first, and waits for the child.
@@ -106,13 +128,18 @@ func (p *process) stop() {
 	select {
 	case <-p.done:
 	case <-late.C:
+		p.signal(syscall.SIGKILL)
+		<-p.done
 	}
-	p.signal(syscall.SIGKILL) // also what the child left behind in its group
-	<-p.done
 }
 
-// signal goes to the whole group; a group that is gone is what was wanted.
+// signal goes to the whole group, unless the child was reaped. A group that is gone is what was wanted.
 func (p *process) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return
+	}
 	if err := syscall.Kill(-p.pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		panic(fmt.Sprintf("cassandra: process group %d: signal %v: %v", p.pid, s, err))
 	}
