@@ -83,7 +83,7 @@ func (t *tableVersion) choices() []compaction.File {
 		c := compaction.File{
 			ID: f.number, Bytes: f.info.Bytes, Rows: f.info.Rows,
 			BucketStart: f.info.BucketStart, BucketEnd: f.info.BucketEnd,
-			Mixed:        f.info.Rows > 0 && isBucketed(t.table) && f.info.BucketStart == f.info.BucketEnd,
+			Mixed:        f.unsplit,
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,

@@ -54,7 +54,7 @@ func writersAndReaders(t *testing.T, mode LogMode) {
 	mem := vfs.NewMem()
 	opts := testOptions(mem, clock.NewManual(start))
 	opts.LogMode, opts.MemtableBytes, opts.LogBytesMax = mode, 24<<10, 48<<10
-	opts.Tuning = Tuning{FileBytesMax: 8 << 10, LogSegmentBytes: 16 << 10}
+	opts.Tuning = Tuning{LogSegmentBytes: 16 << 10}
 	var flushed, compacted atomic.Int64
 	opts.Events.Flushed = func(FlushInfo) { flushed.Add(1) }
 	opts.Events.Compacted = func(CompactInfo) { compacted.Add(1) }

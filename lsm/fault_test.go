@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -20,15 +21,17 @@ func soak() bool { return os.Getenv("ESKER_SOAK") == "1" }
 // script is a fixed sequence of things done to a store whose files may fail. It keeps a model of
 // what was acknowledged, and of the one group that may be there or not.
 type script struct {
-	fs      vfs.FS
-	rng     *rand.Rand
-	clock   *clock.Manual
-	gen     *generator
-	model   *model // acknowledged groups, and those whose fate is not known
-	acked   uint64 // sequence of the last acknowledged group
-	pending []mutation.Mutation
-	store   *Store // nil while it cannot be opened
-	errs    []error
+	fs        vfs.FS
+	rng       *rand.Rand
+	clock     *clock.Manual
+	gen       *generator
+	model     *model // acknowledged groups, and those whose fate is not known
+	acked     uint64 // sequence of the last acknowledged group
+	pending   []mutation.Mutation
+	emptied   *mutation.TableID // being truncated
+	truncates bool
+	store     *Store // nil while it cannot be opened
+	errs      []error
 }
 
 func newScript(fs vfs.FS, seed uint64) *script {
@@ -69,6 +72,11 @@ func (s *script) run(n int) {
 			s.failed(s.store.Compact(table))
 		case i%7 == 6:
 			s.failed(s.store.Flush(table))
+		case s.truncates && i%17 == 16:
+			s.emptied = &table
+			s.failed(s.store.Truncate([]mutation.TableID{table}))
+			s.model.truncate(table)
+			s.emptied = nil
 		case i%29 == 28:
 			s.failed(s.store.Close())
 			s.open()
@@ -143,12 +151,20 @@ func TestCrashAfterEveryFileOperation(t *testing.T) {
 			m.groups = append(m.groups[:len(m.groups):len(m.groups)], modelGroup{s.acked + 1, s.pending})
 		}
 		inFlight.model = &m
-		if err := inFlight.verify(mem.CrashClone(crash, []int{0, 50, 100}[crash.IntN(3)])); err != nil {
+		clone := mem.CrashClone(crash, []int{0, 50, 100}[crash.IntN(3)])
+		err := inFlight.verify(clone)
+		if err != nil && s.emptied != nil {
+			m.groups = slices.Clone(m.groups)
+			m.truncate(*s.emptied)
+			err = inFlight.verify(clone)
+		}
+		if err != nil {
 			t.Errorf("crash before operation %d, %s %s: %v", op.Index, op.Kind, op.Name, err)
 		}
 		return nil
 	}
 	s = newScript(vfs.NewFaulty(mem, judge), 7)
+	s.truncates = true
 	s.run(120)
 	for _, err := range s.errs {
 		t.Error(err)

@@ -194,6 +194,29 @@ func TestWindows(t *testing.T) {
 	mustNot(t, s.Close())
 }
 
+// TestCompactionComesToRest: rows whose event time is not known stay in a file of no window, which
+// must not be split again and again.
+func TestCompactionComesToRest(t *testing.T) {
+	opts := testOptions(vfs.NewMem(), clock.NewManual(start))
+	compactions := 0
+	opts.Events.Compacted = func(CompactInfo) { compactions++ }
+	s := openWith(t, opts)
+	table := testTable(2)
+	timeless := rowMutation(&table, 1, 0, 1)
+	timeless.Rows[0].Clustering = table.Clustering[0].Append(nil, []byte{})
+	mustApply(t, s, timeless, rowMutation(&table, 1, 5, 2))
+	mustNot(t, s.Flush(table.ID))
+	mustNot(t, s.compactAsNeeded())
+	mustNot(t, s.Close())
+	s = mustOpen(t, opts)
+	mustNot(t, s.compactAsNeeded())
+	mustNot(t, s.compactAsNeeded())
+	if compactions > 1 {
+		t.Errorf("%d compactions of two files", compactions)
+	}
+	mustNot(t, s.Close())
+}
+
 // TestExpiredFileGoesUnread: what has ended everywhere is unlinked, though memtables hold newer data.
 func TestExpiredFileGoesUnread(t *testing.T) {
 	clk := clock.NewManual(start)

@@ -34,6 +34,7 @@ type mergeJob struct {
 	outputs []*output // open ones; those in windows and the mixed one among them
 	mixed   *output   // sides, and rows of no window; nil: none yet
 	files   []*file   // finished
+	unsplit bool      // the mixed one has rows that belong to a window
 }
 
 // output is a file being written.
@@ -93,7 +94,7 @@ func (j *mergeJob) partition(key *partition.DecoratedKey, side *mutation.Side, r
 			return err
 		}
 		if row == nil {
-			return j.finishLarge()
+			return nil
 		}
 		o, err := j.output(windowOf(j.table, row.Clustering))
 		if err == nil {
@@ -134,6 +135,7 @@ func (j *mergeJob) output(w window) (*output, error) {
 		return o, nil
 	}
 	if w == (window{}) || len(j.windows) >= windowFilesMax {
+		j.unsplit = j.unsplit || w != (window{})
 		if j.mixed != nil {
 			return j.mixed, nil
 		}
@@ -163,21 +165,6 @@ func (j *mergeJob) create(w window) (*output, error) {
 	return o, nil
 }
 
-// finishLarge ends files that are large enough; the next partition begins others.
-func (j *mergeJob) finishLarge() error {
-	for i := 0; i < len(j.outputs); {
-		o := j.outputs[i]
-		if o.writer.Bytes() < j.store.opts.Tuning.FileBytesMax {
-			i++
-			continue
-		}
-		if err := j.finish(o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish ends a file, syncs it and opens it for reading.
 func (j *mergeJob) finish(o *output) error {
 	_, err := o.writer.Finish()
@@ -192,6 +179,7 @@ func (j *mergeJob) finish(o *output) error {
 	if err != nil {
 		return err
 	}
+	f.unsplit = j.unsplit && o.window == (window{})
 	j.files = append(j.files, f)
 	delete(j.windows, o.window)
 	if j.mixed == o {

@@ -42,7 +42,6 @@ type Options struct {
 type Tuning struct {
 	NoFastLane      bool  // rows are merged one by one even where sources do not overlap
 	NoBackground    bool  // flush and compaction run only when asked for
-	FileBytesMax    int64 // a flush or compaction begins another file at this size. Default 256 MiB
 	LogSegmentBytes int64 // default 32 MiB
 	CompactionBytes int64 // a second, that background compaction writes while few files wait. Default 32 MiB
 }
@@ -68,9 +67,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Tuning.CompactionBytes == 0 {
 		o.Tuning.CompactionBytes = 32 << 20
-	}
-	if o.Tuning.FileBytesMax == 0 {
-		o.Tuning.FileBytesMax = 256 << 20
 	}
 	return o
 }

@@ -56,6 +56,8 @@ func (s *Store) openTables(state *manifest.State) (map[mutation.TableID]*tableVe
 				closeFiles(files)
 				return nil, err
 			}
+			// Not known after a restart; to split a file that needs it not costs one merge.
+			f.unsplit = isBucketed(&t) && f.info.Rows > 0 && f.info.BucketStart == f.info.BucketEnd
 			files = append(files, f)
 		}
 		s.installLocked(s.current.with(id, func(t *tableVersion) { t.files = files }))

@@ -25,15 +25,25 @@ type walk struct {
 	store *Store
 	held  []*View
 	log   []string
+	opts  Options
 }
 
 func newWalk(t *testing.T, seed uint64) *walk {
 	w := &walk{t: t, rng: rand.New(rand.NewPCG(seed, 1)), fs: vfs.NewMem(), clock: clock.NewManual(start)}
 	w.gen = &generator{rng: w.rng, clock: w.clock, tables: testTables()}
 	w.model = newModel(testTables())
-	w.store = mustOpen(t, testOptions(w.fs, w.clock))
+	w.opts = testOptions(w.fs, w.clock)
+	if seed%2 == 1 { // an absurd size: many segments
+		w.opts.Tuning.LogSegmentBytes = 600
+	}
+	w.open()
 	mustNot(t, w.store.PutSchema([]byte("schema"), testTables()))
 	return w
+}
+
+func (w *walk) open() {
+	w.opts.FS = w.fs
+	w.store = mustOpen(w.t, w.opts)
 }
 
 func (w *walk) did(what string) { w.log = append(w.log, what) }
@@ -55,6 +65,8 @@ func (w *walk) step() {
 	case n < 82:
 		w.did("compact as needed")
 		mustNot(w.t, w.store.compactAsNeeded())
+	case n < 83:
+		w.alter()
 	case n < 84:
 		w.did("truncate")
 		w.dropViews()
@@ -70,15 +82,28 @@ func (w *walk) step() {
 		w.did("reopen")
 		w.dropViews()
 		mustNot(w.t, w.store.Close())
-		w.store = mustOpen(w.t, testOptions(w.fs, w.clock))
+		w.open()
 	default:
 		w.did("crash")
 		clone := w.fs.CrashClone(w.rng, w.rng.IntN(101))
 		w.dropViews()
 		mustNot(w.t, w.store.Close())
 		w.fs = clone
-		w.store = mustOpen(w.t, testOptions(w.fs, w.clock))
+		w.open()
 	}
+}
+
+// alter drops a column that no cell is in, or adds it again: readers are opened anew, memtables sealed.
+func (w *walk) alter() {
+	w.did("alter")
+	tables := testTables()
+	if w.rng.IntN(2) == 0 {
+		for i := range tables {
+			tables[i].Columns = append(tables[i].Columns, mutation.Column{ID: 50, Physical: mutation.PhysicalBytes})
+		}
+	}
+	w.dropViews()
+	mustNot(w.t, w.store.PutSchema([]byte("altered"), tables))
 }
 
 func (w *walk) dropViews() {

@@ -62,13 +62,14 @@ func (m *memory) unref() {
 
 // file is an open table file.
 type file struct {
-	number uint64
-	path   string
-	fs     vfs.FS
-	reader *sstable.Reader
-	info   *sstable.Info
-	refs   atomic.Int64
-	gone   atomic.Bool // no longer listed: deleted with the last reference
+	number  uint64
+	path    string
+	fs      vfs.FS
+	reader  *sstable.Reader
+	info    *sstable.Info
+	refs    atomic.Int64
+	unsplit bool        // of no window, but with rows that belong to one: a compaction splits it
+	gone    atomic.Bool // no longer listed: deleted with the last reference
 }
 
 func (f *file) unref() {
