@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// drainFor bounds how long requests in flight hold up a stop.
+const drainFor = 30 * time.Second
+
+// serverFlags are the flags of `esker server`.
+type serverFlags struct {
+	data     string
+	listen   string
+	logMode  string
+	logLevel string
+	insecure bool
+}
+
+func newServerCommand() *cobra.Command {
+	var f serverFlags
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Serve a data directory to CQL clients",
+		Long: `Serve a data directory to CQL clients over the native protocol.
+
+When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the log.
+SIGTERM and SIGINT let the requests in flight be answered, flush, and exit with 0;
+a second signal exits at once and loses nothing that was acknowledged.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.data, "data", "./data", "data `DIR`ectory; made if it is not there")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:9042", "`HOST:PORT` to listen on; port 0 takes a free one")
+	flags.StringVar(&f.logMode, "log-mode", "group", "when a write is acknowledged: group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within a second)")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.BoolVar(&f.insecure, "insecure", false, "listen also where other machines can connect, without login and encryption")
+	return cmd
+}
+
+// run serves until a signal comes or the listener fails.
+func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %s: want debug, info, warn or error", f.logLevel)
+	}
+	if !f.insecure {
+		if err := requireLoopback(ctx, f.listen); err != nil {
+			return err
+		}
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Logger: logger})
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- n.serve() }()
+	logger.Info("serving", "data", f.data, "log_mode", f.logMode, "version", buildVersion())
+	if _, err := fmt.Fprintf(stderr, "ready on %s\n", n.address()); err != nil {
+		logger.Warn("stderr", "cause", err)
+	}
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping: requests in flight are answered first")
+	case err = <-served:
+	}
+	stop() // a second signal has its usual effect
+	bounded, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	if closed := n.close(bounded); err == nil {
+		err = closed
+	}
+	if err == nil {
+		logger.Info("stopped")
+	}
+	return err
+}
