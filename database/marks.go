@@ -10,7 +10,6 @@ import (
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
-	"github.com/eskerdb/esker/schema"
 )
 
 // marks are the dirty marks of one record.

@@ -21,3 +21,16 @@ func (c *compiler) prepareDescribe(stmt *cql.Describe) (*Prepared, error) {
 	}
 	return p, nil
 }
+
+// explainColumns are the columns of EXPLAIN's answer.
+func explainColumns() []ColumnSpec {
+	out := []ColumnSpec{
+		{Name: "step", Type: types.Int}, {Name: "operation", Type: types.Text}, {Name: "object", Type: types.Text},
+		{Name: "detail", Type: types.Text}, {Name: "est_rows", Type: types.Bigint}, {Name: "actual_rows", Type: types.Bigint},
+		{Name: "micros", Type: types.Bigint},
+	}
+	for i := range out {
+		out[i].Keyspace, out[i].Table = "system", "explain"
+	}
+	return out
+}

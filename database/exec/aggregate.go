@@ -1,0 +1,162 @@
+package exec
+
+import (
+	"fmt"
+
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// aggregate is one aggregate of the answer over the open group.
+type aggregate struct {
+	arg    planner.Expr        // nil: rows are counted
+	column *planner.ColumnExpr // the argument, where vectors can be added as they are
+	sum    downsample.Accumulator
+	edge   *edge // of first and last, which go by time and not by the order of reading
+}
+
+func newAggregate(e *planner.AggregateExpr, plan *planner.Read) (*aggregate, error) {
+	a := &aggregate{arg: e.Arg}
+	if e.Name == "first" || e.Name == "last" {
+		a.edge = newEdge(e.Name == "last", plan)
+		return a, nil
+	}
+	var of *types.Type
+	if e.Arg != nil {
+		of = e.Arg.Type()
+	}
+	if c, ok := e.Arg.(*planner.ColumnExpr); ok && (c.Column.Kind == schema.Regular || c.Column.Kind == schema.ClusteringKey) {
+		a.column = c
+	}
+	var err error
+	if a.sum, err = downsample.NewAccumulator(e.Name, of); err != nil {
+		return nil, fmt.Errorf("exec: %w", err)
+	}
+	return a, nil
+}
+
+// add takes rows of the batch under way, or the one row of a partition with static content only.
+func (a *aggregate) add(r *row, s span) error {
+	switch {
+	case a.edge != nil:
+		return a.edge.add(r, a.arg, s)
+	case a.arg == nil:
+		a.sum.AddVector(nil, s.from, s.to)
+		return nil
+	case a.column != nil && r.batch != nil:
+		a.sum.AddVector(r.vector(a.column.Column, a.column.Slot), s.from, s.to)
+		return nil
+	}
+	for i := s.from; i < s.to; i++ {
+		r.i, r.scratch = i, r.scratch[:0]
+		v, err := r.eval(a.arg)
+		if err != nil {
+			return err
+		}
+		a.sum.Add(v)
+	}
+	return nil
+}
+
+func (a *aggregate) result() []byte {
+	if a.edge != nil {
+		return a.edge.result()
+	}
+	return a.sum.Result()
+}
+
+func (a *aggregate) reset() {
+	if a.edge != nil {
+		a.edge.found = false
+		return
+	}
+	a.sum.Reset()
+}
+
+// edge is first or last: the earliest or latest value that is not null, by the table's time column. That is the
+// first clustering column of a time type, else the first clustering column.
+type edge struct {
+	last      bool
+	time      *planner.ColumnExpr // nil in a table without clustering
+	ordered   bool                // rows of a partition come in the order of time
+	ascending bool                // and it is ascending
+	found     bool
+	at        []byte // time of value
+	value     []byte
+}
+
+func newEdge(last bool, plan *planner.Read) *edge {
+	e := &edge{last: last, ascending: true}
+	for i, col := range plan.Table.Clustering {
+		if i == 0 || timeKind(col.Type.Kind()) {
+			e.time = &planner.ColumnExpr{Column: col, Slot: i}
+		}
+		if timeKind(col.Type.Kind()) {
+			break
+		}
+	}
+	if e.time != nil {
+		e.ordered = e.time.Slot == 0
+		e.ascending = e.time.Column.Desc == plan.Reverse
+	}
+	return e
+}
+
+func timeKind(k types.Kind) bool {
+	return k == types.KindTimestamp || k == types.KindTimeUUID || k == types.KindDate || k == types.KindTime
+}
+
+// add looks from the end of the span where the value sought lies, if time orders the span.
+func (e *edge) add(r *row, arg planner.Expr, s span) error {
+	backward := e.last == e.ascending
+	for n := range s.to - s.from {
+		r.i = s.from + n
+		if backward {
+			r.i = s.to - 1 - n
+		}
+		r.scratch = r.scratch[:0]
+		v, err := r.eval(arg)
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			continue
+		}
+		e.consider(r, v)
+		if e.ordered || e.time == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// consider takes a value whose time is beyond that of the one held. Of one time the row that lies further in
+// the order of time counts.
+func (e *edge) consider(r *row, v []byte) {
+	var at []byte
+	if e.time != nil && r.batch != nil {
+		at = r.column(e.time)
+	}
+	if e.found {
+		order := 0
+		if e.time != nil {
+			order = e.time.Column.Type.Compare(at, e.at)
+		}
+		if !e.last {
+			order = -order
+		}
+		if order < 0 || order == 0 && e.last != e.ascending {
+			return
+		}
+	}
+	e.found, e.at, e.value = true, append(e.at[:0], at...), append(e.value[:0], v...)
+}
+
+func (e *edge) result() []byte {
+	if !e.found {
+		return nil
+	}
+	return append([]byte{}, e.value...)
+}

@@ -1,0 +1,240 @@
+// Package exec runs Read plans: it reads partitions as vectors, hides what has expired, filters, projects,
+// groups, limits and cuts pages.
+//
+// It knows plans, vectors and the moment of a page (R25). It does not know stores, statements or connections:
+// rows come from a Source.
+package exec
+
+import (
+	"slices"
+
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// Source is where rows come from: a pinned View of a store, or the catalogue.
+type Source interface {
+	// Read reads one partition.
+	Read(table *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error)
+	// Keys walks the partitions of a range in order.
+	Keys(table *schema.Table, r partition.Range) (mutation.KeyIterator, error)
+}
+
+// Options of one page.
+type Options struct {
+	NowSec       int64  // what ends at or before this second is hidden (R25)
+	PageSize     int    // rows of the page; 0: all
+	State        []byte // where the page begins, of the Result before; nil: at the beginning. The caller vouches for it
+	RowsBytesMax int    // bytes of the page, of which one row may take more; 0: any
+}
+
+// Result is one page of an answer.
+type Result struct {
+	Columns  []planner.ColumnSpec
+	Rows     []byte // row after row, each cell as its length in 4 bytes (−1: null) and its bytes
+	RowCount int
+	State    []byte // where the next page begins; nil: this was the last
+	Stats    Stats
+}
+
+// Stats counts what a page cost.
+type Stats struct {
+	Partitions int   // read
+	RowsRead   int64 // that the source gave, hidden ones included
+}
+
+// Run reads one page.
+func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
+	r, err := newRun(src, plan, opts)
+	if err != nil {
+		return nil, err
+	}
+	walk, err := r.partitions()
+	if err != nil {
+		return nil, err
+	}
+	defer walk.close()
+	for !r.done {
+		key, err := walk.next()
+		if err != nil {
+			return nil, err
+		}
+		if key == nil {
+			break
+		}
+		if err := r.partition(*key); err != nil {
+			return nil, err
+		}
+	}
+	return r.finish()
+}
+
+// run is the state of a page being made.
+type run struct {
+	src     Source
+	plan    *planner.Read
+	opts    Options
+	layout  partition.Layout
+	request mutation.ReadRequest // but for key, slices and hint
+	filters filters
+	groups  *grouping // nil unless grouped
+	sort    *sorter   // nil unless sorted
+
+	begin       position // where the page begins, until its first partition is read
+	row         row      // the row under way
+	hidden      hiding
+	emitted     int // rows of the answer so far, pages before included
+	inPartition int // rows of the answer from the partition under way
+	done        bool
+	result      Result
+}
+
+func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
+	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout()}
+	if err := r.decodeState(opts.State); err != nil {
+		return nil, err
+	}
+	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata}
+	for _, col := range plan.Fetch {
+		r.request.Columns = append(r.request.Columns, col.ID)
+	}
+	for _, o := range plan.Output {
+		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Table.Keyspace, Table: plan.Table.Name, Name: o.Name, Type: o.Type})
+	}
+	r.filters = newFilters(plan)
+	r.row = row{table: plan.Table, nowSec: opts.NowSec, statics: make([]*mutation.Cell, len(plan.Table.Statics))}
+	if plan.Grouped {
+		var err error
+		if r.groups, err = newGrouping(r); err != nil {
+			return nil, err
+		}
+	}
+	if len(plan.Sort) > 0 {
+		if opts.PageSize > 0 && (plan.Limit == 0 || plan.Limit > opts.PageSize) {
+			return nil, &planner.InvalidError{Message: "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query"}
+		}
+		r.sort = &sorter{keys: plan.Sort}
+	}
+	return r, nil
+}
+
+// walk yields the partitions of the plan from where the page begins.
+type walk struct {
+	keys []partition.DecoratedKey
+	it   mutation.KeyIterator // nil: keys
+	from *partition.DecoratedKey
+}
+
+func (r *run) partitions() (*walk, error) {
+	w := &walk{keys: r.plan.Keys, from: r.begin.key}
+	if r.plan.Keys != nil {
+		if w.from != nil {
+			at := slices.IndexFunc(w.keys, w.from.Equal)
+			if at < 0 {
+				return nil, errState
+			}
+			w.keys = w.keys[at:]
+		}
+		return w, nil
+	}
+	rng := r.plan.Range
+	if w.from != nil {
+		rng = rng.Intersect(partition.Range{HasStart: true, Start: w.from.Token})
+	}
+	if rng.IsEmpty() {
+		return w, nil
+	}
+	it, err := r.src.Keys(r.plan.Table, rng)
+	w.it = it
+	return w, err
+}
+
+func (w *walk) next() (*partition.DecoratedKey, error) {
+	if w.it == nil {
+		if len(w.keys) == 0 {
+			return nil, nil
+		}
+		key := &w.keys[0]
+		w.keys = w.keys[1:]
+		return key, nil
+	}
+	for {
+		key, err := w.it.Next()
+		if key == nil || err != nil {
+			return nil, err
+		}
+		if w.from != nil && key.Compare(*w.from) < 0 {
+			continue
+		}
+		w.from = nil
+		return key, nil
+	}
+}
+
+func (w *walk) close() {
+	if w.it != nil {
+		w.it.Close()
+	}
+}
+
+// finish closes the page.
+func (r *run) finish() (*Result, error) {
+	if r.groups != nil && r.result.State == nil {
+		if err := r.groups.end(); err != nil {
+			return nil, err
+		}
+	}
+	if r.sort != nil {
+		r.sort.finish(&r.result, r.plan.Limit)
+	}
+	return &r.result, nil
+}
+
+// pageFull reports whether the page takes no further row.
+func (r *run) pageFull() bool {
+	return r.sort == nil && r.result.RowCount > 0 &&
+		(r.opts.PageSize > 0 && r.result.RowCount >= r.opts.PageSize || r.opts.RowsBytesMax > 0 && len(r.result.Rows) >= r.opts.RowsBytesMax)
+}
+
+// limitReached reports whether the answer is complete.
+func (r *run) limitReached() bool {
+	return r.sort == nil && r.plan.Limit > 0 && r.emitted >= r.plan.Limit
+}
+
+// partitionMax is how many rows of the answer a partition gives; 0: any.
+func (r *run) partitionMax() int {
+	if r.plan.Distinct {
+		return 1
+	}
+	return r.plan.PartitionMax
+}
+
+// partitionFull reports whether the partition under way gives no further row.
+func (r *run) partitionFull() bool {
+	most := r.partitionMax()
+	return most > 0 && r.inPartition >= most
+}
+
+// admit decides whether one more row of the answer may begin at the row under way. If not, the partition
+// or the page is over.
+func (r *run) admit() (ok bool, err error) {
+	switch {
+	case r.limitReached():
+		r.done = true
+		return false, nil
+	case r.partitionFull():
+		return false, nil
+	case r.pageFull():
+		return false, r.stopHere()
+	}
+	return true, nil
+}
+
+// stopHere ends the page before the row under way.
+func (r *run) stopHere() error {
+	state, err := r.encodeState()
+	r.result.State, r.done = state, true
+	return err
+}

@@ -1,0 +1,339 @@
+package exec
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// grouping makes one row of the answer of each group of rows. Rows of a group come one after the other, so one
+// group is open at a time; a page ends only between groups.
+type grouping struct {
+	run        *run
+	terms      []groupTerm
+	aggregates []*aggregate
+	results    map[*planner.AggregateExpr]*aggregate
+	firsts     map[planner.Expr]*[]byte // what is not aggregated has the value of the group's first row
+	open       bool
+	sortValues [][]byte // of the group's first row
+}
+
+func newGrouping(r *run) (*grouping, error) {
+	g := &grouping{run: r, results: map[*planner.AggregateExpr]*aggregate{}, firsts: map[planner.Expr]*[]byte{}}
+	for _, e := range r.plan.GroupBy {
+		if t, ok := newGroupTerm(e); ok {
+			g.terms = append(g.terms, t)
+		}
+	}
+	for _, o := range r.plan.Output {
+		if err := g.collect(o.Expr); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// collect finds the aggregates of an expression, and the parts that the first row of a group decides.
+func (g *grouping) collect(e planner.Expr) error {
+	switch e := e.(type) {
+	case *planner.AggregateExpr:
+		if g.results[e] != nil {
+			return nil
+		}
+		a, err := newAggregate(e, g.run.plan)
+		if err != nil {
+			return err
+		}
+		g.aggregates = append(g.aggregates, a)
+		g.results[e] = a
+		return nil
+	case *planner.CallExpr:
+		if aggregated(e) {
+			for _, a := range e.Args {
+				if err := g.collect(a); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	case *planner.ConstExpr:
+		return nil
+	}
+	g.firsts[e] = new([]byte)
+	return nil
+}
+
+func aggregated(e planner.Expr) bool {
+	switch e := e.(type) {
+	case *planner.AggregateExpr:
+		return true
+	case *planner.CallExpr:
+		for _, a := range e.Args {
+			if aggregated(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// add takes the rows of a span; more is false when the partition is over.
+func (g *grouping) add(s span) (more bool, err error) {
+	r := g.run
+	for at := s.from; at < s.to; {
+		r.row.i = at
+		if !g.open {
+			if ok, err := r.admit(); !ok {
+				return false, err
+			}
+			if err := g.begin(); err != nil {
+				return false, err
+			}
+		}
+		end, err := g.extent(at, s.to)
+		if err != nil {
+			return false, err
+		}
+		if r.plan.Distinct {
+			end = min(end, at+1)
+		}
+		if err := g.accumulate(span{at, end}); err != nil {
+			return false, err
+		}
+		if r.plan.Distinct {
+			return false, nil
+		}
+		if at = end; at < s.to {
+			if err := g.emit(); err != nil || r.done {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// addStatic takes a partition with static content only.
+func (g *grouping) addStatic() error {
+	r := g.run
+	r.row.i = 0
+	if !g.open {
+		if ok, err := r.admit(); !ok {
+			return err
+		}
+		if err := g.begin(); err != nil {
+			return err
+		}
+	}
+	return g.accumulate(span{0, 1})
+}
+
+// begin opens a group with the row under way.
+func (g *grouping) begin() error {
+	row := &g.run.row
+	row.scratch = row.scratch[:0]
+	for i := range g.terms {
+		if err := g.terms[i].begin(row); err != nil {
+			return err
+		}
+	}
+	for e, held := range g.firsts {
+		v, err := row.eval(e)
+		if err != nil {
+			return err
+		}
+		if *held = nil; v != nil {
+			*held = append([]byte{}, v...)
+		}
+	}
+	if s := g.run.sort; s != nil {
+		g.sortValues = s.values(row)
+	}
+	g.open = true
+	return nil
+}
+
+// extent is where the open group ends within rows from to to: it holds row from unless it returns from.
+func (g *grouping) extent(from, to int) (int, error) {
+	for i := range g.terms {
+		var err error
+		if to, err = g.terms[i].extent(&g.run.row, from, to); err != nil {
+			return 0, err
+		}
+	}
+	return to, nil
+}
+
+func (g *grouping) accumulate(s span) error {
+	if s.from == s.to {
+		return nil
+	}
+	for _, a := range g.aggregates {
+		if err := a.add(&g.run.row, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endPartition closes a group that a partition ends.
+func (g *grouping) endPartition() error {
+	if g.open && len(g.run.plan.GroupBy) > 0 {
+		return g.emit()
+	}
+	return nil
+}
+
+// end closes the answer: without GROUP BY it always has one row.
+func (g *grouping) end() error {
+	if len(g.run.plan.GroupBy) > 0 {
+		return nil
+	}
+	return g.emit()
+}
+
+// emit appends the open group's row to the page.
+func (g *grouping) emit() error {
+	r := g.run
+	from := len(r.result.Rows)
+	for i := range r.plan.Output {
+		v, err := g.value(r.plan.Output[i].Expr)
+		if err != nil {
+			return err
+		}
+		r.result.Rows = AppendCell(r.result.Rows, v)
+	}
+	for _, a := range g.aggregates {
+		a.reset()
+	}
+	if r.sort != nil {
+		r.sort.add(from, g.sortValues)
+	}
+	g.open = false
+	r.counted()
+	return nil
+}
+
+// value is an expression over the open group.
+func (g *grouping) value(e planner.Expr) ([]byte, error) {
+	if held, ok := g.firsts[e]; ok {
+		return *held, nil
+	}
+	switch e := e.(type) {
+	case *planner.AggregateExpr:
+		return g.results[e].result(), nil
+	case *planner.ConstExpr:
+		return e.Value, nil
+	case *planner.CallExpr:
+		args := make([][]byte, len(e.Args))
+		for i, a := range e.Args {
+			v, err := g.value(a)
+			if err != nil {
+				return nil, err
+			}
+			args[i] = v
+		}
+		return e.Function.Eval(args)
+	}
+	return nil, fmt.Errorf("exec: %T cannot be evaluated on a group", e)
+}
+
+// groupTerm is one term of GROUP BY with its value in the open group.
+type groupTerm struct {
+	expr  planner.Expr
+	slot  int   // of the clustering column, where integers decide; −1: they do not
+	step  int64 // milliseconds that floor rounds to; 1: the plain column
+	value []byte
+	null  bool
+	low   int64 // integers from low to high are in the group
+	high  int64
+	whole bool // low and high are known
+}
+
+// newGroupTerm is false for terms of the partition key: a partition always begins a group.
+func newGroupTerm(e planner.Expr) (groupTerm, bool) {
+	t := groupTerm{expr: e, slot: -1}
+	switch e := e.(type) {
+	case *planner.ColumnExpr:
+		if e.Column.Kind == schema.PartitionKey {
+			return t, false
+		}
+		t.slot, t.step = e.Slot, 1
+	case *planner.CallExpr:
+		t.slot, t.step = floorStep(e)
+	}
+	return t, true
+}
+
+// floorStep recognises floor and time_bucket of a timestamp column by a fixed duration.
+func floorStep(e *planner.CallExpr) (slot int, stepMillis int64) {
+	if e.Function.Name != "floor" && e.Function.Name != "time_bucket" {
+		return -1, 0
+	}
+	col, ok := e.Args[0].(*planner.ColumnExpr)
+	by, known := e.Args[1].(*planner.ConstExpr)
+	if !ok || !known || col.Column.Type.Kind() != types.KindTimestamp || by.Value == nil {
+		return -1, 0
+	}
+	const dayMillis, nanosPerMilli = 86_400_000, 1_000_000
+	months, days, nanos, err := types.DecodeDuration(by.Value)
+	if err != nil || months != 0 || nanos%nanosPerMilli != 0 {
+		return -1, 0
+	}
+	step := int64(days)*dayMillis + nanos/nanosPerMilli
+	if step <= 0 {
+		return -1, 0
+	}
+	return col.Slot, step
+}
+
+// begin remembers the term's value in the row that opens a group.
+func (t *groupTerm) begin(r *row) error {
+	v, err := r.eval(t.expr)
+	if err != nil {
+		return err
+	}
+	t.value, t.null, t.whole = append(t.value[:0], v...), v == nil, false
+	if t.slot < 0 || r.batch == nil || r.batch.Clustering[t.slot].Physical != mutation.PhysicalInt || v == nil {
+		return nil
+	}
+	t.low, t.whole = r.batch.Clustering[t.slot].Int(r.i), true
+	if t.high = t.low; t.step > 1 {
+		t.low = types.DecodeInt64(v)
+		t.high = t.low + t.step - 1
+		if t.high < t.low {
+			t.high = math.MaxInt64
+		}
+	}
+	return nil
+}
+
+// extent is the first of the rows from to to that is not in the group; to if all are.
+func (t *groupTerm) extent(r *row, from, to int) (int, error) {
+	if r.batch == nil {
+		return to, nil
+	}
+	if t.whole && r.batch.Clustering[t.slot].Physical == mutation.PhysicalInt {
+		for i, w := range r.batch.Clustering[t.slot].Words[from:to] {
+			if v := int64(w); v < t.low || v > t.high {
+				return from + i, nil
+			}
+		}
+		return to, nil
+	}
+	for i := from; i < to; i++ {
+		r.i, r.scratch = i, r.scratch[:0]
+		v, err := r.eval(t.expr)
+		if err != nil {
+			return 0, err
+		}
+		if (v == nil) != t.null || !bytes.Equal(v, t.value) {
+			return i, nil
+		}
+	}
+	return to, nil
+}

@@ -1,0 +1,269 @@
+package exec
+
+import (
+	"fmt"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// partition reads one partition into the page.
+func (r *run) partition(key partition.DecoratedKey) error {
+	resumed, err := r.enter(key)
+	if err != nil {
+		return err
+	}
+	if !r.filters.acceptKey(&r.row) {
+		return nil
+	}
+	req := r.request
+	req.Key = key
+	if resumed {
+		req.Slices = r.slicesFrom(r.begin.clustering)
+		r.begin = position{}
+	}
+	req.RowsMax = r.rowsWanted()
+	reader, err := r.src.Read(r.plan.Table, req)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	r.result.Stats.Partitions++
+	hasStatic := r.row.takeStatics(reader.Side())
+	if !r.filters.acceptStatic(&r.row) {
+		return nil
+	}
+	found, err := r.rows(reader)
+	if err != nil {
+		return err
+	}
+	r.row.batch = nil
+	if !found && !resumed && !r.done && hasStatic && r.plan.WholePartition {
+		if err := r.staticRow(); err != nil {
+			return err
+		}
+	}
+	if r.groups != nil {
+		return r.groups.endPartition()
+	}
+	return nil
+}
+
+// enter makes key the partition under way. It is resumed if the page begins in the middle of it.
+func (r *run) enter(key partition.DecoratedKey) (resumed bool, err error) {
+	r.row.decorated = key
+	if r.row.key, err = r.layout.Decode(key.Key); err != nil {
+		return false, fmt.Errorf("table %s: %w", r.plan.Table.QualifiedName(), err)
+	}
+	resumed = r.begin.key != nil && r.begin.key.Equal(key) && r.begin.inside
+	r.inPartition = 0
+	if resumed {
+		r.inPartition = r.begin.inPartition
+	} else {
+		r.begin = position{}
+	}
+	return resumed, nil
+}
+
+func (r *run) slicesFrom(at []byte) clustering.Slices {
+	if r.plan.Reverse {
+		return r.plan.Slices.From(clustering.After(at), true)
+	}
+	return r.plan.Slices.From(clustering.Before(at), false)
+}
+
+// rowsWanted is the hint how many rows of a partition will be looked at: one more than the page takes.
+func (r *run) rowsWanted() int {
+	if r.groups != nil || r.sort != nil || len(r.plan.Filters) > 0 {
+		return 0
+	}
+	wanted := 0
+	least := func(n int) {
+		if wanted == 0 || n < wanted {
+			wanted = max(n, 1)
+		}
+	}
+	if r.opts.PageSize > 0 {
+		least(r.opts.PageSize - r.result.RowCount + 1)
+	}
+	if r.plan.Limit > 0 {
+		least(r.plan.Limit - r.emitted)
+	}
+	if n := r.partitionMax(); n > 0 {
+		least(n - r.inPartition)
+	}
+	return wanted
+}
+
+// rows goes through the batches of a partition. found says that some row of it lives.
+func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
+	for !r.done {
+		batch, err := reader.Next()
+		if err != nil || batch == nil {
+			return found, err
+		}
+		r.result.Stats.RowsRead += int64(batch.Rows)
+		r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
+		spans := r.filters.apply(&r.row, r.hidden.live(batch, r.opts.NowSec))
+		for _, s := range spans {
+			found = true
+			more, err := r.span(s)
+			if err != nil || !more {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// span is rows from to to (excluded) of a batch.
+type span struct{ from, to int }
+
+// span takes the rows of a span into the answer; more is false when the partition is over.
+func (r *run) span(s span) (more bool, err error) {
+	if r.groups != nil {
+		return r.groups.add(s)
+	}
+	for i := s.from; i < s.to; i++ {
+		r.row.i = i
+		if ok, err := r.admit(); !ok {
+			return false, err
+		}
+		if err := r.emit(); err != nil || r.done || r.partitionFull() {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// staticRow takes a partition that has static content only (R27).
+func (r *run) staticRow() error {
+	if r.groups != nil {
+		return r.groups.addStatic()
+	}
+	if ok, err := r.admit(); !ok {
+		return err
+	}
+	return r.emit()
+}
+
+// emit appends the row under way to the page, unless it makes the page too long.
+func (r *run) emit() error {
+	before := len(r.result.Rows)
+	r.row.scratch = r.row.scratch[:0]
+	for i := range r.plan.Output {
+		var err error
+		if r.result.Rows, err = r.row.appendExpr(r.result.Rows, r.plan.Output[i].Expr); err != nil {
+			return err
+		}
+	}
+	if limit := r.opts.RowsBytesMax; limit > 0 && r.result.RowCount > 0 && len(r.result.Rows) > limit {
+		r.result.Rows = r.result.Rows[:before]
+		return r.stopHere()
+	}
+	if r.sort != nil {
+		r.sort.add(before, r.sort.values(&r.row))
+	}
+	r.counted()
+	return nil
+}
+
+// counted counts a row of the answer. With the last one the answer is complete.
+func (r *run) counted() {
+	r.result.RowCount++
+	r.emitted++
+	r.inPartition++
+	r.done = r.done || r.limitReached()
+}
+
+// hiding takes what has expired out of batches. It keeps memory for bitmaps between batches.
+type hiding struct {
+	batch   mutation.Batch
+	bitmaps [][]uint64
+	spans   []span
+}
+
+// hide returns the batch without the cells that have expired. The source's batch is not changed.
+func (h *hiding) hide(b *mutation.Batch, nowSec int64) *mutation.Batch {
+	columns := append(h.batch.Columns[:0], b.Columns...)
+	h.batch = *b
+	h.batch.Columns = columns
+	for len(h.bitmaps) < len(columns) {
+		h.bitmaps = append(h.bitmaps, make([]uint64, mutation.BatchRowsMax/64))
+	}
+	for c := range columns {
+		v := &columns[c]
+		if v.ExpiresAt == nil {
+			continue
+		}
+		bits := h.bitmaps[c]
+		clear(bits)
+		for i := range b.Rows {
+			if v.Has(i) && v.ExpiresAt[i] > nowSec {
+				bits[i/64] |= 1 << (i % 64)
+			}
+		}
+		v.Present = bits
+	}
+	return &h.batch
+}
+
+// live returns the spans of rows that show.
+func (h *hiding) live(b *mutation.Batch, nowSec int64) []span {
+	h.spans = h.spans[:0]
+	if b.AliveUntil == nil {
+		if b.Rows > 0 {
+			h.spans = append(h.spans, span{0, b.Rows})
+		}
+		return h.spans
+	}
+	for i := 0; i < b.Rows; i++ {
+		if b.AliveUntil[i] > nowSec {
+			h.spans = appendRow(h.spans, i)
+		}
+	}
+	return h.spans
+}
+
+// appendRow adds row i, which lies behind all spans.
+func appendRow(spans []span, i int) []span {
+	if n := len(spans); n > 0 && spans[n-1].to == i {
+		spans[n-1].to++
+		return spans
+	}
+	return append(spans, span{i, i + 1})
+}
+
+// filters are the conditions of a plan by what they need.
+type filters struct {
+	key    []planner.Filter
+	static []planner.Filter
+	row    []rowFilter
+	spans  []span
+}
+
+// rowFilter is a condition on a clustering or regular column.
+type rowFilter struct {
+	planner.Filter
+	expr *planner.ColumnExpr
+	word int64 // of Values[0], where integers decide
+	fast bool
+}
+
+func newFilters(plan *planner.Read) filters {
+	var out filters
+	for _, f := range plan.Filters {
+		switch f.Column.Kind {
+		case schema.PartitionKey:
+			out.key = append(out.key, f)
+		case schema.Static:
+			out.static = append(out.static, f)
+		default:
+			out.row = append(out.row, newRowFilter(plan, f))
+		}
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package exec
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+)
+
+// stateVersion begins every paging state.
+const stateVersion = 1 // in the hands of clients: never reuse
+
+// What a paging state says beside its numbers.
+const (
+	stateBefore = 1 // the page begins with the partition; in the hands of clients: never reuse
+	stateInside = 2 // it begins with a row; in the hands of clients: never reuse
+)
+
+var errState = &planner.InvalidError{Message: "Invalid value for the paging state"}
+
+// position is where a page begins.
+type position struct {
+	key         *partition.DecoratedKey // nil: at the beginning
+	inside      bool                    // with the row of that clustering, not with the partition
+	clustering  []byte
+	inPartition int // rows of the answer that the pages before took from this partition
+}
+
+// encodeState is the state of a page that begins with the row under way: version, place, key, clustering,
+// rows of the answer so far, and of its partition; lengths and numbers as uvarints.
+func (r *run) encodeState() ([]byte, error) {
+	place, at := byte(stateBefore), []byte(nil)
+	if r.row.batch != nil {
+		var err error
+		if at, err = r.row.position(); err != nil {
+			return nil, err
+		}
+		place = stateInside
+	}
+	out := binary.AppendUvarint([]byte{stateVersion, place}, uint64(len(r.row.decorated.Key)))
+	out = append(out, r.row.decorated.Key...)
+	out = append(binary.AppendUvarint(out, uint64(len(at))), at...)
+	out = binary.AppendUvarint(out, uint64(r.emitted))
+	return binary.AppendUvarint(out, uint64(r.inPartition)), nil
+}
+
+// decodeState puts the run where a state says.
+func (r *run) decodeState(src []byte) error {
+	if src == nil {
+		return nil
+	}
+	if len(src) < 2 || src[0] != stateVersion || src[1] != stateBefore && src[1] != stateInside {
+		return errState
+	}
+	inside := src[1] == stateInside
+	key, rest, ok := stateBytes(src[2:])
+	if !ok || len(key) > partition.KeyBytesMax {
+		return errState
+	}
+	at, rest, ok := stateBytes(rest)
+	if !ok {
+		return errState
+	}
+	emitted, rest, ok := stateNumber(rest)
+	if !ok {
+		return errState
+	}
+	inPartition, rest, ok := stateNumber(rest)
+	if !ok || len(rest) != 0 || inPartition > emitted {
+		return errState
+	}
+	if _, err := r.layout.Decode(key); err != nil {
+		return errState
+	}
+	values, err := r.plan.Table.ClusteringLayout().Decode(at)
+	if err != nil || inside && len(values) != len(r.plan.Table.Clustering) || !inside && len(at) != 0 {
+		return errState
+	}
+	decorated := partition.Decorate(key)
+	r.begin = position{key: &decorated, inside: inside, clustering: at, inPartition: inPartition}
+	r.emitted = emitted
+	return nil
+}
+
+func stateBytes(src []byte) (b, rest []byte, ok bool) {
+	n, used := binary.Uvarint(src)
+	if used <= 0 || n > uint64(len(src)-used) {
+		return nil, nil, false
+	}
+	return src[used : used+int(n) : used+int(n)], src[used+int(n):], true
+}
+
+func stateNumber(src []byte) (n int, rest []byte, ok bool) {
+	v, used := binary.Uvarint(src)
+	if used <= 0 || v > math.MaxInt64 {
+		return 0, nil, false
+	}
+	return int(v), src[used:], true
+}
