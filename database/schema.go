@@ -113,7 +113,8 @@ func (d *Database) Listen(f func(Change)) (stop func()) {
 func (d *Database) alter(st *Statement) (*Result, error) {
 	d.schemaMu.Lock()
 	defer d.schemaMu.Unlock()
-	prepared, err := planner.Prepare(d.Schema(), st.Keyspace, st.tree)
+	before := d.Schema()
+	prepared, err := planner.Prepare(before, st.Keyspace, st.tree)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +142,32 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	}
 	d.rollups.SchemaChanged()
 	out := Change{Kind: change.Change, Target: change.Target, Keyspace: change.Keyspace, Name: change.Name}
+	for _, c := range alongside(before, change) {
+		d.notify(c)
+	}
 	d.notify(out)
 	return &Result{Kind: ResultSchemaChange, Change: out, Warnings: change.Warnings}, nil
+}
+
+// alongside are the tables that a change of another table made or dropped too: its rollups. Drivers
+// look only at what they are told of.
+func alongside(before *schema.Snapshot, change *planner.Alter) []Change {
+	if change.Target != "TABLE" {
+		return nil
+	}
+	var out []Change
+	was, is := before.Keyspaces[change.Keyspace], change.Next.Keyspaces[change.Keyspace]
+	for _, t := range is.SortedTables() {
+		if was.Tables[t.Name] == nil && t.Name != change.Name {
+			out = append(out, Change{Kind: "CREATED", Target: change.Target, Keyspace: change.Keyspace, Name: t.Name})
+		}
+	}
+	for _, t := range was.SortedTables() {
+		if is.Tables[t.Name] == nil && t.Name != change.Name {
+			out = append(out, Change{Kind: "DROPPED", Target: change.Target, Keyspace: change.Keyspace, Name: t.Name})
+		}
+	}
+	return out
 }
 
 func (d *Database) notify(c Change) {
