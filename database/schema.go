@@ -126,18 +126,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if change.Next == nil {
 		return &Result{Kind: ResultVoid, Warnings: change.Warnings}, nil
 	}
-	if err := d.requireEmptyBases(change.Next); err != nil {
-		return nil, err
-	}
-	d.complete(change.Next)
-	// Writers that hold a plan of the old schema finish first, so that no row misses its copy.
-	d.marksMu.Lock()
-	err = d.saveSchema(change.Next)
-	if err == nil {
-		d.publish(change.Next)
-	}
-	d.marksMu.Unlock()
-	if err != nil {
+	if err := d.install(change.Next); err != nil {
 		return nil, err
 	}
 	d.rollups.SchemaChanged()
@@ -147,6 +136,22 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	}
 	d.notify(out)
 	return &Result{Kind: ResultSchemaChange, Change: out, Warnings: change.Warnings}, nil
+}
+
+// install stores and publishes a planned snapshot. Writers under way finish first and others wait, so
+// that no row of a base table misses its copy.
+func (d *Database) install(next *schema.Snapshot) error {
+	d.marksMu.Lock()
+	defer d.marksMu.Unlock()
+	if err := d.requireEmptyBases(next); err != nil {
+		return err
+	}
+	d.complete(next)
+	if err := d.saveSchema(next); err != nil {
+		return err
+	}
+	d.publish(next)
+	return nil
 }
 
 // alongside are the tables that a change of another table made or dropped too: its rollups. Drivers
