@@ -13,6 +13,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newServerCommand(),
 		newShellCommand(),
+		newIngestCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
 		newVersionCommand(),
