@@ -292,7 +292,9 @@ func (c *compiler) whereTupleIn(w *where, named *schema.Table, r *cql.TupleInRel
 	columns := w.table.Clustering[first : first+len(r.Columns)]
 	tr := &tupleRestriction{first: first, width: len(columns), in: true}
 	if r.Marker != nil {
-		tr.list = c.marker(r.Marker, inSpec(c.tupleSpec(named, columns)))
+		spec := c.tupleSpec(named, columns)
+		spec.Name, spec.Type = "in"+spec.Name, types.ListOf(spec.Type)
+		tr.list = c.marker(r.Marker, spec)
 	}
 	for _, v := range r.Values {
 		tuple, err := c.tupleTerm(named, columns, v)

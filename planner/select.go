@@ -18,6 +18,7 @@ type selection struct {
 	distinct     bool
 	reverse      bool
 	sort         []SortKey // of ORDER BY, for several partitions
+	unordered    bool      // there is an ORDER BY, but partitions are not named
 	limit        boundTerm
 	perPartition boundTerm
 	whole        bool
@@ -46,6 +47,9 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 		case !stmt.AllowFiltering:
 			return nil, invalidf("%s%s", s.access.refusal, s.access.suggestion())
 		}
+	}
+	if s.unordered {
+		return nil, invalidf("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
 	}
 	c.partitionIndexes = nil
 	if s.table == t {
@@ -259,9 +263,7 @@ func (s *selection) addOrder(stmt *cql.Select) error {
 	if len(stmt.OrderBy) == 0 {
 		return nil
 	}
-	if s.access.keys == nil {
-		return invalidf("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
-	}
+	s.unordered = s.access.keys == nil
 	next, decided := 0, false
 	for _, o := range stmt.OrderBy {
 		col := s.table.Column(o.Column)
