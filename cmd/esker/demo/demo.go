@@ -42,7 +42,11 @@ var ErrWrong = errors.New("an answer differs from what the files say")
 // Run shows the demo. Cancelling the context ends it early and cleanly.
 func Run(ctx context.Context, o Options) error {
 	d := &demo{Options: o}
-	truth, err := readTruth(o.Readings)
+	readings, err := filepath.Abs(o.Readings) // the loader runs in another directory
+	if err != nil {
+		return err
+	}
+	truth, err := readTruth(readings)
 	if err != nil {
 		return fmt.Errorf("readings: %w (run from the repository, or name their directory with --readings)", err)
 	}
