@@ -113,7 +113,7 @@ func (a *floatSum) add(v float64) {
 	sum := a.sum + corrected
 	a.compensation = (sum - a.sum) - corrected
 	a.sum = sum
-	if a.average && math.IsInf(sum, 0) && !math.IsInf(v, 0) && !math.IsInf(before, 0) {
+	if a.average && math.IsInf(sum, 0) && !math.IsInf(v, 0) {
 		a.big = new(inf.Dec).Add(decimalOf(before), decimalOf(v))
 	}
 }
