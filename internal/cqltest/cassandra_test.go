@@ -1,0 +1,80 @@
+package cqltest
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/eskerdb/esker/internal/cqltest/cassandra"
+)
+
+// rewrite makes the run of a harness write its answers into the scripts. What Cassandra answers is right;
+// what esker answers is to be read before it is committed.
+var rewrite = flag.Bool("rewrite", false, "write the answers into the scripts")
+
+const scriptsDir = "../../testdata/cql"
+
+func load(t *testing.T) []*Script {
+	t.Helper()
+	scripts, err := Load(scriptsDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(scripts) == 0 {
+		t.Fatalf("no scripts in %s", scriptsDir)
+	}
+	return scripts
+}
+
+// report fails the test for each difference, or rewrites the script.
+func report(t *testing.T, s *Script, run *Run) {
+	t.Helper()
+	var answers [][]string
+	if *rewrite {
+		run.Answers = &answers
+	}
+	differences, err := run.Script(s)
+	if *rewrite {
+		for len(answers) < len(s.Steps) {
+			answers = append(answers, nil)
+		}
+		if err := os.WriteFile(scriptsDir+"/"+s.Name+cqlExt, []byte(s.Rewrite(answers)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if run.Judge {
+		listed, err := LoadDifferences(scriptsDir + "/differences.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		differences = listed.Judge(s.Name, differences)
+	}
+	for _, d := range differences {
+		t.Error(d)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Cassandra answers the scripts as they say.
+func TestScriptsOnCassandra(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a real Cassandra")
+	}
+	node := cassandra.ForTest(t, cassandra.Options{})
+	for _, s := range load(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			if s.OnlyEsker != "" {
+				t.Skipf("only esker: %s", s.OnlyEsker)
+			}
+			t.Parallel()
+			conn, err := Dial(t.Context(), node.Addr(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			report(t, s, &Run{Target: conn, Judge: true})
+		})
+	}
+}
