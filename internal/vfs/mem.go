@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -90,13 +92,14 @@ func (m *Mem) Remove(name string) error {
 	return nil
 }
 
-// RemoveAll implements FS.
+// RemoveAll implements FS. Like all of a directory's being there, its going is durable at once.
 func (m *Mem) RemoveAll(name string) error {
 	name = filepath.Clean(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	inside := func(p string) bool { return p == name || strings.HasPrefix(p, name+"/") }
 	maps.DeleteFunc(m.live, func(p string, _ *memNode) bool { return inside(p) })
+	maps.DeleteFunc(m.synced, func(p string, _ *memNode) bool { return inside(p) && p != name })
 	maps.DeleteFunc(m.dirs, func(p string, _ bool) bool { return inside(p) })
 	return nil
 }
@@ -109,6 +112,9 @@ func (m *Mem) Rename(from, to string) error {
 	n := m.live[from]
 	if n == nil {
 		return pathError("rename", from, fs.ErrNotExist)
+	}
+	if !m.hasDir(filepath.Dir(to)) {
+		return pathError("rename", to, fs.ErrNotExist)
 	}
 	delete(m.live, from)
 	m.live[to] = n
@@ -123,6 +129,9 @@ func (m *Mem) Link(from, to string) error {
 	n := m.live[from]
 	if n == nil {
 		return pathError("link", from, fs.ErrNotExist)
+	}
+	if !m.hasDir(filepath.Dir(to)) {
+		return pathError("link", to, fs.ErrNotExist)
 	}
 	if m.live[to] != nil {
 		return pathError("link", to, fs.ErrExist)
@@ -204,7 +213,7 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.locks[name] {
-		return nil, &LockedError{Name: name}
+		return nil, &LockedError{Name: name, PID: strconv.Itoa(os.Getpid())}
 	}
 	m.locks[name] = true
 	return memLock{m, name}, nil
@@ -273,7 +282,8 @@ func sortedNames(a, b map[string]*memNode) []string {
 	return out
 }
 
-// crashed is the content after a power failure, page by page old or new.
+// crashed is the content after a power failure, page by page old or new. A file that was cut may be
+// found uncut; one that grew ends with the last page that survived.
 func (n *memNode) crashed(survives func() bool) *memNode {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -287,6 +297,9 @@ func (n *memNode) crashed(survives func() bool) *memNode {
 			data = append(data, make([]byte, end-len(data))...)
 		}
 		copy(data[off:end], n.data[off:end])
+	}
+	if len(n.data) < len(data) && survives() {
+		data = data[:len(n.data)]
 	}
 	return &memNode{data: data, synced: append([]byte(nil), data...)}
 }
@@ -373,6 +386,9 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.check("write", true); err != nil {
 		return 0, err
 	}
+	if off < 0 {
+		return 0, pathError("write", f.name, fs.ErrInvalid)
+	}
 	f.node.writeAt(p, off)
 	return len(p), nil
 }
@@ -414,6 +430,9 @@ func (f *memFile) Truncate(size int64) error {
 	defer f.mu.Unlock()
 	if err := f.check("truncate", true); err != nil {
 		return err
+	}
+	if size < 0 {
+		return pathError("truncate", f.name, fs.ErrInvalid)
 	}
 	f.node.mu.Lock()
 	defer f.node.mu.Unlock()

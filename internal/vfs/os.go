@@ -118,11 +118,15 @@ func (f osFile) SyncData() error {
 }
 
 func (f osFile) Preallocate(off, length int64) error {
-	err := unix.Fallocate(int(f.Fd()), 0, off, length)
-	if err == nil || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
-		return nil
+	for {
+		err := unix.Fallocate(int(f.Fd()), 0, off, length)
+		if err == nil || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("%s: fallocate: %w", f.Name(), err)
+		}
 	}
-	return fmt.Errorf("%s: fallocate: %w", f.Name(), err)
 }
 
 func (f osFile) Size() (int64, error) {
