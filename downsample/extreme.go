@@ -15,6 +15,7 @@ type extreme struct {
 	found    bool
 	words    bool   // word holds the extreme, not value
 	word     uint64 // as in a vector
+	held     int64  // rank of word
 	width    int
 	value    []byte
 }
@@ -56,13 +57,9 @@ func (a *extreme) AddVector(v *mutation.Vector, from, to int) {
 			continue
 		}
 		w := v.Words[i]
-		if !a.found {
-			a.found, a.words, a.word = true, true, w
-			continue
-		}
-		k, held := a.rank(v.Physical, w), a.rank(v.Physical, a.word)
-		if a.max && k > held || !a.max && k < held {
-			a.word = w
+		k := a.rank(v.Physical, w)
+		if !a.found || a.max && k > a.held || !a.max && k < a.held {
+			a.found, a.words, a.word, a.held = true, true, w, k
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Plan interface{ plan() }
 // Read is a SELECT, bound.
 type Read struct {
 	Table          *schema.Table            // what is read: the base table, a query table, a rollup or a virtual table
+	Named          *schema.Table            // what the statement names: Table, or the base table of a query table that serves it
 	Keys           []partition.DecoratedKey // partitions in the order of the answer; nil: every partition in Range
 	Range          partition.Range          // used when Keys is nil
 	Slices         clustering.Slices        // the same in every partition

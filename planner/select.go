@@ -340,7 +340,7 @@ func bindLimit(t boundTerm, values []Value, ctx Context) (int, error) {
 // bind makes a Read of the values.
 func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	r := &Read{
-		Table: s.table, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
+		Table: s.table, Named: s.named, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
 		Distinct: s.distinct, WholePartition: s.whole, Slices: clustering.All(), Warnings: s.warnings,
 	}
 	var err error

@@ -101,7 +101,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 		r.request.Columns = append(r.request.Columns, col.ID)
 	}
 	for _, o := range plan.Output {
-		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Table.Keyspace, Table: plan.Table.Name, Name: o.Name, Type: o.Type})
+		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Named.Keyspace, Table: plan.Named.Name, Name: o.Name, Type: o.Type})
 	}
 	r.filters = newFilters(plan)
 	r.row = row{table: plan.Table, nowSec: opts.NowSec, statics: make([]*mutation.Cell, len(plan.Table.Statics))}
@@ -128,8 +128,12 @@ type walk struct {
 }
 
 func (r *run) partitions() (*walk, error) {
-	w := &walk{keys: r.plan.Keys, from: r.begin.key}
+	w := &walk{from: r.begin.key}
+	if len(r.plan.Slices) == 0 {
+		return w, nil // WHERE contradicts itself
+	}
 	if r.plan.Keys != nil {
+		w.keys = r.plan.Keys
 		if w.from != nil {
 			at := slices.IndexFunc(w.keys, w.from.Equal)
 			if at < 0 {

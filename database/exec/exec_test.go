@@ -467,3 +467,94 @@ func FuzzState(f *testing.F) {
 		}
 	})
 }
+
+// repeated is a Source of one partition that gives the same batch over and over.
+type repeated struct {
+	memory
+	batch  *mutation.Batch
+	rounds int
+}
+
+func (s *repeated) Read(*schema.Table, mutation.ReadRequest) (mutation.PartitionReader, error) {
+	return &repeatedReader{batch: s.batch, left: s.rounds}, nil
+}
+
+type repeatedReader struct {
+	batch *mutation.Batch
+	left  int
+}
+
+func (r *repeatedReader) Side() *mutation.Side { return &mutation.Side{} }
+func (r *repeatedReader) Close()               {}
+
+func (r *repeatedReader) Next() (*mutation.Batch, error) {
+	if r.left == 0 {
+		return nil, nil
+	}
+	r.left--
+	return r.batch, nil
+}
+
+// fullBatch is a batch of t's rows with v, or w, every row of them alive.
+func fullBatch(ofDouble bool) *mutation.Batch {
+	b := &mutation.Batch{Rows: mutation.BatchRowsMax, Clustering: make([]mutation.Vector, 2), Columns: make([]mutation.Vector, 1)}
+	b.Clustering[0].Reset(mutation.PhysicalInt, 8)
+	b.Clustering[1].Reset(mutation.PhysicalInt, 4)
+	b.Columns[0].Reset(mutation.PhysicalInt, 4)
+	if ofDouble {
+		b.Columns[0].Reset(mutation.PhysicalDouble, 8)
+	}
+	for i := range b.Rows {
+		b.Clustering[0].Append(types.AppendBigint(nil, int64(i)*10_000))
+		b.Clustering[1].Append(types.AppendInt(nil, 0))
+		if ofDouble {
+			b.Columns[0].Append(types.AppendDouble(nil, float64(i)))
+		} else {
+			b.Columns[0].Append(types.AppendInt(nil, int32(i)))
+		}
+	}
+	return b
+}
+
+// Memory of an aggregate does not grow with the rows it reads.
+func TestAggregatesAllocateNothingPerRow(t *testing.T) {
+	table := readings()
+	for text, ofDouble := range map[string]bool{
+		"SELECT count(*), count(v), sum(v), avg(v), min(v), max(v), last(v) FROM t WHERE k = 1": false,
+		"SELECT sum(w), avg(w), min(w), max(w) FROM t WHERE k = 1":                              true,
+		"SELECT count(v) FROM t WHERE k = 1 AND v > 100 ALLOW FILTERING":                        false,
+	} {
+		read := plan(t, table, text)
+		count := func(rounds int) float64 {
+			src := &repeated{batch: fullBatch(ofDouble), rounds: rounds}
+			return testing.AllocsPerRun(10, func() {
+				if _, err := Run(src, read, Options{NowSec: nowSec}); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := count(2), count(40); many > few {
+			t.Errorf("%s: %v allocations for 2 batches, %v for 40", text, few, many)
+		}
+	}
+}
+
+func BenchmarkAggregate(b *testing.B) {
+	table := readings()
+	for name, text := range map[string]string{
+		"one":    "SELECT count(*), sum(w), min(w), max(w) FROM t WHERE k = 1",
+		"hourly": "SELECT floor(ts, 1h), avg(w), min(w), max(w) FROM t WHERE k = 1 GROUP BY k, floor(ts, 1h)",
+		"rows":   "SELECT ts, w FROM t WHERE k = 1",
+	} {
+		read := plan(b, table, text)
+		b.Run(name, func(b *testing.B) {
+			src := &repeated{batch: fullBatch(true), rounds: 100}
+			b.SetBytes(100 * mutation.BatchRowsMax)
+			for b.Loop() {
+				if _, err := Run(src, read, Options{NowSec: nowSec}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
