@@ -60,9 +60,12 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 	var out []mutation.Table
 	for _, name := range s.KeyspaceNames() {
 		for _, t := range s.Keyspaces[name].SortedTables() {
-			if t.Kind != schema.Virtual {
-				out = append(out, t.Stored())
+			if t.Kind == schema.Virtual {
+				continue
 			}
+			stored := t.Stored()
+			stored.KeepExpired = len(s.RollupsOf(t)) > 0
+			out = append(out, stored)
 		}
 	}
 	return out

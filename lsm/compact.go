@@ -64,7 +64,7 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	now := s.opts.Clock.Now()
 	job, found := compaction.Pick(t.choices(), compaction.Options{
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table), KeepExpired: s.opts.KeepExpired(table),
+		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired,
 	})
 	if !found {
 		return false, nil
@@ -159,12 +159,12 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file)
 // purge returns what a merge of inputs may forget. jobs.compact is held, so that inputs stay files
 // of the table until the merge is done.
 func (s *Store) purge(t *tableVersion, inputs []*file) purgeFunc {
-	now, keep := s.opts.Clock.Now().Unix(), s.opts.KeepExpired(t.table.ID)
+	now := s.opts.Clock.Now().Unix()
 	return func(key *partition.DecoratedKey) ttl.Purge {
 		return ttl.Purge{
 			Law: t.table.Law, NowSec: now, GCGraceSec: t.table.GCGraceSec,
 			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, inputs),
-			KeepExpired:     keep,
+			KeepExpired:     t.table.KeepExpired,
 		}
 	}
 }

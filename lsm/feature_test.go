@@ -249,6 +249,46 @@ func TestExpiredFileGoesUnread(t *testing.T) {
 	mustNot(t, s.Close())
 }
 
+// TestExpiredStaysWhereItIsStillRead: of a table that keeps what has expired, neither a file nor a value
+// goes, by itself or in a merge (R41).
+func TestExpiredStaysWhereItIsStillRead(t *testing.T) {
+	clk := clock.NewManual(start)
+	table := testTable(1)
+	table.KeepExpired = true
+	s := mustOpen(t, testOptions(vfs.NewMem(), clk))
+	mustNot(t, s.PutSchema(nil, []mutation.Table{table}))
+	end := clk.Now().Unix() + 10
+	for millis := range int64(8) {
+		m := rowMutation(&table, 1, millis, 100+millis)
+		m.Rows[0].Live.TTL, m.Rows[0].Live.ExpiresAt = 10, end
+		m.Rows[0].Cells[0].TTL, m.Rows[0].Cells[0].ExpiresAt = 10, end
+		mustApply(t, s, m)
+		mustNot(t, s.Flush(table.ID))
+	}
+	clk.Advance(100 * 24 * time.Hour)
+	mustNot(t, s.compactAsNeeded())
+	v := s.View()
+	_, rows, err := v.Rows(table.ID, keyOf(1), clustering.All())
+	mustNot(t, err)
+	n := 0
+	for {
+		row, err := rows.Next()
+		mustNot(t, err)
+		if row == nil {
+			break
+		}
+		if len(row.Cells) != 1 || len(row.Cells[0].Value) == 0 || row.Live.IsNone() {
+			t.Errorf("row %d has lost something: %+v", n, row)
+		}
+		n++
+	}
+	v.Close()
+	if n != 8 {
+		t.Errorf("%d rows of 8 are left", n)
+	}
+	mustNot(t, s.Close())
+}
+
 // TestTombstoneStaysWhileSomethingOlderIsElsewhere: compaction of one file must not forget a deletion
 // that hides a row in a memtable (R33).
 func TestTombstoneStaysWhileSomethingOlderIsElsewhere(t *testing.T) {

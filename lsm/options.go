@@ -31,11 +31,8 @@ type Options struct {
 	LogPeriod      time.Duration // of LogPeriodic. Default 1 s
 	LogBytesMax    int64         // beyond it the table that holds back the oldest segment is flushed. Default 1 GiB
 	RecordBytesMax int           // one group of mutations as it is logged. Default 1/8 of MemoryBytesMax, at most 128 MiB
-	// KeepExpired says of which tables compaction keeps what has expired, because something still
-	// reads it (R41). Default: of none.
-	KeepExpired func(mutation.TableID) bool
-	Tuning      Tuning
-	Events      Events
+	Tuning         Tuning
+	Events         Events
 }
 
 // Tuning changes how the store works, never what it answers. Tests turn it.
@@ -61,9 +58,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RecordBytesMax == 0 {
 		o.RecordBytesMax = int(min(max(o.MemoryBytesMax/8, 1<<20), 128<<20))
-	}
-	if o.KeepExpired == nil {
-		o.KeepExpired = func(mutation.TableID) bool { return false }
 	}
 	if o.Tuning.CompactionBytes == 0 {
 		o.Tuning.CompactionBytes = 32 << 20

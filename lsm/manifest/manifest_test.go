@@ -19,13 +19,15 @@ import (
 
 var table = mutation.Table{
 	ID: mutation.TableID{1, 2, 3}, Name: "test.readings", Law: mutation.ByTimestamp,
-	Clustering: clustering.Layout{{Type: types.ByName("timestamp"), Desc: true}, {Type: types.ByName("text")}},
+	Clustering: clustering.Layout{
+		{Type: types.ByName("timestamp"), Desc: true}, {Type: types.ByName("text")}, {Type: types.Frozen(types.ListOf(types.ByName("int")))},
+	},
 	Columns: []mutation.Column{
 		{ID: 1, Physical: mutation.PhysicalInt, Width: 4},
 		{ID: 7, Physical: mutation.PhysicalBytes, Static: true},
 	},
 	GCGraceSec: 864000,
-	Bucket:     partition.Bucketing{SizeMillis: 3_600_000, OriginMillis: -5},
+	Bucket:     partition.Bucketing{SizeMillis: 3_600_000, OriginMillis: -5}, KeepExpired: true,
 }
 
 func fullEdit() *Edit {

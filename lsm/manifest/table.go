@@ -10,7 +10,10 @@ import (
 	"github.com/eskerdb/esker/partition"
 )
 
-const flagDescending = 1 // on disk: never reuse
+const (
+	flagDescending  = 1 // on disk: never reuse
+	flagKeepExpired = 1 // on disk: never reuse
+)
 
 // appendTable appends the definition of t.
 func appendTable(dst []byte, t *mutation.Table) []byte {
@@ -31,6 +34,7 @@ func appendTable(dst []byte, t *mutation.Table) []byte {
 	}
 	def = binary.AppendUvarint(def, uint64(t.GCGraceSec))
 	def = appendBytes(def, appendBucketing(nil, t.Bucket))
+	def = append(def, flag(t.KeepExpired, flagKeepExpired))
 	return appendBytes(dst, def)
 }
 
@@ -48,8 +52,8 @@ func decodeTable(r *reader) (mutation.Table, error) {
 	t.Law = mutation.Law(def.byte())
 	for range def.count() {
 		name := string(def.bytes())
-		kind := types.ByName(name)
-		if kind == nil {
+		kind, err := types.Parse(name)
+		if err != nil {
 			return t, fmt.Errorf("table %s: clustering type %q: %w", t.Name, name, ErrCorrupt)
 		}
 		t.Clustering = append(t.Clustering, clustering.Column{Type: kind, Desc: def.byte()&flagDescending != 0})
@@ -62,6 +66,7 @@ func decodeTable(r *reader) (mutation.Table, error) {
 	}
 	t.GCGraceSec = def.length()
 	t.Bucket = def.bucketing()
+	t.KeepExpired = def.byte()&flagKeepExpired != 0
 	if r.bad || def.bad || len(def.src) > 0 || t.Law != mutation.ByTimestamp && t.Law != mutation.BySequence {
 		return t, fmt.Errorf("table %s: definition: %w", t.Name, ErrCorrupt)
 	}
