@@ -134,9 +134,6 @@ func (b *builder) insert(g *insertGrammar) Statement {
 		b.refused = &Unsupported{Pos: position(g.Pos), What: "INSERT JSON"}
 		return b.refused
 	}
-	if len(g.Columns) != len(g.Values) {
-		b.fail(position(g.Pos), "unmatched column names/values: %d columns, %d values", len(g.Columns), len(g.Values))
-	}
 	return &Insert{
 		Pos: position(g.Pos), Into: g.Into.QualifiedName, Columns: names(g.Columns), Values: b.terms(g.Values),
 		IfNotExists: g.Absent, Using: b.using(g.Using),
