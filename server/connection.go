@@ -77,8 +77,8 @@ func (c *conn) read() error {
 	for {
 		f, err := c.frames.Next(nil)
 		if err == nil {
-			if !c.take(f) {
-				return nil
+			if err := c.take(f); err != nil {
+				return err
 			}
 			continue
 		}
@@ -114,21 +114,22 @@ func (c *conn) speaks() byte {
 	return wire.VersionMax
 }
 
-// take answers a frame, or hands it to a worker. It is false if the connection must end.
-func (c *conn) take(f wire.Frame) bool {
+// take answers a frame, or hands it to a worker. An error ends the connection.
+func (c *conn) take(f wire.Frame) error {
 	version := byte(c.version.Load())
 	if version != 0 && f.Header.Version != version {
-		c.refuse(&wire.ProtocolError{Code: wire.CodeProtocol, Stream: f.Header.Stream, Message: fmt.Sprintf(
-			"Invalid message version. Got %d but previous messages on this connection had version %d", f.Header.Version, version)})
-		return false
+		broken := &wire.ProtocolError{Code: wire.CodeProtocol, Stream: f.Header.Stream, Message: fmt.Sprintf(
+			"Invalid message version. Got %d but previous messages on this connection had version %d", f.Header.Version, version)}
+		c.refuse(broken)
+		return broken
 	}
 	if !isStatement(f.Header.Opcode) {
 		c.send(f.Header, c.converse(f))
-		return true
+		return nil
 	}
 	if version == 0 {
 		c.send(f.Header, unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode))
-		return true
+		return nil
 	}
 	return c.dispatch(f)
 }
@@ -137,26 +138,28 @@ func isStatement(op wire.Opcode) bool {
 	return op == wire.OpQuery || op == wire.OpExecute || op == wire.OpBatch || op == wire.OpPrepare
 }
 
-// dispatch hands a statement to a worker once there is room for it. It is false if the connection ended.
-func (c *conn) dispatch(f wire.Frame) bool {
+// dispatch hands a statement to a worker once there is room for it. An error is that the connection
+// ended while waiting.
+func (c *conn) dispatch(f wire.Frame) error {
 	if !c.answers.awaitRoom() {
-		return false
+		return net.ErrClosed
 	}
 	if !enter(c.slots, c.down) {
-		return false
+		return net.ErrClosed
 	}
 	if !enter(c.server.slots, c.down) {
-		return false
+		<-c.slots
+		return net.ErrClosed
 	}
 	c.requests.Add(1)
 	if !c.server.reserve(len(f.Body)) {
 		c.send(f.Header, wire.Answer{Message: &wire.Error{Code: wire.CodeOverloaded, Message: fmt.Sprintf(
-			"the requests in flight have %d bytes, the most allowed; try again", c.server.limits.RequestBytesMax)}})
+			"the requests in flight would have more than %d bytes; try again", c.server.limits.RequestBytesMax)}})
 		c.leave()
-		return true
+		return nil
 	}
 	c.server.workers.run(task{conn: c, frame: f})
-	return true
+	return nil
 }
 
 // enter takes a slot; it is false if the connection ended while waiting.

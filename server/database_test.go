@@ -18,7 +18,10 @@ import (
 // startReal runs a server over a store in memory.
 func startReal(t *testing.T) *Server {
 	t.Helper()
-	store, err := lsm.Open(lsm.Options{FS: vfs.NewMem(), Dir: "data", Clock: clock.System{}})
+	store, err := lsm.Open(lsm.Options{
+		FS: vfs.NewMem(), Dir: "data", Clock: clock.System{},
+		Tuning: lsm.Tuning{LogSegmentBytes: 64 << 10}, // a sync in memory copies the file
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

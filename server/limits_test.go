@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -257,4 +260,16 @@ func TestShutdownWhoseTimeIsOver(t *testing.T) {
 		t.Errorf("shutdown: %v", err)
 	}
 	join.Wait()
+}
+
+// A write that a client leaves untaken until its deadline ends the connection.
+func TestStalledWriteIsGivenUp(t *testing.T) {
+	closed := make(chan error, 1)
+	s := start(t, Options{Database: echo(), Clock: clock.NewManual(time.Unix(1, 0)), // every deadline has passed
+		Events: Events{Closed: func(_ net.Addr, err error) { closed <- err }}})
+	r := dialRaw(t, s)
+	r.ask(4, 1, &wire.Options{})
+	if err := <-closed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("closed because of %v", err)
+	}
 }

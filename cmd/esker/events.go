@@ -26,11 +26,8 @@ func serverEvents(log *slog.Logger) server.Events {
 	return server.Events{
 		Opened: func(remote net.Addr) { log.Debug("connection opened", "client", remote) },
 		Closed: func(remote net.Addr, cause error) {
-			if cause == nil {
-				log.Debug("connection closed", "client", remote)
-				return
-			}
-			log.Info("connection closed", "client", remote, "cause", cause)
+			// Not a warning: drivers begin with versions that are refused.
+			log.Debug("connection closed", "client", remote, "cause", cause)
 		},
 		Refused: func(remote net.Addr, cause error) { log.Warn("connection refused", "client", remote, "cause", cause) },
 		Failed:  func(remote net.Addr, err error) { log.Error("statement", "client", remote, "cause", err) },

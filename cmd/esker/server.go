@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -73,16 +74,15 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	select {
 	case <-ctx.Done():
 		logger.Info("stopping: requests in flight are answered first")
-	case err = <-served:
+		stop() // a second signal has its usual effect
+	case err := <-served:
+		served <- err
 	}
-	stop() // a second signal has its usual effect
 	bounded, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
-	if closed := n.close(bounded); err == nil {
-		err = closed
+	if err := errors.Join(n.close(bounded), <-served); err != nil {
+		return err
 	}
-	if err == nil {
-		logger.Info("stopped")
-	}
-	return err
+	logger.Info("stopped")
+	return nil
 }
