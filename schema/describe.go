@@ -126,7 +126,11 @@ func names(columns []*Column) string {
 }
 
 func (t *Table) createQueryTable(b *strings.Builder, base *Table) {
-	fmt.Fprintf(b, "CREATE QUERY TABLE %s ON %s (%s)", t.fullName(), base.fullName(), names(slicesConcat(t.Statics, t.Regulars)))
+	columns := slicesConcat(t.Statics, t.Regulars)
+	if len(columns) == 0 {
+		columns = slicesConcat(t.PartitionKey, t.Clustering) // they are in it anyhow, and the list may not be empty
+	}
+	fmt.Fprintf(b, "CREATE QUERY TABLE %s ON %s (%s)", t.fullName(), base.fullName(), names(columns))
 	for i, name := range t.Copy.NotNull {
 		word := "\n    WHERE"
 		if i > 0 {
