@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 
 	"gopkg.in/inf.v0"
 
@@ -118,20 +119,25 @@ func (a *floatSum) add(v float64) {
 	}
 }
 
-// decimalOf is the decimal of the digits a double prints with; not finite ones count as nothing.
+// decimalOf is Java's BigDecimal.valueOf: the digits a double prints with, and their scale, at which averages
+// are rounded. Plain from 0.001 to 10,000,000, else with an exponent, and always a digit after the point. What
+// is not finite counts as nothing.
 func decimalOf(v float64) *inf.Dec {
-	d := new(inf.Dec)
-	if text, ok := plainDigits(v); ok {
-		d.SetString(text)
-	}
-	return d
-}
-
-func plainDigits(v float64) (string, bool) {
 	if math.IsInf(v, 0) || math.IsNaN(v) {
-		return "", false
+		return new(inf.Dec)
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64), true
+	format := byte('e')
+	if a := math.Abs(v); a == 0 || a >= 1e-3 && a < 1e7 {
+		format = 'f'
+	}
+	digits, exponentText, _ := strings.Cut(strconv.FormatFloat(v, format, -1, 64), "e")
+	if !strings.Contains(digits, ".") {
+		digits += ".0"
+	}
+	exponent, _ := strconv.Atoi(exponentText) // none: 0
+	whole, fraction, _ := strings.Cut(digits, ".")
+	unscaled, _ := new(big.Int).SetString(whole+fraction, 10)
+	return inf.NewDecBig(unscaled, inf.Scale(len(fraction)-exponent))
 }
 
 func (a *floatSum) AddVector(v *mutation.Vector, from, to int) {

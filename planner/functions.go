@@ -47,7 +47,11 @@ func scalarFunction(name string, args []*types.Type, receiver *types.Type) (*Fun
 	}
 	switch len(fits) {
 	case 0:
-		return nil, invalidf("Invalid call to function %s, none of its type signatures match (known type signatures: %s)", name, signatures(name, all))
+		called := name
+		if strings.HasPrefix(name, castPrefix) {
+			called = "system." + name
+		}
+		return nil, invalidf("Invalid call to function %s, none of its type signatures match (known type signatures: %s)", called, signatures(name, all))
 	case 1:
 		return fits[0].function(name), nil
 	}

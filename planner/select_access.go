@@ -297,53 +297,74 @@ func (t *tupleTerm) values(columns []*schema.Column, values []Value, ctx Context
 	return out, nil
 }
 
-// bindRange are the slices of a range behind each prefix.
-func (p *clusteringPart) bindRange(layout clustering.Layout, columns []*schema.Column, prefixes [][]byte, values []Value, ctx Context) (clustering.Slices, error) {
-	var low, high [][]byte
-	var lowInclusive, highInclusive bool
-	var err error
-	bound := func(b *rangeBound) [][]byte {
-		var v []byte
-		if err == nil {
-			v, err = bindKeyValue(columns[p.first], b.term, values, ctx)
-		}
-		return [][]byte{v}
-	}
-	tupleBound := func(tr *tupleRestriction, b *tupleBound) (v [][]byte) {
-		if err == nil {
-			v, err = b.tuple.values(columns[tr.first:tr.first+tr.width], values, ctx)
-		}
-		return v
-	}
+// interval is a range of the values of one or several columns; a side that is nil is open.
+type interval struct {
+	low, high                   [][]byte
+	lowInclusive, highInclusive bool
+	empty                       bool // a bound is null: nothing compares with it
+}
+
+// bindInterval binds the bounds of a range.
+func (p *clusteringPart) bindInterval(columns []*schema.Column, values []Value, ctx Context) (in interval, err error) {
 	if r := p.single; r != nil {
-		if r.low != nil {
-			low, lowInclusive = bound(r.low), r.low.inclusive
+		if in.low, in.lowInclusive, err = in.bound(columns[p.first], r.low, values, ctx); err != nil {
+			return in, err
 		}
-		if r.high != nil {
-			high, highInclusive = bound(r.high), r.high.inclusive
-		}
+		in.high, in.highInclusive, err = in.bound(columns[p.first], r.high, values, ctx)
+		return in, err
 	}
 	for _, tr := range p.tuple {
+		of := columns[tr.first : tr.first+tr.width]
 		if tr.low != nil {
-			low, lowInclusive = tupleBound(tr, tr.low), tr.low.inclusive
+			if in.low, err = tr.low.tuple.values(of, values, ctx); err != nil {
+				return in, err
+			}
+			in.lowInclusive = tr.low.inclusive
 		}
 		if tr.high != nil {
-			high, highInclusive = tupleBound(tr, tr.high), tr.high.inclusive
+			if in.high, err = tr.high.tuple.values(of, values, ctx); err != nil {
+				return in, err
+			}
+			in.highInclusive = tr.high.inclusive
 		}
 	}
-	if err != nil {
+	return in, nil
+}
+
+// bound binds one side of a range over one column.
+func (in *interval) bound(col *schema.Column, b *rangeBound, values []Value, ctx Context) (at [][]byte, inclusive bool, err error) {
+	if b == nil {
+		return nil, false, nil
+	}
+	v, unset, err := b.term.bind(values, ctx)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case unset:
+		return nil, false, invalidf("Invalid unset value for column %s", col.Name)
+	case v == nil:
+		in.empty = true
+		return nil, false, nil
+	}
+	return [][]byte{v}, b.inclusive, checkKeyValue(col, v)
+}
+
+// bindRange are the slices of a range behind each prefix.
+func (p *clusteringPart) bindRange(layout clustering.Layout, columns []*schema.Column, prefixes [][]byte, values []Value, ctx Context) (clustering.Slices, error) {
+	in, err := p.bindInterval(columns, values, ctx)
+	if err != nil || in.empty {
 		return nil, err
 	}
 	var out []clustering.Slice
 	for _, prefix := range prefixes {
-		in := clustering.Slices{clustering.RowSlice(prefix)}
-		if low != nil {
-			in = in.Intersect(beyond(layout[p.first:], prefix, low, true, lowInclusive))
+		within := clustering.Slices{clustering.RowSlice(prefix)}
+		if in.low != nil {
+			within = within.Intersect(beyond(layout[p.first:], prefix, in.low, true, in.lowInclusive))
 		}
-		if high != nil {
-			in = in.Intersect(beyond(layout[p.first:], prefix, high, false, highInclusive))
+		if in.high != nil {
+			within = within.Intersect(beyond(layout[p.first:], prefix, in.high, false, in.highInclusive))
 		}
-		out = append(out, in...)
+		out = append(out, within...)
 	}
 	return clustering.MakeSlices(out), nil
 }

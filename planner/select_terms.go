@@ -96,7 +96,7 @@ func (s *selectors) call(call *cql.FunctionCall) (Expr, error) {
 	}
 	name := strings.ToLower(call.Name)
 	switch {
-	case name == "ttl" || name == "writetime":
+	case metaFunction(name):
 		return s.meta(name, call)
 	case name == "token":
 		return s.token(call)
@@ -107,6 +107,12 @@ func (s *selectors) call(call *cql.FunctionCall) (Expr, error) {
 		return &boundExpr{of: of, term: contextTerm{eval}}, nil
 	}
 	return s.scalar(name, call.Args)
+}
+
+// metaFunction reports whether a name is of what is stored beside a value. The largest and the least write
+// timestamp of a value that is one cell are the same.
+func metaFunction(name string) bool {
+	return name == "ttl" || name == "writetime" || name == "maxwritetime" || name == "minwritetime"
 }
 
 func (s *selectors) meta(name string, call *cql.FunctionCall) (Expr, error) {
@@ -326,7 +332,7 @@ func selectorText(t cql.Term) string {
 		switch {
 		case name == "count" && len(t.Args) == 1 && countsRows(t.Args[0]):
 			return "count"
-		case name != "ttl" && name != "writetime":
+		case !metaFunction(name):
 			name = "system." + name
 		}
 		return name + "(" + strings.Join(args, ", ") + ")"

@@ -172,6 +172,7 @@ func TestSelectSuggestions(t *testing.T) {
 func TestSelectNames(t *testing.T) {
 	for _, test := range []struct{ text, names string }{
 		{"SELECT count(*), count(1), count(v), min(v), avg(w) FROM t", "count count system.count(v) system.min(v) system.avg(w)"},
+		{"SELECT maxwritetime(v) FROM t", "maxwritetime(v)"},
 		{"SELECT ttl(v), writetime(v), token(k), c AS cc FROM t", "ttl(v) writetime(v) system.token(k) cc"},
 		{"SELECT floor(ts, 1h, '1970-01-01') FROM r", "system.floor(ts, 1h, '1970-01-01')"},
 		{"SELECT cast(k as text), (int)5, toTimestamp(now()) FROM t", "cast(k as text) (int)5 system.totimestamp(system.now())"},
@@ -236,6 +237,7 @@ func TestSelectAccess(t *testing.T) {
 		{"SELECT * FROM t WHERE k = 1 AND (c, d) > (1, 2) AND (c) < (9)", 1, 1, 0, false, false},
 		{"SELECT * FROM t WHERE k = 1 AND (c, d) IN ((1, 2), (1, 2), (5, 1))", 1, 2, 0, false, false},
 		{"SELECT * FROM t WHERE k = 1 AND c > 5 AND c < 3", 1, 0, 0, false, false},
+		{"SELECT * FROM t WHERE k = 1 AND c > null", 1, 0, 0, false, false},
 		{"SELECT * FROM t WHERE v = 3 AND c = 1 ALLOW FILTERING", -1, 1, 1, false, false},
 		{"SELECT * FROM t WHERE k = 1 AND d = 2 ALLOW FILTERING", 1, 1, 1, true, false},
 		{"SELECT * FROM t WHERE s > 2 AND s < 9 ALLOW FILTERING", -1, 1, 2, true, true},
