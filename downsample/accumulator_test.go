@@ -84,6 +84,8 @@ func TestAggregatesAnswerAsCassandraDoes(t *testing.T) {
 		{"sum", types.Double, []string{"1e308", "1e308"}, "7ff0000000000000"},
 		{"avg", types.Double, []string{"1e308", "1e308"}, "7fe1ccf385ebc8a0"},
 		{"avg", types.Double, []string{"1e308", "1e308", "-1e308"}, "7fc55c576d815726"},
+		{"avg", types.Double, []string{"1.7e308", "1.7e308", "5.0", "0.0001", "123456789.5", "77.0", "-1.23456e307"}, "7fd0aa03c0e147bf"},
+		{"avg", types.Double, []string{"-1e308", "-1e308", "1.7976931348623157e308"}, "ffa334d03f285c02"},
 		{"sum", types.Int, []string{"2147483647", "1"}, "80000000"},
 		{"avg", types.Int, []string{"2147483647", "1"}, "40000000"},
 		{"sum", types.Bigint, []string{"9223372036854775807", "9223372036854775805"}, "fffffffffffffffc"},
