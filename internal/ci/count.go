@@ -7,53 +7,72 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 )
 
+// packageTimeMax ends the tests of a package that hang.
+const packageTimeMax = 20 * time.Minute
+
 // count is what passed, failed and was skipped so far.
 type count struct {
+	out     io.Writer
+	ci      bool // a missing tool is a failure
 	passed  int
-	failed  []string // name, then output
+	failed  []string // names
 	skipped []string // name and reason
 }
 
 // event is one line of `go test -json`.
 type event struct {
-	Action  string
-	Package string
-	Test    string
-	Output  string
-	Elapsed float64
+	Action      string
+	Package     string
+	Test        string
+	Output      string
+	Elapsed     float64
+	ImportPath  string // of what was built
+	FailedBuild string // the ImportPath whose failure failed this package
 }
 
-// lint counts the lint scripts as one check.
-func (c *count) lint() {
-	cmd := exec.Command(".ci/lint.sh")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		c.fail("lint", string(out))
-		return
-	}
-	fmt.Println("ok    lint: gofmt, vet, staticcheck")
+func (c *count) pass(what string) {
 	c.passed++
+	fmt.Fprintln(c.out, "ok   ", what)
 }
 
 func (c *count) fail(name, output string) {
-	c.failed = append(c.failed, name+"\n"+output)
-	fmt.Printf("FAIL  %s\n%s\n", name, output)
+	c.failed = append(c.failed, name)
+	fmt.Fprintf(c.out, "FAIL  %s\n%s\n", name, strings.TrimRight(output, "\n"))
+}
+
+// missing is a check that cannot be done for want of a tool.
+func (c *count) missing(what string) {
+	if c.ci {
+		c.fail(what, "with CI=true a missing tool is a failure")
+		return
+	}
+	c.skipped = append(c.skipped, what)
+}
+
+// command counts a command as one check.
+func (c *count) command(name string, cmd *exec.Cmd) {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.fail(name, fmt.Sprintf("%s%v", out, err))
+		return
+	}
+	c.pass(name)
 }
 
 // tests runs all tests of the module with the race detector, if there is a C compiler for it.
 func (c *count) tests() {
-	args := []string{"test", "-json", "-count=1", "-timeout=40m"}
+	args := []string{"test", "-json", "-count=1", "-timeout=" + packageTimeMax.String()}
+	cmd := exec.Command("go")
 	if _, err := exec.LookPath("gcc"); err == nil {
 		args = append(args, "-race")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	} else {
-		c.skip("race detector: no C compiler")
+		c.missing("race detector: no C compiler (gcc)")
 	}
-	cmd := exec.Command("go", append(args, "./...")...)
+	cmd.Args = append(append(cmd.Args, args...), "./...")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -71,27 +90,26 @@ func (c *count) tests() {
 	}
 }
 
-func (c *count) skip(what string) {
-	if os.Getenv("CI") == "true" {
-		c.fail(what, "with CI=true nothing may be skipped")
-		return
-	}
-	c.skipped = append(c.skipped, what)
+// run is the reading of one stream of events.
+type run struct {
+	*count
+	outputs map[string]*strings.Builder // of a test or package that has not ended, or of a build
+	broken  map[string]bool             // packages with a failed test
 }
 
 // read counts the events of `go test -json` and prints a line a package.
 func (c *count) read(from io.Reader) {
-	outputs := map[string]*strings.Builder{}
+	r := run{count: c, outputs: map[string]*strings.Builder{}, broken: map[string]bool{}}
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if len(line) > 0 {
-			var e event
-			if json.Unmarshal(line, &e) != nil {
-				fmt.Print(string(line)) // a build error is plain text
-			} else {
-				c.take(&e, outputs)
-			}
+		var e event
+		switch {
+		case len(line) == 0:
+		case json.Unmarshal(line, &e) != nil:
+			c.out.Write(line) // not of the test's making: a message of the go command
+		default:
+			r.take(&e)
 		}
 		if err != nil {
 			return
@@ -99,51 +117,68 @@ func (c *count) read(from io.Reader) {
 	}
 }
 
-func (c *count) take(e *event, outputs map[string]*strings.Builder) {
+func (r *run) take(e *event) {
 	name := e.Package
 	if e.Test != "" {
 		name += " " + e.Test
 	}
 	switch e.Action {
 	case "output":
-		b := outputs[name]
-		if b == nil {
-			b = &strings.Builder{}
-			outputs[name] = b
+		r.keep(name, e.Output)
+		if text := strings.TrimSpace(e.Output); strings.HasPrefix(text, "sample ") {
+			fmt.Fprintln(r.out, "     ", text)
 		}
-		b.WriteString(e.Output)
-		if strings.HasPrefix(strings.TrimSpace(e.Output), "sample ") {
-			fmt.Printf("      %s\n", strings.TrimSpace(e.Output))
-		}
+		return
+	case "build-output":
+		r.keep(e.ImportPath, e.Output)
 		return
 	case "pass":
 		if e.Test == "" {
-			fmt.Printf("ok    %s (%.1f s)\n", e.Package, e.Elapsed)
+			fmt.Fprintf(r.out, "ok    %s (%.1f s)\n", e.Package, e.Elapsed)
 		} else {
-			c.passed++
+			r.passed++
 		}
 	case "fail":
-		text := ""
-		if b := outputs[name]; b != nil {
-			text = b.String()
-		}
-		c.fail(name, text)
+		r.takeFailure(e, name)
 	case "skip":
 		if e.Test != "" {
-			c.skipped = append(c.skipped, name+": "+reason(outputs[name]))
+			r.skipped = append(r.skipped, name+": "+reason(r.text(name)))
 		}
 	default:
 		return
 	}
-	delete(outputs, name)
+	delete(r.outputs, name)
+}
+
+// takeFailure counts a failed test, or a package that failed without one: it did not build or ended early.
+func (r *run) takeFailure(e *event, name string) {
+	if e.Test == "" && r.broken[e.Package] {
+		fmt.Fprintf(r.out, "FAIL  %s (%.1f s)\n", e.Package, e.Elapsed)
+		return
+	}
+	r.broken[e.Package] = true
+	r.fail(name, r.text(e.FailedBuild)+r.text(name))
+}
+
+func (r *run) keep(name, output string) {
+	b := r.outputs[name]
+	if b == nil {
+		b = &strings.Builder{}
+		r.outputs[name] = b
+	}
+	b.WriteString(output)
+}
+
+func (r *run) text(name string) string {
+	if b := r.outputs[name]; b != nil {
+		return b.String()
+	}
+	return ""
 }
 
 // reason is what a skipped test said.
-func reason(b *strings.Builder) string {
-	if b == nil {
-		return "no reason given"
-	}
-	for _, line := range strings.Split(b.String(), "\n") {
+func reason(output string) string {
+	for _, line := range strings.Split(output, "\n") {
 		if at := strings.Index(line, ".go:"); at >= 0 {
 			if _, text, ok := strings.Cut(line[at+4:], ": "); ok {
 				return text
@@ -153,62 +188,14 @@ func reason(b *strings.Builder) string {
 	return "no reason given"
 }
 
-// fuzz runs every fuzz target for a while.
-func (c *count) fuzz(each time.Duration) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}|{{.ImportPath}}|{{range .TestGoFiles}}{{.}} {{end}}{{range .XTestGoFiles}}{{.}} {{end}}", "./...").Output()
-	if err != nil {
-		c.fail("fuzz", err.Error())
-		return
-	}
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		parts := strings.Split(line, "|")
-		for _, target := range targets(parts[0], strings.Fields(parts[2])) {
-			c.fuzzOne(parts[1], target, each)
-		}
-	}
-}
-
-// targets are the names of the fuzz functions in test files.
-func targets(dir string, files []string) []string {
-	var out []string
-	for _, f := range files {
-		text, err := os.ReadFile(dir + "/" + f)
-		if err != nil {
-			continue
-		}
-		for _, line := range strings.Split(string(text), "\n") {
-			if rest, ok := strings.CutPrefix(line, "func Fuzz"); ok {
-				name, _, _ := strings.Cut(rest, "(")
-				out = append(out, "Fuzz"+name)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (c *count) fuzzOne(pkg, target string, each time.Duration) {
-	cmd := exec.Command("go", "test", "-run=^$", "-fuzz=^"+target+"$", "-fuzztime="+each.String(), pkg)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		c.fail(pkg+" "+target, string(out))
-		return
-	}
-	c.passed++
-	fmt.Printf("ok    %s %s, %s\n", pkg, target, each)
-}
-
-// report prints what was skipped and failed, then the count, and ends the program.
-func (c *count) report() {
+// report prints what was skipped and failed, then the count, and says whether all is well.
+func (c *count) report() bool {
 	for _, s := range c.skipped {
-		fmt.Println("skipped:", s)
+		fmt.Fprintln(c.out, "skipped:", s)
 	}
 	for _, f := range c.failed {
-		name, _, _ := strings.Cut(f, "\n")
-		fmt.Println("failed:", name)
+		fmt.Fprintln(c.out, "failed:", f)
 	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", c.passed, len(c.failed), len(c.skipped))
-	if len(c.failed) > 0 {
-		os.Exit(1)
-	}
+	fmt.Fprintf(c.out, "%d passed, %d failed, %d skipped\n", c.passed, len(c.failed), len(c.skipped))
+	return len(c.failed) == 0
 }
