@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/cql/types"
@@ -125,11 +126,24 @@ func refusal(err error) error {
 	return fmt.Errorf("connection: %w", err)
 }
 
+// waitMax is how much of an advance is waited for where nobody can turn the clock.
+const waitMax = 3 * time.Second
+
 // Weather implements Target for a server that cannot be told: to one that keeps its promises only time
 // makes a difference.
 func (c *Conn) Weather(step *Step) error {
-	if step.Verb == VerbAdvance {
+	if step.Verb != VerbAdvance {
+		return nil
+	}
+	if step.Advance > waitMax {
 		return ErrSkip
 	}
-	return nil
+	passed := time.NewTimer(step.Advance)
+	defer passed.Stop()
+	select {
+	case <-passed.C:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
 }

@@ -1,0 +1,83 @@
+package cqltest
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/eskerdb/esker/lsm"
+)
+
+func open(t *testing.T, o Options) *Embedded {
+	t.Helper()
+	e, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// The database answers the scripts as they say.
+func TestScripts(t *testing.T) {
+	for _, s := range load(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			report(t, s, &Run{Target: open(t, Options{})})
+		})
+	}
+}
+
+// Flush, compaction, restart, power failure, small pages and the slow lane never change an answer (R45).
+// A failing run names its seed; ESKER_SEED repeats it.
+func TestScriptsInWeather(t *testing.T) {
+	seed := rand.Uint64()
+	if text := os.Getenv("ESKER_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range load(t) {
+		for name, tuning := range map[string]lsm.Tuning{
+			"fast": {NoBackground: true},
+			"slow": {NoBackground: true, NoFastLane: true},
+		} {
+			t.Run(s.Name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				t.Cleanup(func() {
+					if t.Failed() {
+						t.Logf("ESKER_SEED=%d", seed)
+					}
+				})
+				e := open(t, Options{Tuning: tuning, Seed: seed})
+				report(t, s, &Run{Target: e, Rand: rand.New(rand.NewPCG(seed, 2))})
+			})
+		}
+	}
+}
+
+// A server answers the scripts as they say.
+func TestScriptsOverTCP(t *testing.T) {
+	for _, s := range load(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			served, err := OpenServed(context.Background(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := served.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			report(t, s, &Run{Target: served})
+		})
+	}
+}
