@@ -27,7 +27,11 @@ func cqlshOK(t *testing.T, s *Server, text string) string {
 	if out.Code != 0 || out.Stderr != "" {
 		t.Fatalf("%s\n%s", text, out)
 	}
-	return out.Stdout
+	warning, rest, ok := strings.Cut(out.Stdout, "\n")
+	if !ok || !strings.Contains(warning, "cqlsh was built against") { // 6.2.2 says so to every newer release, 5.0.5 included
+		return out.Stdout
+	}
+	return rest
 }
 
 func TestCqlshCopyAndSelect(t *testing.T) {
@@ -45,9 +49,9 @@ func TestCqlshCopyAndSelect(t *testing.T) {
 		SELECT row, ts, co2 FROM k.climate WHERE occupancy = 1 AND ts >= '2015-02-02 14:19:00' AND ts < '2015-02-02 14:20:00';
 		PAGING 7; SELECT row FROM k.climate WHERE occupancy = 1 LIMIT 30;
 		PAGING OFF; SELECT row FROM k.climate`)
-	contains(t, out, fmt.Sprintf("%d | %s", count, strings.TrimRight(strconv.FormatFloat(warmest, 'f', 6, 64), "0")),
-		"140 | 2015-02-02 14:19:00.000000+0000 | 749.2", "141 | 2015-02-02 14:19:59.000000+0000 | 760.4",
-		"Page size: 7", "(30 rows)", "Disabled Query paging.", fmt.Sprintf("(%d rows)", count))
+	contains(t, out, fmt.Sprintf("%d | %s", count, strconv.FormatFloat(warmest, 'g', 7, 64)),
+		" 140 | 2015-02-02 14:19:00.000000+0000 | 749.2", "141 | 2015-02-02 14:19:59.000000+0000 | 760.4",
+		"Page size: 7", "(30 rows)", "PAGING set to OFF", fmt.Sprintf("(%d rows)", count))
 	copied := filepath.Join(t.TempDir(), "out.csv")
 	contains(t, cqlshOK(t, server, "COPY k.climate TO '"+copied+"'"), fmt.Sprintf("%d rows exported", count))
 	text, err := os.ReadFile(copied)
@@ -92,7 +96,7 @@ func TestCqlshDescribe(t *testing.T) {
 	server := Start(t, dataDir(t))
 	cqlshOK(t, server, createKeyspace+";"+describedTable+`;
 		CREATE TABLE k.plain (k int PRIMARY KEY, v text);
-		CREATE QUERY TABLE k.plain_by_v ON k.plain (*) PRIMARY KEY (v, k)`)
+		CREATE QUERY TABLE k.plain_by_v ON k.plain * PRIMARY KEY (v, k)`)
 	contains(t, cqlshOK(t, server, "DESCRIBE KEYSPACES"), "k", "system", "system_schema")
 	contains(t, cqlshOK(t, server, "DESCRIBE CLUSTER"), "Cluster: ", "Partitioner: Murmur3Partitioner", "Snitch: ")
 	contains(t, cqlshOK(t, server, "DESCRIBE KEYSPACE k"), "CREATE KEYSPACE k", "CREATE TABLE k.t", "CREATE TABLE k.plain", "plain_by_v")
@@ -102,7 +106,7 @@ func TestCqlshDescribe(t *testing.T) {
 		t.Error("DESCRIBE SCHEMA shows the system keyspaces")
 	}
 	contains(t, cqlshOK(t, server, "USE k; DESCRIBE TABLES"), "plain", "t")
-	contains(t, cqlshOK(t, server, "DESCRIBE TABLE system.local"), "CREATE TABLE system.local")
+	contains(t, cqlshOK(t, server, "DESCRIBE TABLE system.local"), "TABLE system.local", "key text PRIMARY KEY")
 
 	// What DESCRIBE prints makes the same schema on an empty server.
 	file := filepath.Join(t.TempDir(), "schema.cql")
@@ -120,7 +124,7 @@ func TestCqlshDescribe(t *testing.T) {
 	// So does one table alone, in another keyspace.
 	table := cqlshOK(t, server, "DESCRIBE TABLE k.t")
 	moved := func(text string) string { return strings.ReplaceAll(text, "k.t", "other.t") }
-	again := cqlshOK(t, server, strings.Replace(createKeyspace, "KEYSPACE k", "KEYSPACE other", 1)+";"+moved(table)+"; DESCRIBE TABLE other.t")
+	again := cqlshOK(t, server, strings.Replace(createKeyspace, "KEYSPACE k", "KEYSPACE other", 1)+";"+moved(table)+" DESCRIBE TABLE other.t")
 	if again != moved(table) {
 		t.Errorf("described\n%s\nloaded back\n%s", moved(table), again)
 	}

@@ -53,9 +53,12 @@ func Root(tb testing.TB) string {
 	}
 }
 
-// Binary is the path of the esker program, built from this tree without cgo.
+// Binary is the path of the esker program, built from this tree without cgo, or the one that ESKER_BINARY names.
 func Binary(tb testing.TB) string {
 	tb.Helper()
+	if path := os.Getenv("ESKER_BINARY"); path != "" {
+		return path
+	}
 	root := Root(tb)
 	build.once.Do(func() {
 		if build.dir, build.err = os.MkdirTemp("", "esker-live-"); build.err != nil {

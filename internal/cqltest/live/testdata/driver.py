@@ -69,7 +69,7 @@ futures = [session.execute_async(select, ("s", day)) for _ in range(20)]
 check("execute_async", [len(list(f.result())) for f in futures], [2000] * 20)
 
 bound = insert.bind(("s", day, at[0], 1.0, None))
-token = session.execute(SimpleStatement("SELECT token(sensor, day) AS token FROM readings LIMIT 1")).one()["token"]
+token = session.execute(SimpleStatement("SELECT token(sensor, day) AS tok FROM readings LIMIT 1")).one()["tok"]
 check("token", Murmur3Token.hash_fn(bound.routing_key), token)
 
 for kind in (BatchType.LOGGED, BatchType.UNLOGGED):
