@@ -22,7 +22,11 @@ type SyntaxError struct {
 }
 
 // Error is three lines: `line 1:14 message` as Cassandra writes it, the line of the text, and a caret under the place.
+// It is the message alone where the place is not known, because the text had been read already.
 func (e *SyntaxError) Error() string {
+	if e.Pos.Line == 0 {
+		return e.Message
+	}
 	return fmt.Sprintf("line %d:%d %s\n%s\n%s^", e.Pos.Line, e.Pos.Column, e.Message, e.Excerpt, strings.Repeat(" ", e.Caret))
 }
 

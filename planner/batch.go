@@ -48,15 +48,9 @@ func ownTimestamp(s cql.Statement) bool {
 }
 
 func bindBatch(children []*Prepared, timestamp boundTerm, values []Value, ctx Context) (Plan, error) {
-	if timestamp != nil {
-		v, _, err := timestamp.bind(values, ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(v) != 8 {
-			return nil, invalidf("Invalid null value of timestamp")
-		}
-		ctx.TimestampMicros = types.DecodeInt64(v)
+	var err error
+	if ctx.TimestampMicros, err = usingTimestamp(timestamp, values, ctx); err != nil {
+		return nil, err
 	}
 	writes := make([]*Write, len(children))
 	for i, child := range children {

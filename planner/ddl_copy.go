@@ -155,7 +155,7 @@ func (c *compiler) checkCopyBase(d *copyDefinition) error {
 	if d.name.Keyspace == "" && c.keyspace != "" && c.keyspace != d.base.Keyspace {
 		return invalidf("Cannot create a materialized view or query table on a table in a different keyspace (%s != %s)", c.keyspace, d.base.Keyspace)
 	}
-	if err := checkName("Table", d.name.Name); err != nil {
+	if err := checkTableName(d.base.Keyspace, d.name.Name); err != nil {
 		return err
 	}
 	for _, col := range slices.Concat(d.base.PartitionKey, d.base.Clustering) {
@@ -192,10 +192,11 @@ func (d *copyDefinition) layKey(t *schema.Table) error {
 			if t.Column(name) != nil {
 				return invalidf("Duplicate column '%s' in PRIMARY KEY clause for table '%s'", name, t.QualifiedName())
 			}
-			if from.Type.Kind() == types.KindDuration {
-				return invalidf("duration type is not supported for PRIMARY KEY column '%s'", name)
+			if err := checkKeyType(from.Type, name); err != nil {
+				return err
 			}
-			*part.into = append(*part.into, &schema.Column{Name: name, Kind: part.kind, Position: i, Type: from.Type, Desc: from.Desc})
+			desc := from.Desc && part.kind == schema.ClusteringKey
+			*part.into = append(*part.into, &schema.Column{Name: name, Kind: part.kind, Position: i, Type: from.Type, Desc: desc})
 		}
 	}
 	return nil
@@ -322,7 +323,7 @@ func rollupOf(t *schema.Table, step, keep string) (*schema.Table, error) {
 		PartitionKey: t.PartitionKey, Clustering: []*schema.Column{&clock},
 		Rollup: &downsample.Definition{Source: t.Name, TimeColumn: clock.Name, StepMillis: millis, Keep: keep},
 	}
-	if err := checkName("Table", r.Name); err != nil {
+	if err := checkTableName(r.Keyspace, r.Name); err != nil {
 		return nil, err
 	}
 	for _, col := range t.Regulars {

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,8 +78,8 @@ func (c *compiler) createKeyspace(stmt *cql.CreateKeyspace) (*Alter, error) {
 		}
 		return nil, &ExistsError{Keyspace: stmt.Name}
 	}
-	if err := checkName("Keyspace", stmt.Name); err != nil {
-		return nil, err
+	if !validName(stmt.Name) {
+		return nil, invalidf("Keyspace name must not be empty, more than %d characters long, or contain non-alphanumeric-underscore characters (got '%s')", schema.NameBytesMax, stmt.Name)
 	}
 	k := &schema.Keyspace{Name: stmt.Name, DurableWrites: true, Tables: map[string]*schema.Table{}}
 	warnings, err := keyspaceOptions(k, stmt.Options)
@@ -86,7 +87,7 @@ func (c *compiler) createKeyspace(stmt *cql.CreateKeyspace) (*Alter, error) {
 		return nil, err
 	}
 	if k.Replication == nil {
-		return nil, &ConfigError{Message: "Missing mandatory option 'replication'"}
+		return nil, invalidf("Missing mandatory option 'replication'")
 	}
 	return &Alter{Next: c.schema.WithKeyspace(k), Change: changeCreated, Target: targetKeyspace, Keyspace: k.Name, Warnings: warnings}, nil
 }
@@ -124,20 +125,27 @@ func (c *compiler) dropKeyspace(stmt *cql.DropKeyspace) (*Alter, error) {
 	return &Alter{Next: c.schema.WithoutKeyspace(stmt.Name), Change: changeDropped, Target: targetKeyspace, Keyspace: stmt.Name}, nil
 }
 
-// checkName holds names to Cassandra's rule: word characters, at most NameBytesMax of them.
-func checkName(what, name string) error {
+// validName holds names to Cassandra's rule: word characters, at most NameBytesMax of them.
+func validName(name string) bool {
 	valid := len(name) > 0 && len(name) <= schema.NameBytesMax
 	for _, r := range name {
 		valid = valid && (r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
 	}
-	if !valid {
-		return invalidf("%s name must not be empty, more than %d characters long, or contain non-alphanumeric-underscore characters (got \"%s\")", what, schema.NameBytesMax, name)
+	return valid
+}
+
+func checkTableName(keyspace, name string) error {
+	if !validName(name) {
+		return configf("%s.%s: Table name must not be empty, more than %d characters long, or contain non-alphanumeric-underscore characters (got \"%s\")", keyspace, name, schema.NameBytesMax, name)
 	}
 	return nil
 }
 
 // keyspaceOptions applies `replication` and `durable_writes`.
 func keyspaceOptions(k *schema.Keyspace, options []cql.Option) (warnings []string, err error) {
+	if err := requireOnce(options); err != nil {
+		return nil, err
+	}
 	for _, o := range options {
 		switch o.Name {
 		case "replication":
@@ -153,7 +161,7 @@ func keyspaceOptions(k *schema.Keyspace, options []cql.Option) (warnings []strin
 				return nil, err
 			}
 		default:
-			return nil, syntaxAt(o.Pos, "Unknown property '%s'", o.Name)
+			return nil, syntaxf("Unknown property '%s'", o.Name)
 		}
 	}
 	return warnings, nil
@@ -173,10 +181,11 @@ func setReplication(k *schema.Keyspace, m map[string]string) (warnings []string,
 	if _, ok := m["replication_factor"]; short == "SimpleStrategy" && !ok {
 		return nil, &ConfigError{Message: "SimpleStrategy requires a replication_factor strategy option."}
 	}
-	for key, v := range m {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if key == "class" {
 			continue
 		}
+		v := m[key]
 		n, err := strconv.Atoi(strings.SplitN(v, "/", 2)[0])
 		if err != nil || n < 0 {
 			return nil, &ConfigError{Message: "Replication factor must be numeric and non-negative, found '" + v + "'"}

@@ -12,9 +12,13 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// syntaxAt is a syntax error found after parsing, e.g. a property that does not exist.
-func syntaxAt(pos cql.Pos, format string, args ...any) error {
-	return &cql.SyntaxError{Pos: pos, Message: fmt.Sprintf(format, args...)}
+// syntaxf is a syntax error found after parsing, e.g. a property that does not exist. Like Cassandra's it names no place.
+func syntaxf(format string, args ...any) error {
+	return &cql.SyntaxError{Message: fmt.Sprintf(format, args...)}
+}
+
+func configf(format string, args ...any) error {
+	return &ConfigError{Message: fmt.Sprintf(format, args...)}
 }
 
 // optionText is an option's value as text: strings without quotes, the others as written.
@@ -22,7 +26,7 @@ func optionText(o cql.Option) (string, error) {
 	if l, ok := o.Value.(*cql.Literal); ok {
 		return l.Text, nil
 	}
-	return "", syntaxAt(o.Pos, "Invalid value for property '%s'. It should be a string", o.Name)
+	return "", syntaxf("Invalid value for property '%s'. It should be a string", o.Name)
 }
 
 // optionMap is an option's value as a map: a map literal, or a string that holds one.
@@ -31,7 +35,7 @@ func optionMap(o cql.Option) (map[string]string, error) {
 	if l, ok := value.(*cql.Literal); ok && l.Class == cql.LiteralString {
 		parsed, err := cql.ParseTerm(l.Text)
 		if err != nil {
-			return nil, syntaxAt(o.Pos, "Invalid value for property '%s'. It should be a map literal", o.Name)
+			return nil, syntaxf("Invalid value for property '%s'. It should be a map.", o.Name)
 		}
 		value = parsed
 	}
@@ -40,14 +44,14 @@ func optionMap(o cql.Option) (map[string]string, error) {
 	}
 	m, ok := value.(*cql.MapLiteral)
 	if !ok {
-		return nil, syntaxAt(o.Pos, "Invalid value for property '%s'. It should be a map literal", o.Name)
+		return nil, syntaxf("Invalid value for property '%s'. It should be a map.", o.Name)
 	}
 	out := make(map[string]string, len(m.Entries))
 	for _, e := range m.Entries {
 		k, isKey := e.Key.(*cql.Literal)
 		v, isValue := e.Value.(*cql.Literal)
 		if !isKey || !isValue {
-			return nil, syntaxAt(o.Pos, "Invalid value for property '%s'. Keys and values must be constants", o.Name)
+			return nil, syntaxf("Invalid value for property '%s'. Keys and values must be constants", o.Name)
 		}
 		out[k.Text] = v.Text
 	}
@@ -65,7 +69,7 @@ func optionBool(o cql.Option) (bool, error) {
 	case "false", "0", "no":
 		return false, nil
 	}
-	return false, syntaxAt(o.Pos, "Invalid boolean value %s for '%s'. Positive values can be '1', 'true' or 'yes'. Negative values can be '0', 'false' or 'no'", text, o.Name)
+	return false, syntaxf("Invalid boolean value %s for '%s'. Positive values can be '1', 'true' or 'yes'. Negative values can be '0', 'false' or 'no'.", text, o.Name)
 }
 
 func optionInt(o cql.Option, low, high int64) (int64, error) {
@@ -75,19 +79,34 @@ func optionInt(o cql.Option, low, high int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, syntaxAt(o.Pos, "Invalid integer value %s for '%s'", text, o.Name)
+		return 0, syntaxf("Invalid integer value %s for '%s'", text, o.Name)
 	}
 	if n < low {
-		return 0, &ConfigError{Message: fmt.Sprintf("%s must be greater than or equal to %d (got %d)", o.Name, low, n)}
+		return 0, configf("%s must be greater than or equal to %d (got %d)", o.Name, low, n)
 	}
 	if n > high {
-		return 0, &ConfigError{Message: fmt.Sprintf("%s must be less than or equal to %d (got %d)", o.Name, high, n)}
+		return 0, configf("%s must be less than or equal to %d (got %d)", o.Name, high, n)
 	}
 	return n, nil
 }
 
+// requireOnce refuses properties that are given twice.
+func requireOnce(options []cql.Option) error {
+	seen := make(map[string]bool, len(options))
+	for _, o := range options {
+		if seen[o.Name] {
+			return syntaxf("Multiple definitions for property '%s'", o.Name)
+		}
+		seen[o.Name] = true
+	}
+	return nil
+}
+
 // tableOptions applies WITH options to a table.
 func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings []string, err error) {
+	if err := requireOnce(options); err != nil {
+		return nil, err
+	}
 	for _, o := range options {
 		var w string
 		switch o.Name {
@@ -113,7 +132,18 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 			warnings = append(warnings, "table "+t.QualifiedName()+": "+w)
 		}
 	}
-	return warnings, nil
+	return warnings, checkIntervals(&t.Options)
+}
+
+// checkIntervals compares two options that Cassandra has for its index summaries.
+func checkIntervals(o *schema.Options) error {
+	low, high := o.Echo("min_index_interval"), o.Echo("max_index_interval")
+	if a, _ := strconv.Atoi(low); a > 0 {
+		if b, _ := strconv.Atoi(high); b < a {
+			return configf("max_index_interval must be greater than or equal to min_index_interval (%s) (got %s)", low, high)
+		}
+	}
+	return nil
 }
 
 // setID takes the table's id from the text, as Cassandra does for restored schemas.
@@ -142,7 +172,7 @@ func cassandraOption(to *schema.Options, o cql.Option) (warning string, err erro
 	case "gc_grace_seconds":
 		to.GCGraceSec, err = optionInt(o, 0, math.MaxInt32)
 	case "compaction":
-		to.Compaction, err = classOption(o, "org.apache.cassandra.db.compaction.", compactionClasses, "Missing sub-option 'class' for the 'compaction' option.", "compaction strategy")
+		to.Compaction, err = classOption(o, "org.apache.cassandra.db.compaction.", compactionClasses, "Missing sub-option 'class' for the 'compaction' option", "compaction strategy")
 	case "compression":
 		to.Compression, err = compressionOption(o)
 	case "caching":
@@ -159,23 +189,11 @@ const ttlMaxSec = 630720000
 func echoedOption(to *schema.Options, o cql.Option) (warning string, err error) {
 	info, ok := schema.EchoedOption(o.Name)
 	if !ok {
-		return "", syntaxAt(o.Pos, "Unknown property '%s'", o.Name)
+		return "", syntaxf("Unknown property '%s'", o.Name)
 	}
-	text, err := optionText(o)
+	text, err := echoedText(&info, o)
 	if err != nil {
 		return "", err
-	}
-	switch info.Kind {
-	case schema.OptionNumber:
-		if _, err := strconv.ParseFloat(text, 64); err != nil {
-			return "", syntaxAt(o.Pos, "Invalid double value %s for '%s'", text, o.Name)
-		}
-	case schema.OptionBool:
-		b, err := optionBool(o)
-		if err != nil {
-			return "", err
-		}
-		text = strconv.FormatBool(b)
 	}
 	if !info.Hidden {
 		to.SetEcho(o.Name, text)
@@ -184,6 +202,47 @@ func echoedOption(to *schema.Options, o cql.Option) (warning string, err error) 
 		return "option " + o.Name + " has a meaning only in a cluster; it is stored and shown, no more", nil
 	}
 	return "", nil
+}
+
+// echoedText checks the value of an echoed option and returns it as Cassandra would show it.
+func echoedText(info *schema.OptionInfo, o cql.Option) (string, error) {
+	switch info.Kind {
+	case schema.OptionInteger:
+		n, err := optionInt(o, info.Low, math.MaxInt32)
+		return strconv.FormatInt(n, 10), err
+	case schema.OptionNumber:
+		return fractionText(o)
+	case schema.OptionBool:
+		b, err := optionBool(o)
+		return strconv.FormatBool(b), err
+	}
+	return optionText(o)
+}
+
+// bloomChanceMin is the smallest chance for which Cassandra can build a Bloom filter.
+const bloomChanceMin = 6.71e-5
+
+// fractionText checks an option that is a chance between 0 and 1.
+func fractionText(o cql.Option) (string, error) {
+	text, err := optionText(o)
+	if err != nil {
+		return "", err
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return "", syntaxf("Invalid double value %s for '%s'", text, o.Name)
+	}
+	shown := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(shown, ".") {
+		shown += ".0" // as Java writes it
+	}
+	switch {
+	case o.Name == "bloom_filter_fp_chance" && !(f > bloomChanceMin && f <= 1):
+		return "", configf("bloom_filter_fp_chance must be larger than 6.71E-5 and less than or equal to 1.0 (got %s)", shown)
+	case !(f >= 0 && f <= 1):
+		return "", configf("%s must be larger than or equal to 0 and smaller than or equal to 1.0 (got %s)", o.Name, shown)
+	}
+	return shown, nil
 }
 
 var compactionClasses = []string{"SizeTieredCompactionStrategy", "TimeWindowCompactionStrategy", "LeveledCompactionStrategy", "UnifiedCompactionStrategy", "DateTieredCompactionStrategy"}
@@ -201,7 +260,7 @@ func classOption(o cql.Option, pkg string, classes []string, missing, what strin
 	}
 	short := strings.TrimPrefix(m["class"], pkg)
 	if !slices.Contains(classes, short) {
-		return nil, &ConfigError{Message: fmt.Sprintf("Unable to find %s class '%s'", what, pkg+short)}
+		return nil, configf("Unable to find %s class '%s'", what, pkg+short)
 	}
 	m["class"] = pkg + short
 	return m, nil
@@ -230,7 +289,7 @@ func compressionOption(o cql.Option) (map[string]string, error) {
 	const pkg = "org.apache.cassandra.io.compress."
 	short := strings.TrimPrefix(m["class"], pkg)
 	if !slices.Contains(compressionClasses, short) {
-		return nil, &ConfigError{Message: fmt.Sprintf("Could not create Compression for type %s", pkg+short)}
+		return nil, configf("Could not create Compression for type %s", pkg+short)
 	}
 	m["class"] = pkg + short
 	if m["chunk_length_in_kb"] == "" {

@@ -1,6 +1,9 @@
 package planner
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
@@ -11,17 +14,21 @@ func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
 	if err != nil {
 		return nil, err
 	}
+	written := stmt.Table.Name // as errors name it: with the keyspace if that was written
+	if stmt.Table.Keyspace != "" {
+		written = keyspace + "." + written
+	}
 	if c.schema.Table(keyspace, stmt.Table.Name) != nil {
 		if stmt.IfNotExists {
 			return &Alter{Keyspace: keyspace, Name: stmt.Table.Name}, nil
 		}
 		return nil, &ExistsError{Keyspace: keyspace, Table: stmt.Table.Name}
 	}
-	if err := checkName("Table", stmt.Table.Name); err != nil {
+	if err := checkTableName(keyspace, stmt.Table.Name); err != nil {
 		return nil, err
 	}
 	t := &schema.Table{Keyspace: keyspace, Name: stmt.Table.Name, Kind: schema.Base, NextColumn: 1, Options: schema.DefaultOptions()}
-	if err := layColumns(t, stmt); err != nil {
+	if err := layColumns(t, stmt, written); err != nil {
 		return nil, err
 	}
 	if err := setOrder(t, stmt.Options.ClusteringOrder); err != nil {
@@ -42,8 +49,14 @@ func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
 
 // writableKeyspace is the keyspace of a new table: it must exist and not be the server's own.
 func (c *compiler) writableKeyspace(name cql.QualifiedName) (string, error) {
-	keyspace, err := c.keyspaceOf(name)
-	if err != nil {
+	keyspace := name.Keyspace
+	if keyspace == "" {
+		keyspace = c.keyspace
+	}
+	if keyspace != "" && c.schema.Keyspaces[keyspace] == nil {
+		return "", invalidf("Keyspace '%s' doesn't exist", keyspace)
+	}
+	if _, err := c.keyspaceOf(name); err != nil {
 		return "", err
 	}
 	if c.schema.Keyspaces[keyspace].System() {
@@ -53,12 +66,12 @@ func (c *compiler) writableKeyspace(name cql.QualifiedName) (string, error) {
 }
 
 // layColumns checks the columns and the primary key and puts them in their places.
-func layColumns(t *schema.Table, stmt *cql.CreateTable) error {
+func layColumns(t *schema.Table, stmt *cql.CreateTable, written string) error {
 	if len(stmt.PrimaryKeys) == 0 {
-		return invalidf("No PRIMARY KEY specified for table '%s' (exactly one required)", t.QualifiedName())
+		return invalidf("No PRIMARY KEY specifed for table '%s' (exactly one required)", written) // Cassandra's spelling
 	}
 	if len(stmt.PrimaryKeys) > 1 {
-		return invalidf("Multiple PRIMARY KEYs specified for table '%s' (exactly one required)", t.QualifiedName())
+		return invalidf("Multiple PRIMARY KEY specified for table '%s' (exactly one required)", written)
 	}
 	if len(stmt.Columns) > schema.ColumnsMax {
 		return invalidf("table %s has %d columns; the most is %d", t.QualifiedName(), len(stmt.Columns), schema.ColumnsMax)
@@ -66,7 +79,7 @@ func layColumns(t *schema.Table, stmt *cql.CreateTable) error {
 	columns := map[string]*schema.Column{}
 	for _, d := range stmt.Columns {
 		if columns[d.Name] != nil {
-			return invalidf("Duplicate column '%s' declaration for table '%s'", d.Name, t.QualifiedName())
+			return invalidf("Duplicate column '%s' declaration for table '%s'", d.Name, written)
 		}
 		col, err := newColumn(d)
 		if err != nil {
@@ -86,6 +99,9 @@ func layColumns(t *schema.Table, stmt *cql.CreateTable) error {
 			if col.Kind == schema.Static && len(t.Clustering) == 0 {
 				return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
 			}
+			if err := checkValueType(col); err != nil {
+				return err
+			}
 			t.AddColumn(col)
 		}
 	}
@@ -101,14 +117,6 @@ func newColumn(d cql.ColumnDefinition) (*schema.Column, error) {
 	if err := of.Check(); err != nil {
 		return nil, invalidf("%v", err)
 	}
-	switch of.Kind() {
-	case types.KindCounter:
-		return nil, invalidf("column %s: counters are not supported by this build; keep an int or bigint", d.Name)
-	case types.KindList, types.KindSet, types.KindMap:
-		if !of.Frozen() {
-			return nil, invalidf("column %s: non-frozen collections are not supported by this build; use frozen<%s>", d.Name, of)
-		}
-	}
 	kind := schema.Regular
 	if d.Static {
 		kind = schema.Static
@@ -116,21 +124,45 @@ func newColumn(d cql.ColumnDefinition) (*schema.Column, error) {
 	return &schema.Column{Name: d.Name, Kind: kind, Type: of, Position: -1}, nil
 }
 
+// checkValueType refuses types of static and regular columns that this build does not keep.
+func checkValueType(col *schema.Column) error {
+	switch {
+	case col.Type.Kind() == types.KindCounter:
+		return invalidf("column %s: counters are not supported by this build; keep an int or bigint", col.Name)
+	case col.Type.IsCollection() && !col.Type.Frozen():
+		return invalidf("column %s: non-frozen collections are not supported by this build; use frozen<%s>", col.Name, col.Type)
+	}
+	return nil
+}
+
+// checkKeyType refuses the types that a key column cannot have.
+func checkKeyType(of *types.Type, name string) error {
+	switch {
+	case of.Kind() == types.KindCounter:
+		return invalidf("counter type is not supported for PRIMARY KEY column '%s'", name)
+	case of.Kind() == types.KindDuration:
+		return invalidf("duration type is not supported for PRIMARY KEY column '%s'", name)
+	case of.IsCollection() && !of.Frozen():
+		return invalidf("Invalid non-frozen collection type %s for PRIMARY KEY column '%s'", of, name)
+	}
+	return nil
+}
+
 // layKey moves the named columns into the partition key or the clustering.
 func layKey(t *schema.Table, columns map[string]*schema.Column, names []cql.Name, kind schema.ColumnKind) error {
 	for i, name := range names {
 		col := columns[name.Text]
 		if col == nil {
-			return invalidf("Unknown column '%s' referenced in PRIMARY KEY for table '%s'", name.Text, t.QualifiedName())
+			return invalidf("Unknown column '%s' referenced in PRIMARY KEY for table '%s'", name.Text, t.Name)
 		}
 		if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
-			return invalidf("Duplicate column '%s' in PRIMARY KEY clause for table '%s'", name.Text, t.QualifiedName())
+			return invalidf("Duplicate column '%s' in PRIMARY KEY clause for table '%s'", name.Text, t.Name)
 		}
 		if col.Kind == schema.Static {
 			return invalidf("Static column '%s' cannot be part of the PRIMARY KEY", name.Text)
 		}
-		if col.Type.Kind() == types.KindDuration {
-			return invalidf("duration type is not supported for PRIMARY KEY column '%s'", name.Text)
+		if err := checkKeyType(col.Type, name.Text); err != nil {
+			return err
 		}
 		col.Kind, col.Position = kind, i
 		if kind == schema.PartitionKey {
@@ -144,12 +176,21 @@ func layKey(t *schema.Table, columns map[string]*schema.Column, names []cql.Name
 
 // setOrder applies CLUSTERING ORDER BY, which may name a prefix of the clustering columns.
 func setOrder(t *schema.Table, order []cql.Ordering) error {
-	if len(order) > len(t.Clustering) {
-		return invalidf("Only clustering columns can be defined in CLUSTERING ORDER directive: %s are not clustering columns", order[len(t.Clustering)].Column)
+	var foreign []string
+	for _, o := range order {
+		if col := t.Column(o.Column); col == nil || col.Kind != schema.ClusteringKey {
+			foreign = append(foreign, o.Column)
+		}
+	}
+	if len(foreign) > 0 {
+		return invalidf("Only clustering key columns can be defined in CLUSTERING ORDER directive: [%s] are not clustering columns", strings.Join(foreign, ", "))
 	}
 	for i, o := range order {
+		if i >= len(t.Clustering) {
+			return invalidf("The CLUSTERING ORDER directive names column %s twice", o.Column)
+		}
 		if t.Clustering[i].Name != o.Column {
-			return invalidf("The order of columns in the CLUSTERING ORDER directive must be that of the clustering key (%s must appear before %s)", t.Clustering[i].Name, o.Column)
+			return invalidf("The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns (%s must appear before %s)", t.Clustering[i].Name, o.Column)
 		}
 		t.Clustering[i].Desc = o.Descending
 	}
@@ -245,6 +286,9 @@ func addColumns(t *schema.Table, action *cql.AddColumns) error {
 		if err != nil {
 			return err
 		}
+		if err := checkValueType(col); err != nil {
+			return err
+		}
 		if col.Kind == schema.Static && len(t.Clustering) == 0 {
 			return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
 		}
@@ -278,6 +322,7 @@ func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
 		}
 		t.Statics = without(t.Statics, col)
 		t.Regulars = without(t.Regulars, col)
+		t.Dropped = slices.DeleteFunc(t.Dropped, func(d schema.Dropped) bool { return d.Name == col.Name })
 		t.Dropped = append(t.Dropped, schema.Dropped{Name: col.Name, Type: col.Type, Kind: col.Kind})
 	}
 	return nil
@@ -320,7 +365,7 @@ func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) err
 			if action.IfExists {
 				continue
 			}
-			return invalidf("Column %s was not found in table '%s'", r.From.Text, t.QualifiedName())
+			return undefinedColumn(t, r.From.Text)
 		}
 		if col.Kind != schema.PartitionKey && col.Kind != schema.ClusteringKey {
 			return invalidf("Cannot rename non PRIMARY KEY column %s", r.From.Text)

@@ -25,14 +25,12 @@ func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
 			return nil, err
 		}
 	}
-	tg, err := c.target(w.table, stmt.Where)
+	tg, err := c.target("DELETE", w.table, stmt.Where)
 	if err != nil {
 		return nil, err
 	}
-	if len(w.cells) > 0 {
-		if err := requireDeletable(tg, w.cells); err != nil {
-			return nil, err
-		}
+	if err := requireDeletable(tg, w.cells); err != nil {
+		return nil, err
 	}
 	d := &deletion{writer: *w, target: tg}
 	c.noteTarget(tg)
@@ -50,17 +48,21 @@ func deleteColumn(w *writer, tg cql.DeleteTarget) error {
 	if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
 		return invalidf("Invalid identifier %s for deletion (should not be a PRIMARY KEY part)", col.Name)
 	}
-	return w.addCell(col, constant(nil))
+	w.addCell(col, constant(nil)) // naming a column twice deletes it once
+	return nil
 }
 
-// requireDeletable refuses deleting single columns of a range of rows.
+// requireDeletable refuses deleting single columns of a range of rows, and of append-only tables
+// whatever names a row: their copies are written without reading what was there (R39d).
 func requireDeletable(tg *target, cells []assignment) error {
-	regular := false
-	for _, a := range cells {
-		regular = regular || a.column.Kind == schema.Regular
+	if staticsOnly(cells) {
+		return tg.requirePartition()
 	}
-	if regular && (tg.low != nil || tg.high != nil || len(tg.clustering) < len(tg.table.Clustering)) {
+	if len(cells) > 0 && !tg.whole() {
 		return invalidf("Range deletions are not supported for specific columns")
+	}
+	if tg.table.AppendOnly && (len(cells) > 0 || tg.whole() && !tg.wholePartition()) {
+		return invalidf("table %s is append_only: its rows cannot be deleted one by one", tg.table.QualifiedName())
 	}
 	return nil
 }
@@ -78,7 +80,13 @@ func (d *deletion) bindDelete(values []Value, ctx Context) (*Write, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkProduct(len(keys), max(len(content.Rows), len(content.Ranges))); err != nil {
+		return nil, err
+	}
 	out := &Write{Table: d.writer.table}
+	if content.Deletion.IsNone() && content.Static == nil && len(content.Rows) == 0 && len(content.Ranges) == 0 {
+		return out, nil // an empty range
+	}
 	for _, key := range keys {
 		content.Key = key
 		out.Mutations = append(out.Mutations, Mutation{Table: d.writer.table, Mutation: content})
@@ -92,7 +100,7 @@ func (d *deletion) content(m *moment, values []Value, ctx Context) (mutation.Mut
 	switch {
 	case len(d.cells) > 0:
 		return out, d.cellContent(&out, m, values, ctx)
-	case len(d.clustering) == 0 && d.low == nil && d.high == nil:
+	case d.wholePartition():
 		out.Deletion = m.deletion()
 	case d.whole():
 		positions, err := d.rows(values, ctx)

@@ -52,17 +52,19 @@ func (c *compiler) insertColumn(ins *insert, name string, value cql.Term) error 
 	}
 	switch col.Kind {
 	case schema.PartitionKey:
-		return setOnce(&ins.partition[col.Position], term, name)
+		return setOnce(&ins.partition[col.Position], term)
 	case schema.ClusteringKey:
-		return setOnce(&ins.clustering[col.Position], term, name)
-	default:
-		return ins.addCell(col, term)
+		return setOnce(&ins.clustering[col.Position], term)
 	}
+	if !ins.addCell(col, term) {
+		return invalidf("The column names contains duplicates")
+	}
+	return nil
 }
 
-func setOnce(slot *boundTerm, term boundTerm, name string) error {
+func setOnce(slot *boundTerm, term boundTerm) error {
 	if *slot != nil {
-		return invalidf("The column names contains duplicates: %s", name)
+		return invalidf("The column names contains duplicates")
 	}
 	*slot = term
 	return nil
@@ -81,11 +83,7 @@ func (ins *insert) complete() error {
 	for _, t := range ins.clustering {
 		given = given || t != nil
 	}
-	staticsOnly := len(ins.cells) > 0
-	for _, a := range ins.cells {
-		staticsOnly = staticsOnly && a.column.Kind == schema.Static
-	}
-	if given || !staticsOnly {
+	if given || !staticsOnly(ins.cells) {
 		return invalidf("Some clustering keys are missing: %s", missing)
 	}
 	ins.clustering = nil

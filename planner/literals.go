@@ -66,7 +66,7 @@ func className(c cql.LiteralClass) string {
 	return "NULL"
 }
 
-// literalText is the literal as Cassandra repeats it in an error.
+// literalText is the literal as it is written in a statement.
 func literalText(l *cql.Literal) string {
 	if l.Class == cql.LiteralString {
 		return "'" + l.Text + "'"

@@ -52,7 +52,7 @@ func (c *compiler) table(name cql.QualifiedName) (*schema.Table, error) {
 	if t := c.schema.Table(keyspace, name.Name); t != nil {
 		return t, nil
 	}
-	return nil, invalidf("table %s.%s does not exist", keyspace, name.Name)
+	return nil, invalidf("table %s does not exist", name.Name)
 }
 
 // keyspaceOf is the keyspace a name stands in, which must exist.

@@ -122,7 +122,7 @@ func literalTerm(l *cql.Literal, receiver ColumnSpec) (boundTerm, error) {
 	}
 	v, err := receiver.Type.ParseLiteral(typesLiteral(l))
 	if errors.Is(err, types.ErrWrongClass) {
-		return nil, invalidf("Invalid %s constant (%s) for \"%s\" of type %s", className(l.Class), literalText(l), receiver.Name, receiver.Type)
+		return nil, invalidf("Invalid %s constant (%s) for \"%s\" of type %s", className(l.Class), l.Text, receiver.Name, receiver.Type)
 	}
 	if err != nil {
 		return nil, invalidf("%v", err)

@@ -76,19 +76,9 @@ func undefinedColumn(t *schema.Table, name string) error {
 // moment reads USING TIMESTAMP and USING TTL (R19, R20).
 func (w *writer) moment(values []Value, ctx Context) (moment, error) {
 	m := moment{timestamp: ctx.TimestampMicros, nowSec: ctx.NowSec, ttl: w.table.Options.DefaultTTLSec, expiresAt: mutation.Forever}
-	if w.timestamp != nil {
-		v, unset, err := w.timestamp.bind(values, ctx)
-		if err != nil {
-			return m, err
-		}
-		if !unset {
-			if len(v) != 8 {
-				return m, invalidf("Invalid null value of timestamp")
-			}
-			if m.timestamp = types.DecodeInt64(v); m.timestamp == math.MinInt64 {
-				return m, invalidf("Out of bound timestamp, must be in [%d, %d]", int64(math.MinInt64+1), int64(math.MaxInt64))
-			}
-		}
+	var err error
+	if m.timestamp, err = usingTimestamp(w.timestamp, values, ctx); err != nil {
+		return m, err
 	}
 	if w.ttl != nil {
 		v, unset, err := w.ttl.bind(values, ctx)
@@ -110,6 +100,25 @@ func (w *writer) moment(values []Value, ctx Context) (moment, error) {
 		m.expiresAt = end
 	}
 	return m, nil
+}
+
+// usingTimestamp is the timestamp of USING TIMESTAMP, or of the context where there is none.
+func usingTimestamp(term boundTerm, values []Value, ctx Context) (int64, error) {
+	if term == nil {
+		return ctx.TimestampMicros, nil
+	}
+	v, unset, err := term.bind(values, ctx)
+	if err != nil || unset {
+		return ctx.TimestampMicros, err
+	}
+	if len(v) != 8 {
+		return 0, invalidf("Invalid null value of timestamp")
+	}
+	micros := types.DecodeInt64(v)
+	if micros == math.MinInt64 {
+		return 0, invalidf("Out of bound timestamp, must be in [%d, %d]", int64(math.MinInt64+1), int64(math.MaxInt64))
+	}
+	return micros, nil
 }
 
 // liveness is the row marker an INSERT writes.
@@ -153,12 +162,12 @@ func (w *writer) bindCells(m *moment, values []Value, ctx Context) (statics, reg
 	return statics, regulars, nil
 }
 
-// addCell keeps assignments in the order of column numbers; a column may be assigned once.
-func (w *writer) addCell(col *schema.Column, value boundTerm) error {
+// addCell keeps assignments in the order of column numbers. It is false for a column that has one already.
+func (w *writer) addCell(col *schema.Column, value boundTerm) bool {
 	at := len(w.cells)
 	for i, a := range w.cells {
 		if a.column == col {
-			return invalidf("Multiple definitions found for column %s", col.Name)
+			return false
 		}
 		if a.column.ID > col.ID && i < at {
 			at = i
@@ -167,7 +176,7 @@ func (w *writer) addCell(col *schema.Column, value boundTerm) error {
 	w.cells = append(w.cells, assignment{})
 	copy(w.cells[at+1:], w.cells[at:])
 	w.cells[at] = assignment{col, value}
-	return nil
+	return true
 }
 
 // prepared wraps a writer's bind function.

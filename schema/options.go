@@ -10,10 +10,10 @@ import (
 type OptionKind uint8
 
 const (
-	OptionText   OptionKind = 1
-	OptionNumber OptionKind = 2
-	OptionBool   OptionKind = 3
-	OptionMap    OptionKind = 4
+	OptionText    OptionKind = 1
+	OptionNumber  OptionKind = 2
+	OptionBool    OptionKind = 3
+	OptionInteger OptionKind = 4
 )
 
 // OptionInfo describes a table option that is stored and echoed without effect on one node.
@@ -21,6 +21,7 @@ type OptionInfo struct {
 	Name    string
 	Kind    OptionKind
 	Default string // of text, numbers and booleans
+	Low     int64  // of integers: the smallest
 	Cluster bool   // its only meaning is a cluster's: setting it gives a warning
 	Hidden  bool   // accepted for old dumps, never echoed
 }
@@ -34,10 +35,10 @@ var EchoedOptions = []OptionInfo{
 	{Name: "crc_check_chance", Kind: OptionNumber, Default: "1.0"},
 	{Name: "dclocal_read_repair_chance", Kind: OptionNumber, Default: "0.0", Cluster: true, Hidden: true},
 	{Name: "incremental_backups", Kind: OptionBool, Default: "true"},
-	{Name: "max_index_interval", Kind: OptionNumber, Default: "2048"},
+	{Name: "max_index_interval", Kind: OptionInteger, Low: 1, Default: "2048"},
 	{Name: "memtable", Kind: OptionText, Default: "default"},
-	{Name: "memtable_flush_period_in_ms", Kind: OptionNumber, Default: "0"},
-	{Name: "min_index_interval", Kind: OptionNumber, Default: "128"},
+	{Name: "memtable_flush_period_in_ms", Kind: OptionInteger, Default: "0"},
+	{Name: "min_index_interval", Kind: OptionInteger, Low: 1, Default: "128"},
 	{Name: "read_repair", Kind: OptionText, Default: "BLOCKING", Cluster: true},
 	{Name: "read_repair_chance", Kind: OptionNumber, Default: "0.0", Cluster: true, Hidden: true},
 	{Name: "speculative_retry", Kind: OptionText, Default: "99p", Cluster: true},
