@@ -181,7 +181,7 @@ func (c *compiler) whereIn(w *where, named *schema.Table, r *cql.InRelation) err
 	if slot.given() || slot.low != nil || slot.high != nil {
 		return invalidf("%s cannot be restricted by more than one relation if it includes a IN", col.Name)
 	}
-	slot.in = true
+	slot.in = r.Marker != nil || len(r.Values) != 1 // Cassandra reads IN (x) as = x
 	if r.Marker != nil {
 		slot.list = c.marker(r.Marker, inSpec(c.spec(named, col.Name, col.Type)))
 		return nil

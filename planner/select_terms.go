@@ -313,6 +313,9 @@ func selectorText(t cql.Term) string {
 	case *cql.ColumnRef:
 		return t.Name
 	case *cql.Literal:
+		if t.Class == cql.LiteralNull {
+			return "NULL"
+		}
 		return literalText(t)
 	case *cql.Marker:
 		if t.Name != "" {
