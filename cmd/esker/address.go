@@ -20,7 +20,7 @@ func requireLoopback(ctx context.Context, address string) error {
 		return fmt.Errorf("--listen %s: %w", address, err)
 	}
 	for _, ip := range ips {
-		if !ip.Unmap().IsLoopback() {
+		if ip = ip.Unmap(); !ip.IsLoopback() {
 			return exposed(address, ip.String())
 		}
 	}

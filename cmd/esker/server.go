@@ -34,12 +34,12 @@ func newServerCommand() *cobra.Command {
 
 When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the log.
 SIGTERM and SIGINT let the requests in flight be answered, flush, and exit with 0;
-a second signal exits at once and loses nothing that was acknowledged.`,
+a second signal exits at once, and what was acknowledged as synced is there at the next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "./data", "data `DIR`ectory; made if it is not there")
+	flags.StringVar(&f.data, "data", "./data", "data directory `DIR`; made if it is not there")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:9042", "`HOST:PORT` to listen on; port 0 takes a free one")
 	flags.StringVar(&f.logMode, "log-mode", "group", "when a write is acknowledged: group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within a second)")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
