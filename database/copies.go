@@ -78,7 +78,7 @@ func (d *Database) copyMutations(record []planner.Mutation) ([]mutation.Mutation
 		if len(f.copies) == 0 {
 			continue
 		}
-		if view == nil && !record[i].Table.AppendOnly {
+		if view == nil && !appends(&record[i]) {
 			view = d.store.Newest()
 		}
 		changes, err := rowChanges(view, &record[i], &budget)
@@ -106,12 +106,12 @@ type change struct{ before, after *mutation.Row }
 // empty there.
 func rowChanges(view View, m *planner.Mutation, budget *int) ([]change, error) {
 	law := m.Table.Law()
-	if m.Table.AppendOnly {
-		out := make([]change, 0, len(m.Rows))
+	if appends(m) {
+		order := make([]string, len(m.Rows))
 		for i := range m.Rows {
-			out = append(out, change{after: &m.Rows[i]})
+			order[i] = string(m.Rows[i].Clustering)
 		}
-		return out, nil
+		return afterwards(law, m, nil, order, &mutation.Side{}), nil
 	}
 	if fresh, err := freshRows(view, m); err != nil || fresh != nil {
 		return fresh, err
@@ -148,6 +148,12 @@ func rowChanges(view View, m *planner.Mutation, budget *int) ([]change, error) {
 	return afterwards(law, m, before, order, &covering), nil
 }
 
+// appends reports whether a mutation does nothing but add rows to an append-only table. Deleting a range
+// or a partition of one, to undo an import, reads before it writes.
+func appends(m *planner.Mutation) bool {
+	return m.Table.AppendOnly && len(m.Ranges) == 0 && m.Deletion.IsNone()
+}
+
 // touched are the slices of a partition that a mutation may change.
 func touched(m *mutation.Mutation) clustering.Slices {
 	if !m.Deletion.IsNone() {
@@ -165,8 +171,13 @@ func touched(m *mutation.Mutation) clustering.Slices {
 
 // afterwards merges each row with what the mutation does to it.
 func afterwards(law mutation.Law, m *planner.Mutation, before map[string]*mutation.Row, order []string, covering *mutation.Side) []change {
+	written := make(map[string][]*mutation.Row, len(m.Rows))
+	for i := range m.Rows {
+		key := string(m.Rows[i].Clustering)
+		written[key] = append(written[key], &m.Rows[i])
+	}
 	out := make([]change, 0, len(order))
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(order))
 	for _, key := range order {
 		if seen[key] {
 			continue
@@ -176,10 +187,8 @@ func afterwards(law mutation.Law, m *planner.Mutation, before map[string]*mutati
 		if b := before[key]; b != nil {
 			after = cloneRow(b)
 		}
-		for i := range m.Rows {
-			if string(m.Rows[i].Clustering) == key {
-				mutation.MergeRow(law, after, &m.Rows[i])
-			}
+		for _, row := range written[key] {
+			mutation.MergeRow(law, after, row)
 		}
 		mutation.ApplyDeletion(law, after, covering.Covering(after.Clustering))
 		out = append(out, change{before: before[key], after: after})

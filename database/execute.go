@@ -78,13 +78,19 @@ func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error
 		}
 		return req.Values, nil
 	}
+	if len(req.Names) != len(req.Values) {
+		return nil, &planner.InvalidError{Message: fmt.Sprintf("%d names are given for %d values", len(req.Names), len(req.Values))}
+	}
+	at := make(map[string]int, len(req.Names))
+	for i, name := range req.Names {
+		at[name] = i
+	}
 	out := make([]planner.Value, len(markers))
 	for i, m := range markers {
-		out[i].Unset = true
-		for j, name := range req.Names {
-			if name == m.Name {
-				out[i] = req.Values[j]
-			}
+		if j, ok := at[m.Name]; ok {
+			out[i] = req.Values[j]
+		} else {
+			out[i].Unset = true
 		}
 	}
 	return out, nil

@@ -47,7 +47,7 @@ type readSource interface {
 
 func (d *Database) source(t *schema.Table) readSource {
 	if t.Kind == schema.Virtual {
-		return catalogSource{d.catalog.Source(d.Schema(), d.clock.Now())}
+		return catalogSource{d.catalog.Source(d.Schema())}
 	}
 	return viewSource{d.store.View()}
 }

@@ -150,10 +150,27 @@ func (d *Database) install(next *schema.Snapshot) error {
 		return err
 	}
 	d.complete(next)
+	if err := requireDistinctIDs(next); err != nil {
+		return err
+	}
 	if err := d.saveSchema(next); err != nil {
 		return err
 	}
 	d.publish(next)
+	return nil
+}
+
+// requireDistinctIDs refuses a table whose id was given in its text and is another's.
+func requireDistinctIDs(s *schema.Snapshot) error {
+	seen := map[mutation.TableID]string{dirtyTableID: dirtyTable().Name}
+	for _, name := range s.KeyspaceNames() {
+		for _, t := range s.Keyspaces[name].SortedTables() {
+			if other, taken := seen[t.ID]; taken {
+				return &planner.ConfigError{Message: fmt.Sprintf("the id %s of table %s is that of %s", schema.IDString(t.ID), t.QualifiedName(), other)}
+			}
+			seen[t.ID] = t.QualifiedName()
+		}
+	}
 	return nil
 }
 
@@ -205,11 +222,12 @@ func (d *Database) complete(s *schema.Snapshot) {
 
 // requireEmptyBases refuses a new copy of a table that has rows: copies are kept from the first row on.
 func (d *Database) requireEmptyBases(next *schema.Snapshot) error {
+	now := d.Schema()
 	view := d.store.View()
 	defer view.Close()
 	for _, k := range next.Keyspaces {
 		for _, t := range k.Tables {
-			if t.Copy == nil || t.ID != (mutation.TableID{}) {
+			if t.Copy == nil || now.Table(t.Keyspace, t.Name) != nil {
 				continue
 			}
 			base := k.Tables[t.Copy.Base]

@@ -72,7 +72,7 @@ func (c *statementCache) remove(id [16]byte) {
 }
 
 func statementID(keyspace, text string) [16]byte {
-	return md5.Sum([]byte(keyspace + text))
+	return md5.Sum([]byte(keyspace + "\x00" + text))
 }
 
 // Parse parses and plans a statement without keeping it: QUERY, and children of a BATCH.

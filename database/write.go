@@ -149,9 +149,13 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 	for _, r := range s.RollupsOf(t) {
 		ids = append(ids, r.ID)
 	}
-	d.marksMu.Lock()
-	defer d.marksMu.Unlock()
-	if err := d.store.Truncate(ids); err != nil {
+	// No recomputation may be under way: it would write what it read before. Marks that are left lead to empty ones.
+	err := d.rollups.Exclude(func() error {
+		d.marksMu.Lock()
+		defer d.marksMu.Unlock()
+		return d.store.Truncate(ids)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &Result{Kind: ResultVoid}, nil

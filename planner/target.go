@@ -351,4 +351,3 @@ func (tg *target) rangeSlice(prefix []byte, s clustering.Slice, values []Value, 
 	}
 	return s, nil
 }
-

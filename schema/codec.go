@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -131,10 +132,16 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 	if err := decodeID(t.ID[:], st.ID); err != nil {
 		return nil, fmt.Errorf("id: %w", err)
 	}
+	if (t.Kind == QueryTable || t.Kind == View) != (t.Copy != nil) || (t.Kind == Rollup) != (t.Rollup != nil) || t.Kind < Base || t.Kind > Internal {
+		return nil, fmt.Errorf("kind %d does not fit its definition", t.Kind)
+	}
 	for _, sc := range st.Columns {
 		if err := loadColumn(t, sc); err != nil {
 			return nil, fmt.Errorf("column %s: %w", sc.Name, err)
 		}
+	}
+	if len(t.PartitionKey) == 0 {
+		return nil, errors.New("no partition key")
 	}
 	for _, sd := range st.Dropped {
 		of, err := types.Parse(sd.Type)

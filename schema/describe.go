@@ -152,13 +152,21 @@ func (t *Table) wrappedKey() string {
 
 func (t *Table) createView(b *strings.Builder, base *Table) {
 	fmt.Fprintf(b, "CREATE MATERIALIZED VIEW %s AS\n    SELECT %s\n    FROM %s\n    WHERE ", t.fullName(), names(t.Columns()), base.fullName())
-	for i, c := range slicesConcat(t.PartitionKey, t.Clustering) {
-		if i > 0 {
-			b.WriteString(" AND ")
-		}
-		fmt.Fprintf(b, "%s IS NOT NULL", cql.QuoteIdentifier(c.Name))
+	fmt.Fprintf(b, "%s\n    PRIMARY KEY %s\n", t.NotNullText(), t.primaryKey())
+}
+
+// NotNullText is the WHERE of a view: the columns of its key and all others that must not be null.
+func (t *Table) NotNullText() string {
+	var parts []string
+	for _, c := range slicesConcat(t.PartitionKey, t.Clustering) {
+		parts = append(parts, cql.QuoteIdentifier(c.Name)+" IS NOT NULL")
 	}
-	fmt.Fprintf(b, "\n    PRIMARY KEY %s\n", t.primaryKey())
+	for _, name := range t.Copy.NotNull {
+		if c := t.Column(name); c == nil || c.Kind == Regular {
+			parts = append(parts, cql.QuoteIdentifier(name)+" IS NOT NULL")
+		}
+	}
+	return strings.Join(parts, " AND ")
 }
 
 func (t *Table) createRollup(b *strings.Builder) {
@@ -229,7 +237,7 @@ func (t *Table) optionTexts() []string {
 	parts = append(parts, "comment = "+quote(o.Comment), "compaction = "+MapText(o.Compaction), "compression = "+MapText(o.Compression))
 	echo("memtable")
 	echo("crc_check_chance")
-	parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec), fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
+	parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec), "extensions = {}", fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
 	for _, name := range []string{"incremental_backups", "max_index_interval", "memtable_flush_period_in_ms", "min_index_interval", "read_repair", "speculative_retry"} {
 		echo(name)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"time"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
@@ -137,6 +136,6 @@ func mustAddColumn(t *schema.Table, line string) {
 }
 
 // Source answers reads of virtual tables from one snapshot of the schema.
-func (c *Catalog) Source(s *schema.Snapshot, now time.Time) *Source {
-	return &Source{catalog: c, schema: s, now: now, tables: map[*schema.Table][]virtualPartition{}}
+func (c *Catalog) Source(s *schema.Snapshot) *Source {
+	return &Source{catalog: c, schema: s, tables: map[*schema.Table][]virtualPartition{}}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
 )
@@ -184,14 +183,7 @@ func (s *Source) viewRow(t *schema.Table) values {
 		row["base_table_id"] = uuid(base.ID)
 		row["include_all_columns"] = boolean(len(t.Columns()) == len(base.Columns()))
 	}
-	where := ""
-	for i, c := range slices.Concat(t.PartitionKey, t.Clustering) {
-		if i > 0 {
-			where += " AND "
-		}
-		where += cql.QuoteIdentifier(c.Name) + " IS NOT NULL"
-	}
-	row["where_clause"] = text(where)
+	row["where_clause"] = text(t.NotNullText())
 	return row
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -15,7 +14,6 @@ import (
 type Source struct {
 	catalog *Catalog
 	schema  *schema.Snapshot
-	now     time.Time
 	tables  map[*schema.Table][]virtualPartition // in (token, key) order, computed when first asked for
 }
 

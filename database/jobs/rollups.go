@@ -144,6 +144,13 @@ func (r *Rollups) Settle() error {
 	}
 }
 
+// Exclude calls f while no recomputation is under way.
+func (r *Rollups) Exclude(f func() error) error {
+	r.roundMu.Lock()
+	defer r.roundMu.Unlock()
+	return f()
+}
+
 // Covered reports whether a mark need not be written, because it stands already and no recomputation
 // has pinned its View since.
 func (r *Rollups) Covered(m Mark) bool {
@@ -166,7 +173,9 @@ func (r *Rollups) Marked(m Mark, sequence uint64) {
 		e.sequence, e.pinned = sequence, false
 	}
 	r.mu.Unlock()
-	r.poke()
+	if m.Window.End <= r.clock.Now().UnixMilli() {
+		r.poke() // all others the ticker will find
+	}
 }
 
 // SchemaChanged makes the scheduler look at the rollups again.
