@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/binary"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/eskerdb/esker/client"
+	"github.com/eskerdb/esker/server/wire"
+)
+
+// However a server stops under load, whatever it acknowledged is there at the next start.
+func TestStopUnderLoadLosesNothingAcknowledged(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		dir := t.TempDir()
+		p := startServer(t, "--data", dir)
+		p.run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+			"CREATE TABLE ks.t (k int PRIMARY KEY)")
+		acknowledged := writeUntilStopped(t, p, signal)
+		p = startServer(t, "--data", dir)
+		c, err := client.Dial(t.Context(), client.Options{Addr: p.address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := c.Query(t.Context(), "SELECT k FROM ks.t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			row, err := result.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row == nil {
+				break
+			}
+			delete(acknowledged, binary.BigEndian.Uint32(row[0]))
+		}
+		if len(acknowledged) > 0 {
+			t.Errorf("%s: %d acknowledged rows are lost", signal, len(acknowledged))
+		}
+		_ = c.Close()
+		if code := p.stop(syscall.SIGTERM); code != 0 {
+			t.Errorf("exit %d: %s", code, p.log.String())
+		}
+	}
+}
+
+// writeUntilStopped writes rows without waiting, stops the server on the way, and returns what was acknowledged.
+func writeUntilStopped(t *testing.T, p *process, signal os.Signal) map[uint32]bool {
+	t.Helper()
+	c, err := client.Dial(t.Context(), client.Options{Addr: p.address, InFlight: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	insert, err := c.Prepare(t.Context(), "INSERT INTO ks.t (k) VALUES (?)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[uint32]*client.Call{}
+	for k := uint32(0); ; k++ {
+		if k == 3000 {
+			if err := p.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		value := wire.Value{Bytes: binary.BigEndian.AppendUint32(nil, k)}
+		call, err := c.SendExecute(t.Context(), insert, []wire.Value{value}, client.RequestOptions{})
+		if err != nil {
+			break // the connection has ended
+		}
+		calls[k] = call
+	}
+	p.rest.Wait()
+	_ = p.cmd.Wait() // a kill is an error here
+	acknowledged := map[uint32]bool{}
+	for k, call := range calls {
+		if _, err := call.Wait(t.Context()); err == nil {
+			acknowledged[k] = true
+		}
+	}
+	if len(acknowledged) < 2000 {
+		t.Errorf("%s: only %d of %d writes were acknowledged", signal, len(acknowledged), len(calls))
+	}
+	return acknowledged
+}
