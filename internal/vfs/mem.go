@@ -31,6 +31,7 @@ type memNode struct {
 	mu     sync.Mutex
 	data   []byte // guarded by mu
 	synced []byte // guarded by mu; as of the last Sync
+	dirty  span   // guarded by mu; where data may differ from synced, besides in length
 }
 
 // NewMem is an empty tree with a root directory.
@@ -308,6 +309,29 @@ func slice(b []byte, from, to int) []byte {
 	return b[min(from, len(b)):min(to, len(b))]
 }
 
+// span is a range of bytes.
+type span struct{ from, to int }
+
+func (s *span) add(from, to int) {
+	if s.from == s.to {
+		*s = span{from, to}
+		return
+	}
+	s.from, s.to = min(s.from, from), max(s.to, to)
+}
+
+// sync makes the bytes durable. Only what was written since is copied: a commit log is synced often and long.
+func (n *memNode) sync() {
+	if len(n.synced) > len(n.data) {
+		n.synced = n.synced[:len(n.data)]
+	}
+	n.synced = append(n.synced, n.data[len(n.synced):]...)
+	if to := min(n.dirty.to, len(n.data)); n.dirty.from < to {
+		copy(n.synced[n.dirty.from:to], n.data[n.dirty.from:to])
+	}
+	n.dirty = span{}
+}
+
 // memFile is an open file of a Mem.
 type memFile struct {
 	node     *memNode
@@ -397,9 +421,11 @@ func (n *memNode) writeAt(p []byte, off int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if end := off + int64(len(p)); end > int64(len(n.data)) {
+		n.dirty.add(len(n.data), int(end))
 		n.data = append(n.data, make([]byte, end-int64(len(n.data)))...)
 	}
 	copy(n.data[off:], p)
+	n.dirty.add(int(off), int(off)+len(p))
 }
 
 func (f *memFile) Sync() error {
@@ -410,7 +436,7 @@ func (f *memFile) Sync() error {
 	}
 	f.node.mu.Lock()
 	defer f.node.mu.Unlock()
-	f.node.synced = append([]byte(nil), f.node.data...)
+	f.node.sync()
 	return nil
 }
 
@@ -436,6 +462,7 @@ func (f *memFile) Truncate(size int64) error {
 	}
 	f.node.mu.Lock()
 	defer f.node.mu.Unlock()
+	f.node.dirty.add(min(int(size), len(f.node.data)), max(int(size), len(f.node.data)))
 	if size <= int64(len(f.node.data)) {
 		f.node.data = f.node.data[:size:size]
 	} else {
