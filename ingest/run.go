@@ -49,6 +49,9 @@ func (l *load) run(ctx context.Context) (Report, error) {
 		return l.report(began), err
 	}
 	err := l.transfer(ctx)
+	if errors.Is(err, ErrTooManyErrors) {
+		err = fmt.Errorf("%w: %d rows rejected, see %s", err, l.tracker.now().rejected, l.bad.reasonsPath)
+	}
 	return l.report(began), errors.Join(err, l.end(err))
 }
 
@@ -338,6 +341,7 @@ func (l *load) end(err error) error {
 	if err == nil || errors.Is(err, ErrTooManyErrors) || !l.mark.state.hasProgress() {
 		return os.Remove(l.mark.path)
 	}
+	fmt.Fprintf(l.options.Streams.Err, "checkpoint %s: started again, the load goes on\n", l.mark.path)
 	return nil
 }
 

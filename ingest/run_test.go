@@ -178,6 +178,19 @@ func TestTooManyErrors(t *testing.T) {
 	}
 }
 
+// A load that is given up has on record what it counted, once.
+func TestGivenUpInTheMiddle(t *testing.T) {
+	y := newTry(t, map[string]string{"in.csv": strings.ReplaceAll(longRows(20_000), "d3,", ",")})
+	r, err := y.run(t.Context(), "in.csv")
+	lines := strings.Count(y.read("t.err"), "\n")
+	if !errors.Is(err, ErrTooManyErrors) || r.Rejected <= 100 || r.Rejected > 1000 || int64(lines) != r.Rejected || strings.Count(y.read("t.bad"), "\n") != lines {
+		t.Errorf("%+v, %v; %d lines in t.err", r, err, lines)
+	}
+	if y.read("t.checkpoint") != "(none)" {
+		t.Error("the checkpoint is still there")
+	}
+}
+
 // What the server refuses is found row by row.
 func TestServerRefusesOneRow(t *testing.T) {
 	y := newTry(t, map[string]string{"in.csv": manyRows(50)})

@@ -14,6 +14,7 @@ type tracker struct {
 	done     map[int64]*chunk // guarded by mu; those after next that are
 	bad      *badFiles        // guarded by mu
 	progress progress         // guarded by mu
+	err      error            // guarded by mu; why nothing more is taken
 }
 
 // progress is how far a load is. All counts are over all runs of the load.
@@ -35,11 +36,11 @@ func (t *tracker) finish(c *chunk) error {
 	t.done[c.number] = c
 	for {
 		first, ok := t.done[t.next]
-		if !ok {
-			return nil
+		if !ok || t.err != nil {
+			return t.err
 		}
-		if err := t.takeLocked(first); err != nil {
-			return err
+		if t.err = t.takeLocked(first); t.err != nil {
+			return t.err
 		}
 		delete(t.done, t.next)
 		t.next++
