@@ -7,10 +7,13 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/cql/types"
@@ -23,6 +26,7 @@ const (
 	killConnections = 4
 	killSensors     = 4   // a connection
 	killRowsMax     = 600 // a sensor, each of up to three versions; more than a round gets done
+	killCleanEvery  = 8   // rounds between two orderly restarts, which leave table files and a short log
 	killFullEvery   = 25  // rounds between two readings of everything in a long run
 )
 
@@ -85,6 +89,7 @@ func (k killKey) value(version int) int64 { return int64(k.hash()>>40)<<2 | int6
 type killLoad struct {
 	rows  map[killKey]*killRow
 	acks  atomic.Int64
+	kills int                    // rounds in which the server had not yet ended by itself
 	fatal atomic.Pointer[string] // what the server answered instead of an acknowledgement
 }
 
@@ -109,7 +114,7 @@ func TestKill(t *testing.T) {
 		keys := load.round(t, server, round, 200+random.IntN(1500))
 		server = Start(t, data)
 		conn := dial(t, server, client.Options{})
-		if everything := rounds <= killRounds || round%killFullEvery == 0 || round == rounds-1; everything {
+		if rounds <= killRounds || round%killFullEvery == 0 || round == rounds-1 {
 			found = load.check(t, conn, nil)
 			awaitRollups(t, conn)
 			checkRollup(t, conn)
@@ -117,6 +122,12 @@ func TestKill(t *testing.T) {
 			load.check(t, conn, keys)
 		}
 		conn.Close()
+		if round%killCleanEvery == killCleanEvery-1 {
+			if code := server.Terminate(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			server = Start(t, data)
+		}
 		if t.Failed() {
 			t.Fatalf("round %d: see above", round)
 		}
@@ -128,7 +139,8 @@ func TestKill(t *testing.T) {
 		}
 	}
 	fmt.Fprintf(t.Output(), "sample %d/%d kills in the middle of a load\n", rounds, killRoundsSoak)
-	t.Logf("%d kills; %d writes and %d rows acknowledged; %d rows found, as they must be", rounds, load.acks.Load(), acked, found)
+	t.Logf("%d rounds, %d of them killed before the server had ended by itself; %d writes and %d rows acknowledged; %d rows found, as they must be",
+		rounds, load.kills, load.acks.Load(), acked, found)
 }
 
 // round loads until so many writes are acknowledged, kills the server in the middle of it, and returns
@@ -170,12 +182,46 @@ func (l *killLoad) round(t *testing.T, server *Server, round, acks int) []string
 		})
 	}
 	<-enough
+	if round%2 == 1 { // from the second on, in the middle of the flush that an orderly end begins with
+		files := tableFiles(t, server)
+		server.Signal(syscall.SIGTERM)
+		if round%4 == 3 {
+			server.await(func() bool { return tableFiles(t, server) != files })
+		}
+		join.Wait() // the connections are closed once they are drained
+	}
 	server.Kill()
 	join.Wait()
+	if server.Wait() == SignalledCode {
+		l.kills++
+	}
 	if answer := l.fatal.Load(); answer != nil {
 		t.Fatalf("round %d: the server answered a write with: %s", round, *answer)
 	}
 	return sensors
+}
+
+// tableFiles is how many table files the server has begun.
+func tableFiles(t *testing.T, server *Server) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(server.Data, "*.sst*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+// await waits until done says so or the server has ended.
+func (s *Server) await(done func() bool) {
+	again := time.NewTicker(pollEvery / 100)
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-again.C:
+		case <-s.gone:
+			return
+		}
+	}
 }
 
 // flight is a write on its way.
@@ -304,5 +350,35 @@ func checkCopy(t *testing.T, conn *client.Conn, base map[killKey]stored, wanted 
 	}
 	if count != len(base) {
 		t.Errorf("the query table has %d rows, the base %d", count, len(base))
+	}
+}
+
+func TestKillJudges(t *testing.T) {
+	t.Parallel()
+	k := killKey{sensor: "r1-2-3", ms: 1_600_000_000_000}
+	at := func(version int) stored { return stored{k.site(version), k.value(version)} }
+	for _, c := range []struct {
+		name            string
+		got             stored
+		there           bool
+		lowest, highest int
+		want            bool
+	}{
+		{"never acknowledged, absent", stored{}, false, 0, 1, true},
+		{"never acknowledged, whole", at(1), true, 0, 1, true},
+		{"never sent", at(1), true, 0, 0, false},
+		{"acknowledged, there", at(1), true, 1, 1, true},
+		{"acknowledged, lost", stored{}, false, 1, 2, false},
+		{"written over, the old one found", at(1), true, 2, 2, false},
+		{"written over without an answer", at(2), true, 1, 2, true},
+		{"torn", stored{k.site(1) + "x", k.value(1)}, true, 1, 1, false},
+		{"of two versions", stored{k.site(1), k.value(2)}, true, 1, 2, k.site(1) == k.site(2)},
+		{"deleted", stored{}, false, 3, 3, true},
+		{"deleted, back again", at(2), true, 3, 3, false},
+		{"deleted without an answer", stored{}, false, 2, 3, true},
+	} {
+		if got := k.allowed(c.got, c.there, c.lowest, c.highest); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
