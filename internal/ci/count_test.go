@@ -87,3 +87,21 @@ func TestTargetsAndTheirTime(t *testing.T) {
 		t.Errorf("without a limit: %v", got)
 	}
 }
+
+func TestOnlyTheEndOfTimeIsForgiven(t *testing.T) {
+	const start, end = "fuzz: elapsed: 3s, execs: 9\n--- FAIL: FuzzRow (3.11s)\n", "FAIL\nexit status 1\nFAIL\tp\t3.141s\n"
+	for text, want := range map[string]bool{
+		start + "    context deadline exceeded\n" + end: true,
+		start + "    --- FAIL: FuzzRow (0.00s)\n        row_test.go:9: panic\n    Failing input written to testdata/fuzz\n" + end:   false,
+		start + "    context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzRow/1\n" + end:                       false,
+		start + "    --- FAIL: FuzzRow (0.00s)\n        row_test.go:9: context deadline exceeded\n    Failing input\n" + end:        false,
+		start + "    fuzzing process hung or terminated unexpectedly: exit status 2\n" + end:                                        false,
+		"--- FAIL: FuzzRow (0.00s)\n    --- FAIL: FuzzRow/seed#0 (0.00s)\n        row_test.go:9: context deadline exceeded\n" + end: false,
+		"p/row.go:3: undefined: x\n" + end: false,
+		"":                                 false,
+	} {
+		if got := onlyTimeIsUp(text); got != want {
+			t.Errorf("forgiven %v, want %v:\n%s", got, want, text)
+		}
+	}
+}
