@@ -233,7 +233,7 @@ func fractionText(o cql.Option) (string, error) {
 		return "", syntaxf("Invalid double value %s for '%s'", text, o.Name)
 	}
 	shown := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(shown, ".") {
+	if f == math.Trunc(f) && !math.IsInf(f, 0) {
 		shown += ".0" // as Java writes it
 	}
 	switch {

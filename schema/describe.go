@@ -237,7 +237,10 @@ func (t *Table) optionTexts() []string {
 	parts = append(parts, "comment = "+quote(o.Comment), "compaction = "+MapText(o.Compaction), "compression = "+MapText(o.Compression))
 	echo("memtable")
 	echo("crc_check_chance")
-	parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec), "extensions = {}", fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
+	if t.Copy == nil { // copies end with the rows of their base
+		parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec))
+	}
+	parts = append(parts, "extensions = {}", fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
 	for _, name := range []string{"incremental_backups", "max_index_interval", "memtable_flush_period_in_ms", "min_index_interval", "read_repair", "speculative_retry"} {
 		echo(name)
 	}
