@@ -1,0 +1,53 @@
+package planner
+
+import (
+	"testing"
+
+	"github.com/eskerdb/esker/cql"
+)
+
+// FuzzPrepare: whatever can be parsed is planned or refused, and bound or refused, whatever is bound.
+func FuzzPrepare(f *testing.F) {
+	for _, seed := range []string{
+		"SELECT * FROM t WHERE k = ? AND c > ? ORDER BY c LIMIT ?", "SELECT k, count(v), avg(v) FROM t WHERE token(k) > ? GROUP BY k ALLOW FILTERING",
+		"SELECT TTL(v), writetime(w) FROM t WHERE k IN ? AND (c, d) > (1, ?) PER PARTITION LIMIT 1", "SELECT floor(ts, 1h), max(v) FROM r WHERE k = 1 GROUP BY k, floor(ts, 1h)",
+		"SELECT DISTINCT k, s FROM t", "SELECT JSON * FROM system.local", "SELECT cast(v AS text) FROM mv WHERE v = 1",
+		"INSERT INTO t (k, c, d, v, w) VALUES (?, :x, 1, now(), 'a') USING TTL ? AND TIMESTAMP ?", "INSERT INTO t (k, s) VALUES ([1, ?], {1: 2})",
+		"UPDATE t USING TTL 1 SET v = ?, s = (int) ? WHERE k IN (?, ?) AND c IN ? AND d = ?", "UPDATE t SET v[1] = 2, w.x = 3, v += 1 WHERE k = 1",
+		"DELETE v, s FROM t USING TIMESTAMP ? WHERE k = ? AND c >= ? AND c < ?", "DELETE FROM one WHERE k = 0 AND c > 1 AND c = 5", "DELETE FROM t WHERE k = 1 AND d > ? AND c = ?",
+		"BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (k, s) VALUES (1, 2); DELETE FROM t WHERE k = ?; APPLY BATCH",
+		"CREATE TABLE x (k int, ts timestamp, v double, PRIMARY KEY (k, ts)) WITH CLUSTERING ORDER BY (ts DESC) AND rollups = {'1h': 'forever'} AND time_bucket = {'column': 'ts', 'size': '1d'}",
+		"CREATE QUERY TABLE q ON one (v) PRIMARY KEY ((c), k)", "CREATE MATERIALIZED VIEW m AS SELECT * FROM one WHERE k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (c, k)",
+		"ALTER TABLE one DROP v", "ALTER TABLE t RENAME k TO kk", "ALTER TABLE t ADD x frozen<map<text, int>>", "ALTER TABLE t WITH comment = 'x' AND compaction = '{}'",
+		"CREATE ROLLUP x ON r AS SELECT k, floor(ts, 1d) AS ts, max(v) AS v FROM r GROUP BY k, floor(ts, 1d)", "DROP KEYSPACE ks", "DROP TABLE r", "TRUNCATE one",
+		"DESCRIBE TABLE t", "EXPLAIN ANALYZE SELECT * FROM t WHERE k = ?", "USE ks", "CREATE TYPE a (b int)", "GRANT ALL ON KEYSPACE ks TO x", "CREATE INDEX ON t (v)",
+	} {
+		f.Add(seed, []byte{0, 0, 0, 1})
+	}
+	s := writeSchema(f)
+	f.Fuzz(func(t *testing.T, text string, value []byte) {
+		tree, err := cql.Parse(text)
+		if err != nil {
+			return
+		}
+		p, err := Prepare(s, "ks", tree)
+		if err != nil {
+			return
+		}
+		for i, m := range p.Markers {
+			if m.Type == nil {
+				t.Fatalf("%s: marker %d has no type", text, i)
+			}
+		}
+		for _, v := range []Value{null, unset, {Bytes: value}, {Bytes: []byte{}}, given(1)} {
+			values := make([]Value, len(p.Markers))
+			for i := range values {
+				values[i] = v
+			}
+			if plan, err := p.Bind(values, writeContext); err == nil && plan == nil {
+				t.Fatalf("%s: neither plan nor error", text)
+			}
+		}
+		_, _ = p.Bind(nil, writeContext) // the database counts values; here it must not crash
+	})
+}
