@@ -44,7 +44,7 @@ func TestGocqlWithPassword(t *testing.T) {
 func TestGocqlMarkers(t *testing.T) {
 	t.Parallel()
 	s := session(t, Start(t, dataDir(t)))
-	run(t, s, createKeyspace, createReadings, "CREATE TABLE k.s (k int, c int, st text static, v int, PRIMARY KEY (k, c))")
+	run(t, s, createKeyspace, createReadings)
 	for _, sensor := range []string{"a", "b", "c"} {
 		fill(t, s, sensor, 50)
 	}
@@ -90,6 +90,12 @@ func TestGocqlMarkers(t *testing.T) {
 	if err := s.Query("SELECT value FROM k.readings WHERE sensor = 'd'").Scan(&value); err != nil || value != 1 {
 		t.Errorf("an older write counts: %v, %v", value, err)
 	}
+}
+
+func TestGocqlStatics(t *testing.T) {
+	t.Parallel()
+	s := session(t, Start(t, dataDir(t)))
+	run(t, s, createKeyspace, "CREATE TABLE k.s (k int, c int, st text static, v int, PRIMARY KEY (k, c))")
 	run(t, s, "INSERT INTO k.s (k, st) VALUES (1, 'static')", "INSERT INTO k.s (k, c, v) VALUES (1, 1, 1)", "INSERT INTO k.s (k, c, v) VALUES (1, 2, 2)")
 	iter := s.Query("SELECT st, v FROM k.s WHERE k = 1").Iter()
 	var static string

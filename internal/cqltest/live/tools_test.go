@@ -159,3 +159,41 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestIngestGoesOn loads while the server is killed: once it stays away, and the load is started again; once it comes
+// back at once, and the load goes on by itself.
+func TestIngestGoesOn(t *testing.T) {
+	t.Parallel()
+	server := Start(t, dataDir(t))
+	execute(t, dial(t, server, client.Options{}), createKeyspace,
+		"CREATE TABLE k.readings (sensor text, ts timestamp, value double, PRIMARY KEY (sensor, ts)) WITH time_bucket = {'column': 'ts', 'size': '1d'}")
+	files, _, keys := distinct(t, filepath.Join(Readings(t), "nab", "[a-i]*.csv"))
+	load := Command{
+		Args: append([]string{"ingest", "--host", server.Host, "--port", server.Port, "--in-flight", "1", "--connections", "1", "--batch-rows", "50",
+			"--device-from-filename", "sensor", "--map", "timestamp=ts", "k.readings"}, files...),
+		Dir: t.TempDir(), // the checkpoint lies there
+	}
+	start := func(killAt int64) (ended chan Output) {
+		ended = make(chan Output, 1)
+		go func() { ended <- Run(t, load) }()
+		conn := dial(t, server, client.Options{})
+		server.await(func() bool { return len(ended) > 0 || count(t, conn, "SELECT count(*) FROM k.readings") >= killAt })
+		server.Kill()
+		return ended
+	}
+	if out := <-start(1000); out.Code != 3 || !strings.Contains(out.Stderr, server.Addr) {
+		t.Errorf("the load of a server that is gone: %s", out)
+	}
+	server = StartAt(t, server.Data, server.Addr)
+	ended := start(30_000)
+	server = StartAt(t, server.Data, server.Addr)
+	if out := <-ended; out.Code != 0 {
+		t.Errorf("the load of a server that came back: %s", out)
+	}
+	if got := count(t, dial(t, server, client.Options{}), "SELECT count(*) FROM k.readings"); got != int64(keys) {
+		t.Errorf("%d rows, want %d", got, keys)
+	}
+	if left, _ := filepath.Glob(filepath.Join(load.Dir, "*.checkpoint")); len(left) > 0 {
+		t.Errorf("%v is left over", left)
+	}
+}
