@@ -28,6 +28,17 @@ func (s Slice) Intersect(o Slice) Slice {
 	return s
 }
 
+// Hull is the smallest slice that holds both, and what lies between them.
+func (s Slice) Hull(o Slice) Slice {
+	if o.Start.Compare(s.Start) < 0 {
+		s.Start = o.Start
+	}
+	if o.End.Compare(s.End) > 0 {
+		s.End = o.End
+	}
+	return s
+}
+
 // Row returns the prefix if the slice is exactly what starts with it: one row where the prefix is a full clustering.
 func (s Slice) Row() (prefix []byte, ok bool) {
 	if s.Start.Side == SideAfter || s.End.Side != SideAfter || string(s.Start.Prefix) != string(s.End.Prefix) {

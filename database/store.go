@@ -1,7 +1,6 @@
 package database
 
 import (
-	"bytes"
 	"math"
 
 	"github.com/eskerdb/esker/clustering"
@@ -79,7 +78,7 @@ func (v localView) Beyond(table mutation.TableID, key partition.DecoratedKey, ro
 	}
 	for i := range rows {
 		row := &rows[i]
-		if bytes.Compare(row.Clustering, f.Last) <= 0 || f.HasRanges && f.RangeEnd.CompareKey(row.Clustering) > 0 {
+		if !f.Beyond(row.Clustering) {
 			return false, nil
 		}
 		if !f.Deletion.IsNone() && oldestTimestamp(row) <= f.Deletion.MarkedAt {

@@ -423,7 +423,7 @@ func TestFrontier(t *testing.T) {
 		Slice: clustering.Slice{Start: clustering.Before(nil), End: end}, Deletion: mutation.Deletion{MarkedAt: 5, LocalSec: 1},
 	}}})
 	for range 2 {
-		if f, _ = frontier(1); !f.HasTombstones || !f.HasRanges || f.RangeEnd.Compare(end) != 0 {
+		if f, _ = frontier(1); !f.HasTombstones || !f.HasRanges || f.Ranges.End.Compare(end) != 0 {
 			t.Errorf("%+v", f)
 		}
 		mustNot(t, s.Flush(table.ID))

@@ -269,19 +269,30 @@ func (v *View) Frontier(table mutation.TableID, key partition.DecoratedKey) (Fro
 func fileFrontier(f *file, p *sstable.Partition) Frontier {
 	side := p.Side()
 	out := Frontier{HasTombstones: f.info.HasTombstones(), Deletion: side.Deletion}
-	_, out.Last, _ = p.Bounds()
+	out.First, out.Last, out.HasRows = p.Bounds()
 	if n := len(side.Ranges); n > 0 {
-		out.HasRanges, out.RangeEnd = true, side.Ranges[n-1].Slice.End
+		out.HasRanges, out.Ranges = true, clustering.Slice{Start: side.Ranges[0].Slice.Start, End: side.Ranges[n-1].Slice.End}
 	}
 	return out
 }
 
 func joinFrontiers(a, b Frontier) Frontier {
-	if a.Last == nil || b.Last != nil && bytes.Compare(b.Last, a.Last) > 0 {
-		a.Last = b.Last
+	switch {
+	case !a.HasRows:
+		a.HasRows, a.First, a.Last = b.HasRows, b.First, b.Last
+	case b.HasRows:
+		if bytes.Compare(b.First, a.First) < 0 {
+			a.First = b.First
+		}
+		if bytes.Compare(b.Last, a.Last) > 0 {
+			a.Last = b.Last
+		}
 	}
-	if b.HasRanges && (!a.HasRanges || b.RangeEnd.Compare(a.RangeEnd) > 0) {
-		a.HasRanges, a.RangeEnd = true, b.RangeEnd
+	switch {
+	case !a.HasRanges:
+		a.HasRanges, a.Ranges = b.HasRanges, b.Ranges
+	case b.HasRanges:
+		a.Ranges = a.Ranges.Hull(b.Ranges)
 	}
 	a.HasTombstones = a.HasTombstones || b.HasTombstones
 	a.Deletion = mutation.MaxDeletion(a.Deletion, b.Deletion)

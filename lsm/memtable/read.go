@@ -130,11 +130,13 @@ func (m *Memtable) MinTimestampOf(key partition.DecoratedKey) int64 {
 	return math.MaxInt64
 }
 
-// Frontier is how far a partition reaches, whatever the sequence: a row beyond it is new (R39c).
+// Frontier is how far a partition reaches on both sides, whatever the sequence: a row beyond it is new
+// (R39c). Readings in time order pass its end, or its beginning where the newest come first.
 type Frontier struct {
-	Last          []byte            // largest clustering of any row; nil: no row
+	HasRows       bool              // any row
+	First, Last   []byte            // smallest and largest clustering of one, when there is any
 	HasRanges     bool              // any range tombstone
-	RangeEnd      clustering.Bound  // the largest end of one, when there is any
+	Ranges        clustering.Slice  // from the first start of one to the last end, when there is any
 	HasTombstones bool              // anything was deleted: cells, rows, ranges, all
 	Deletion      mutation.Deletion // of the partition
 }
@@ -149,9 +151,18 @@ func (m *Memtable) Frontier(key partition.DecoratedKey) (Frontier, bool) {
 		return Frontier{}, false
 	}
 	f := Frontier{HasTombstones: p.hasTombstones, Deletion: p.deletion}
-	f.HasRanges, f.RangeEnd = len(p.ranges) > 0, p.rangeEnd
-	_, f.Last = p.boundsLocked(s)
+	f.HasRanges, f.Ranges = len(p.ranges) > 0, p.rangeSpan
+	f.First, f.Last = p.boundsLocked(s)
+	f.HasRows = p.rows.rows > 0
 	return f, true
+}
+
+// Beyond reports whether a row of that clustering would lie before or behind everything there is.
+func (f *Frontier) Beyond(row []byte) bool {
+	if f.HasRows && bytes.Compare(row, f.First) >= 0 && bytes.Compare(row, f.Last) <= 0 {
+		return false
+	}
+	return !f.HasRanges || f.Ranges.Start.CompareKey(row) > 0 || f.Ranges.End.CompareKey(row) < 0
 }
 
 // Rows yields the rows inside slices, each the merge of its versions up to the sequence.

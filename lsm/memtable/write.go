@@ -20,7 +20,7 @@ type part struct {
 	deletions     []sequencedDeletion
 	ranges        []sequencedRange
 	deletion      mutation.Deletion             // the one that stays of deletions
-	rangeEnd      clustering.Bound              // the largest of ranges, when there are any
+	rangeSpan     clustering.Slice              // from the first start of ranges to the last end, when there are any
 	side          atomic.Pointer[mutation.Side] // of everything so far; nil: to be made
 	sideSequence  uint64                        // the largest that touched the side
 	minSequence   uint64
@@ -66,9 +66,10 @@ func (w *writer) apply(m *mutation.Mutation) {
 	for _, r := range m.Ranges {
 		r.Deletion = w.stamped(r.Deletion)
 		r.Slice = clustering.Slice{Start: r.Slice.Start.Clone(), End: r.Slice.End.Clone()}
-		if len(p.ranges) == 0 || r.Slice.End.Compare(p.rangeEnd) > 0 {
-			p.rangeEnd = r.Slice.End
+		if len(p.ranges) == 0 {
+			p.rangeSpan = r.Slice
 		}
+		p.rangeSpan = p.rangeSpan.Hull(r.Slice)
 		p.ranges = append(p.ranges, sequencedRange{w.sequence, r})
 		p.hasTombstones = true
 		w.overhead += rangeBytes + int64(len(r.Slice.Start.Prefix)+len(r.Slice.End.Prefix))
