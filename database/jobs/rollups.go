@@ -90,16 +90,22 @@ type Rollups struct {
 
 // StartRollups loads the marks that stand in the store and starts to work on them.
 func StartRollups(store Store, clk clock.Clock) (*Rollups, error) {
-	r := &Rollups{
-		store: store, clock: clk, dirty: map[name]*entry{},
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-	}
-	err := store.Marks(func(m Mark, sequence uint64) { r.dirty[m.name()] = &entry{mark: m, sequence: sequence} })
+	r, err := newRollups(store, clk)
 	if err != nil {
 		return nil, err
 	}
 	go r.run()
 	return r, nil
+}
+
+// newRollups is a scheduler that knows the marks in the store and works only when Settle is called.
+func newRollups(store Store, clk clock.Clock) (*Rollups, error) {
+	r := &Rollups{
+		store: store, clock: clk, dirty: map[name]*entry{},
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	err := store.Marks(func(m Mark, sequence uint64) { r.dirty[m.name()] = &entry{mark: m, sequence: sequence} })
+	return r, err
 }
 
 // Close stops the scheduler and waits for it. What is dirty stays marked in the store.

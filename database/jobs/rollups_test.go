@@ -1,0 +1,315 @@
+package jobs
+
+import (
+	"errors"
+	"math"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/internal/clock"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func mustSettle(t testing.TB, r *Rollups) {
+	t.Helper()
+	if err := r.Settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkRollup(t testing.TB, f *fake) {
+	t.Helper()
+	if got, want := f.rolledUp(), f.expected(); !slices.Equal(got, want) {
+		t.Errorf("rollup\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestClosedWindowsAreComputedAndOpenOnesWait(t *testing.T) {
+	f := newFake(false)
+	r, clk := start(t, f)
+	f.put(r, 1, 99*hour+5, 3)
+	f.put(r, 1, 99*hour+7, 4)
+	f.put(r, 1, 100*hour+1, 5) // the window under way
+	mustSettle(t, r)
+	if got := f.rolledUp(); len(got) != 1 || got[0] != "00000001 99 count_v=2 sum_v=7 first_v=3 last_v=4" {
+		t.Errorf("rollup %q", got)
+	}
+	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 1 || len(f.marks) != 1 {
+		t.Errorf("%+v dirty, marks %v", s, f.marks)
+	}
+	clk.Advance(time.Hour)
+	mustSettle(t, r)
+	checkRollup(t, f)
+	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 || s.LastError != nil || len(f.marks) != 0 {
+		t.Errorf("%+v dirty, marks %v", s, f.marks)
+	}
+}
+
+func TestCoveredMarksAreLeftOutUntilTheyArePinned(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	m := Mark{Rollup: f.rollup.Table.ID, Base: keyOf(1), Window: downsample.WindowOf(100*hour, hour)}
+	if r.Covered(m) {
+		t.Error("covered before it was written")
+	}
+	r.Marked(m, 5)
+	if !r.Covered(m) {
+		t.Error("not covered though it stands")
+	}
+	r.setPinned([]Mark{m}, true)
+	if r.Covered(m) {
+		t.Error("covered though a recomputation has its View")
+	}
+	r.Marked(m, 6)
+	if !r.Covered(m) {
+		t.Error("not covered though it was written again")
+	}
+	r.cleared([]Mark{m}, 5)
+	if !r.Covered(m) {
+		t.Error("cleared though it was written after the View")
+	}
+	r.cleared([]Mark{m}, 6)
+	if r.Covered(m) {
+		t.Error("not cleared")
+	}
+}
+
+// TestWritesDuringARecomputationAreNotLost (law 7).
+func TestWritesDuringARecomputationAreNotLost(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.put(r, 1, 50*hour, 1)
+	rounds := 0
+	f.afterPin = func() {
+		if rounds++; rounds <= 3 {
+			f.put(r, 1, 50*hour+int64(rounds), 10)
+			f.put(r, 1, 50*hour+int64(rounds)+100, 10) // covered by the mark of the one before
+		}
+	}
+	for range 5 { // the ticker may have run rounds too
+		mustSettle(t, r)
+	}
+	checkRollup(t, f)
+	if len(f.marks) != 0 {
+		t.Errorf("marks are left: %v", f.marks)
+	}
+}
+
+func TestErrorsAreReportedAndTriedAgain(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.failing = func() error { return errDisk }
+	f.put(r, 1, 50*hour, 1)
+	if err := r.Settle(); !errors.Is(err, errDisk) {
+		t.Fatalf("got %v", err)
+	}
+	if s := r.Status(f.rollup.Table.ID); !errors.Is(s.LastError, errDisk) || s.DirtyWindows != 1 {
+		t.Errorf("%+v", s)
+	}
+	f.put(r, 1, 50*hour+1, 2) // covered again: the mark stands in the store
+	f.failing = nil
+	mustSettle(t, r)
+	checkRollup(t, f)
+	if s := r.Status(f.rollup.Table.ID); s.LastError != nil || s.DirtyWindows != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestMarksOfTheLastRunAreAnswered(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.failing = func() error { return errDisk }
+	f.put(r, 1, 50*hour, 1)
+	f.put(r, 2, 50*hour, 2)
+	if err := r.Settle(); !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	if len(f.marks) != 2 {
+		t.Fatalf("marks %v", f.marks)
+	}
+	f.failing = nil
+	r, _ = start(t, f)
+	mustSettle(t, r)
+	checkRollup(t, f)
+	if len(f.marks) != 0 {
+		t.Errorf("marks are left: %v", f.marks)
+	}
+}
+
+// TestDeletionsMarkRanges: a mark may cover any range of time, also open windows; vanished windows lose their row.
+func TestDeletionsMarkRanges(t *testing.T) {
+	for _, desc := range []bool{false, true} {
+		f := newFake(desc)
+		r, _ := start(t, f)
+		for i := range int64(10) {
+			f.put(r, 1, (50+i)*hour, int32(i))
+		}
+		mustSettle(t, r)
+		checkRollup(t, f)
+		all := downsample.Window{Start: math.MinInt64, End: math.MaxInt64}
+		some := downsample.Window{Start: 52 * hour, End: 55 * hour}
+		for i := int64(2); i < 5; i++ {
+			f.write(r, 1, (50+i)*hour, nil, some)
+		}
+		mustSettle(t, r)
+		checkRollup(t, f)
+		f.put(r, 1, 100*hour+1, 5)
+		f.write(r, 1, 59*hour, nil, all)
+		mustSettle(t, r)
+		checkRollup(t, f)
+	}
+}
+
+func TestManyWindowsAreManyRecords(t *testing.T) {
+	f := newFake(false)
+	r, clk := start(t, f)
+	clk.Set(time.UnixMilli(0)) // nothing is closed yet
+	const n = 3*marksMax + 7
+	for i := range int64(n) {
+		f.put(r, 1, (1000+i)*hour, 1)
+	}
+	all := downsample.Window{Start: math.MinInt64, End: math.MaxInt64}
+	value := int32(1)
+	f.write(r, 1, 1000*hour, &value, all)
+	clk.Set(time.UnixMilli(10_000 * hour))
+	mustSettle(t, r)
+	checkRollup(t, f)
+	if len(f.rolledUp()) != n || len(f.marks) != 0 {
+		t.Errorf("%d rows, %d marks", len(f.rolledUp()), len(f.marks))
+	}
+	for _, size := range f.applied {
+		if size > recordRowsMax {
+			t.Errorf("a record of %d rows", size)
+		}
+	}
+}
+
+// TestTheSchedulerWorksByItself until it is closed.
+func TestTheSchedulerWorksByItself(t *testing.T) {
+	f := newFake(false)
+	done := make(chan struct{})
+	f.afterPin = func() { close(done) }
+	r, err := StartRollups(f, clock.NewManual(time.UnixMilli(100*hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.put(r, 1, 50*hour, 1)
+	<-done
+	if err := r.Exclude(func() error { return nil }); err != nil { // waits for the round
+		t.Fatal(err)
+	}
+	checkRollup(t, f)
+	r.Close()
+	if err := r.Settle(); err != nil {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestExcludeKeepsRoundsOut(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.put(r, 1, 50*hour, 1)
+	settled := make(chan error)
+	err := r.Exclude(func() error {
+		go func() { settled <- r.Settle() }()
+		for range 100 {
+			runtime.Gosched()
+		}
+		if len(f.rolledUp()) != 0 {
+			t.Error("a round ran meanwhile")
+		}
+		return errDisk
+	})
+	if !errors.Is(err, errDisk) {
+		t.Errorf("got %v", err)
+	}
+	if err := <-settled; err != nil {
+		t.Error(err)
+	}
+	checkRollup(t, f)
+}
+
+func TestMarksOfDroppedRollupsAreForgotten(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.failing = func() error { return errDisk }
+	f.put(r, 1, 50*hour, 1)
+	f.gone = true
+	mustSettle(t, r)
+	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestRollupsFollowAnyInterleaving: writes and deletions before, during and after recomputations that
+// sometimes fail, restarts in between; at the end the rollup is the aggregate of the rows.
+func TestRollupsFollowAnyInterleaving(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := newFake(rapid.Bool().Draw(t, "desc"))
+		clk := clock.NewManual(time.UnixMilli(100 * hour))
+		r, err := newRollups(f, clk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change := func() {
+			k, millis := rapid.Int32Range(1, 2).Draw(t, "k"), 98*hour+rapid.Int64Range(0, 3*hour).Draw(t, "ts")
+			if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+				window := rapid.SampledFrom([]downsample.Window{
+					downsample.WindowOf(millis, hour), {Start: math.MinInt64, End: math.MaxInt64}, {Start: 98 * hour, End: 102 * hour},
+				}).Draw(t, "range")
+				f.write(r, k, millis, nil, window)
+				return
+			}
+			f.put(r, k, millis, rapid.Int32Range(-5, 5).Draw(t, "v"))
+		}
+		during, failures := 0, 0
+		f.afterPin = func() {
+			for ; during > 0; during-- {
+				change()
+			}
+		}
+		f.failing = func() error {
+			if failures > 0 {
+				failures--
+				return errDisk
+			}
+			return nil
+		}
+		for range rapid.IntRange(1, 15).Draw(t, "steps") {
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			case 0:
+				clk.Advance(20 * time.Minute)
+			case 1:
+				during, failures = rapid.IntRange(0, 3).Draw(t, "during"), rapid.IntRange(0, 2).Draw(t, "failures")
+				if err := r.Settle(); err != nil && !errors.Is(err, errDisk) {
+					t.Fatal(err)
+				}
+				during, failures = 0, 0
+			case 2: // a restart: only what is in the store is known
+				var err error
+				if r, err = newRollups(f, clk); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				change()
+			}
+		}
+		clk.Advance(1000 * time.Hour)
+		if err := r.Settle(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.rolledUp(), f.expected(); !slices.Equal(got, want) {
+			t.Fatalf("rollup\n%q\nwant\n%q", got, want)
+		}
+		if len(f.marks) != 0 {
+			t.Fatalf("marks are left: %v", f.marks)
+		}
+	})
+}
