@@ -245,7 +245,14 @@ func TestGocqlHearsOfSchemaChanges(t *testing.T) {
 	if keyspace, err = listener.KeyspaceMetadata("k"); err != nil || keyspace.Tables["readings"].Columns["unit"] == nil {
 		t.Fatalf("the new column is not there, %v", err)
 	}
-	run(t, other, "DROP TABLE k.readings")
+	run(t, other, "CREATE QUERY TABLE k.by_unit ON k.readings (value) PRIMARY KEY (unit, sensor, n)")
+	await("created by_unit") // a copy is a table to drivers
+	run(t, other, "CREATE TABLE k.rolled (k int, ts timestamp, v double, PRIMARY KEY (k, ts)) WITH rollups = {'1h': 'forever'}")
+	await("created rolled")
+	if keyspace, err = listener.KeyspaceMetadata("k"); err != nil || keyspace.Tables["rolled_1h"] == nil || keyspace.Tables["by_unit"] == nil {
+		t.Fatalf("copy and rollup are not among the tables %v, %v", keyspace.Tables, err)
+	}
+	run(t, other, "DROP QUERY TABLE k.by_unit", "DROP TABLE k.readings")
 	await("dropped readings")
 }
 
