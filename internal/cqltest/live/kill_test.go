@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -113,6 +114,11 @@ func TestKill(t *testing.T) {
 	found := 0
 	for round := range rounds {
 		keys := load.round(t, server, round, 200+random.IntN(1500))
+		if round%3 == 1 { // also in the middle of the recovery
+			again := Launch(t, data, "127.0.0.1:0")
+			again.await(func() bool { return holder(t, data) == again.PID() })
+			again.Kill()
+		}
 		server = Start(t, data)
 		conn := dial(t, server, client.Options{})
 		if rounds <= killRounds || round%killFullEvery == 0 || round == rounds-1 {
@@ -205,6 +211,17 @@ func (l *killLoad) round(t *testing.T, server *Server, round, acks int) []string
 		t.Fatalf("round %d: the server answered a write with: %s", round, *answer)
 	}
 	return sensors
+}
+
+// holder is the process that a data directory names as its own.
+func holder(t *testing.T, data string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(data, "LOCK"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text))) // 0 while it is being written
+	return pid
 }
 
 // tableFiles is how many table files the server has begun.

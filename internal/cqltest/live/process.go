@@ -135,11 +135,12 @@ type Server struct {
 	Host string
 	Port string
 
-	tb   testing.TB
-	cmd  *exec.Cmd
-	ends sync.Once     // waits for the process
-	gone chan struct{} // closed when its standard error has ended
-	code int           // set by ends
+	tb    testing.TB
+	cmd   *exec.Cmd
+	ready chan string   // one address, once it is ready
+	ends  sync.Once     // waits for the process
+	gone  chan struct{} // closed when its standard error has ended
+	code  int           // set by ends
 
 	mu  sync.Mutex
 	log []string // guarded by mu; the last lines of its standard error
@@ -155,7 +156,23 @@ func Start(tb testing.TB, data string, args ...string) *Server {
 // StartAt is Start at a given address.
 func StartAt(tb testing.TB, data, listen string, args ...string) *Server {
 	tb.Helper()
-	s := &Server{Data: data, tb: tb, gone: make(chan struct{})}
+	s := Launch(tb, data, listen, args...)
+	select {
+	case s.Addr = <-s.ready:
+	case <-s.gone:
+		tb.Fatalf("live: the server on %s ended before it was ready, with code %d:\n%s", data, s.Wait(), s.Log())
+	}
+	var err error
+	if s.Host, s.Port, err = net.SplitHostPort(s.Addr); err != nil {
+		tb.Fatalf("live: ready on %q: %v", s.Addr, err)
+	}
+	return s
+}
+
+// Launch is StartAt that does not wait: the server is somewhere in its recovery, and has no Addr.
+func Launch(tb testing.TB, data, listen string, args ...string) *Server {
+	tb.Helper()
+	s := &Server{Data: data, tb: tb, gone: make(chan struct{}), ready: make(chan string, 1)}
 	s.cmd = exec.Command(Binary(tb), append([]string{"server", "--data", data, "--listen", listen}, args...)...)
 	s.cmd.Dir = tb.TempDir()
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics leaves no server behind
@@ -166,27 +183,18 @@ func StartAt(tb testing.TB, data, listen string, args ...string) *Server {
 	if err := s.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	ready := make(chan string, 1)
-	go s.read(stderr, ready)
+	go s.read(stderr)
 	tb.Cleanup(func() {
 		s.Kill()
 		if tb.Failed() {
 			tb.Logf("log of the server on %s:\n%s", data, s.Log())
 		}
 	})
-	select {
-	case s.Addr = <-ready:
-	case <-s.gone:
-		tb.Fatalf("live: the server on %s ended before it was ready, with code %d:\n%s", data, s.wait(), s.Log())
-	}
-	if s.Host, s.Port, err = net.SplitHostPort(s.Addr); err != nil {
-		tb.Fatalf("live: ready on %q: %v", s.Addr, err)
-	}
 	return s
 }
 
 // read keeps the log until the process closes it, and tells where the server is ready.
-func (s *Server) read(stderr io.Reader, ready chan<- string) {
+func (s *Server) read(stderr io.Reader) {
 	defer close(s.gone)
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 16<<20)
@@ -194,7 +202,7 @@ func (s *Server) read(stderr io.Reader, ready chan<- string) {
 	for lines.Scan() {
 		if addr, ok := strings.CutPrefix(lines.Text(), "ready on "); ok && !told {
 			told = true
-			ready <- strings.TrimSpace(addr)
+			s.ready <- strings.TrimSpace(addr)
 		}
 		s.mu.Lock()
 		s.log = append(s.log, lines.Text())
