@@ -64,8 +64,9 @@ type Row struct {
 }
 
 // Project computes the copy's row of a merged base row, which must not be changed while the result is
-// used. ok is false when the base row has no row in the copy. A nil row is no row.
-func (p *Projector) Project(key partition.DecoratedKey, base *mutation.Row) (out Row, ok bool, err error) {
+// used. ok is false when the base row has no row in the copy: a nil row, one whose key or filter has a
+// null, and one that has ended by nowSec, whose cells may have lost their values (R34).
+func (p *Projector) Project(key partition.DecoratedKey, base *mutation.Row, nowSec int64) (out Row, ok bool, err error) {
 	if base == nil {
 		return Row{}, false, nil
 	}
@@ -77,7 +78,7 @@ func (p *Projector) Project(key partition.DecoratedKey, base *mutation.Row) (out
 		}
 		end = min(end, c.ExpiresAt)
 	}
-	if end == 0 {
+	if end == 0 || end <= nowSec {
 		return Row{}, false, nil
 	}
 	if err := p.place(key, base, &out); err != nil {
@@ -85,7 +86,7 @@ func (p *Projector) Project(key partition.DecoratedKey, base *mutation.Row) (out
 	}
 	out.Row.Live = mutation.Liveness{Timestamp: base.Live.Timestamp, TTL: base.Live.TTL, ExpiresAt: end}
 	for _, c := range p.copy.Copy.Columns {
-		if from := findCell(base, c.From); from != nil && !from.IsTombstone() {
+		if from := findCell(base, c.From); from != nil && !from.IsTombstone() && from.ExpiresAt > nowSec {
 			cell := *from
 			cell.Column = c.To
 			out.Row.Cells = append(out.Row.Cells, cell)
@@ -155,13 +156,13 @@ func findCell(row *mutation.Row, id mutation.ColumnID) *mutation.Cell {
 
 // Difference is what must be written to the copy when a base row changes from before to after (R39b):
 // the old row deleted if it moves or ends, the new one written if it is not the same. nowSec is the
-// local time of deletions, at least 1.
+// server's time in seconds; a row that has ended by then shows nowhere any more and is left alone.
 func (p *Projector) Difference(key partition.DecoratedKey, before, after *mutation.Row, nowSec int64) ([]mutation.Mutation, error) {
-	old, had, err := p.Project(key, before)
+	old, had, err := p.Project(key, before, nowSec)
 	if err != nil {
 		return nil, err
 	}
-	fresh, has, err := p.Project(key, after)
+	fresh, has, err := p.Project(key, after, nowSec)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func TestEnds(t *testing.T) {
 		{"filter on the key column", mutation.Row{Live: marker(forever), Cells: []mutation.Cell{live(1, "a", 100)}}, []string{"v"}, 100},
 	} {
 		c.row.Clustering = clusteringOf(t, 3)
-		got, ok, err := projector(t, c.notNull...).Project(keyOf(1), &c.row)
+		got, ok, err := projector(t, c.notNull...).Project(keyOf(1), &c.row, 0)
 		if err != nil || ok != (c.want != 0) || got.Row.Live.ExpiresAt != c.want {
 			t.Errorf("%s: end %d, row %t, %v; want %d", c.name, got.Row.Live.ExpiresAt, ok, err, c.want)
 		}
@@ -105,7 +105,7 @@ func TestEnds(t *testing.T) {
 func TestCopiedCellsKeepTheirMetadata(t *testing.T) {
 	row := mutation.Row{Clustering: clusteringOf(t, 3), Live: mutation.Liveness{Timestamp: 4, TTL: 9, ExpiresAt: 400},
 		Cells: []mutation.Cell{live(1, "a", 300), {Column: 2, Timestamp: 8, TTL: 7, ExpiresAt: 90, Value: []byte("w")}}}
-	got, ok, err := projector(t).Project(keyOf(1), &row)
+	got, ok, err := projector(t).Project(keyOf(1), &row, 0)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -131,11 +131,11 @@ func TestDefinitionsThatDoNotFit(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	broken := mutation.Row{Clustering: []byte{1}, Live: marker(forever), Cells: []mutation.Cell{live(1, "a", forever)}}
-	if _, _, err := projector(t).Project(keyOf(1), &broken); err == nil {
+	if _, _, err := projector(t).Project(keyOf(1), &broken, 0); err == nil {
 		t.Error("a broken clustering is projected")
 	}
 	empty := mutation.Row{Clustering: clusteringOf(t, 1), Live: marker(forever), Cells: []mutation.Cell{live(1, "", forever)}}
-	if _, _, err := projector(t).Project(keyOf(1), &empty); err == nil || !strings.Contains(err.Error(), "Key may not be empty") {
+	if _, _, err := projector(t).Project(keyOf(1), &empty, 0); err == nil || !strings.Contains(err.Error(), "Key may not be empty") {
 		t.Errorf("an empty partition key of a copy: %v", err)
 	}
 }
@@ -261,12 +261,24 @@ func TestCopiesEqualTheProjection(t *testing.T) {
 func TestProjectionLeavesTheRowAlone(t *testing.T) {
 	row := mutation.Row{Clustering: clusteringOf(t, 3), Live: marker(forever), Cells: []mutation.Cell{live(1, "a", forever), live(2, "w", forever)}}
 	before := bytes.Clone(row.Clustering)
-	out, _, err := projector(t).Project(keyOf(1), &row)
+	out, _, err := projector(t).Project(keyOf(1), &row, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out.Row.Cells[0].Column, out.Row.Clustering[0] = 99, 99
 	if row.Cells[1].Column != 2 || !bytes.Equal(row.Clustering, before) {
 		t.Errorf("the row became %+v", row)
+	}
+}
+
+// A cell that has expired may have lost its value (R34): its row has no place in the copy any more.
+func TestEndedRowsNeedNoValues(t *testing.T) {
+	row := mutation.Row{Clustering: clusteringOf(t, 1), Live: marker(forever),
+		Cells: []mutation.Cell{{Column: 1, Timestamp: 1, TTL: 10, ExpiresAt: 100}}}
+	if _, ok, err := projector(t).Project(keyOf(1), &row, 100); ok || err != nil {
+		t.Errorf("a row that has ended: in the copy %v, %v", ok, err)
+	}
+	if out, err := projector(t).Difference(keyOf(1), &row, nil, 100); len(out) > 0 || err != nil {
+		t.Errorf("a row that has ended and is deleted changes the copy: %v, %v", out, err)
 	}
 }
