@@ -40,13 +40,14 @@ type question struct {
 
 // generator makes random programs over one table.
 type generator struct {
-	rng   *rand.Rand
-	table *schema.Table
-	judge bool  // for a server whose clock is its own
-	base  int64 // the earliest timestamp that may still be written: purged deletions are below it (R36, R45)
-	last  int64 // the latest timestamp written
-	count int64
-	words map[types.Kind][]string
+	rng     *rand.Rand
+	table   *schema.Table
+	judge   bool  // for a server whose clock is its own
+	lasting bool  // nothing expires
+	base    int64 // the earliest timestamp that may still be written: purged deletions are below it (R36, R45)
+	last    int64 // the latest timestamp written
+	count   int64
+	words   map[types.Kind][]string
 }
 
 func newGenerator(seed uint64, table *schema.Table, judge bool) *generator {
@@ -57,8 +58,9 @@ func newGenerator(seed uint64, table *schema.Table, judge bool) *generator {
 		types.KindText:   {"''", "'a'", "'ab'", "'b'", "'ü'"},
 		types.KindDouble: {"0.1", "-2.5", "NaN", "1e300", "0.0"},
 	}
-	for i := range 5 {
-		at := Epoch.Add(time.Duration(i-4) * 13 * time.Hour)
+	// Some in one hour, some days apart, all over by the Epoch.
+	for _, before := range []time.Duration{65 * time.Hour, 52 * time.Hour, 52*time.Hour - time.Second, 51*time.Hour + time.Millisecond, 26 * time.Hour} {
+		at := Epoch.Add(-before)
 		g.words[types.KindTimestamp] = append(g.words[types.KindTimestamp], strconv.FormatInt(at.UnixMilli(), 10))
 	}
 	return g
@@ -150,7 +152,7 @@ func (g *generator) write(using string) (string, model.Op) {
 
 // ttl adds a TTL now and then.
 func (g *generator) ttl(using string, op *model.Op) string {
-	if !g.chance(25) {
+	if g.lasting || !g.chance(25) {
 		return using
 	}
 	g.count++
