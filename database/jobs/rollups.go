@@ -215,9 +215,9 @@ func (r *Rollups) Status(id mutation.TableID) Status {
 
 // round answers up to marksMax due marks; more says that others are due.
 func (r *Rollups) round() (more bool, err error) {
-	rollups := map[mutation.TableID]Rollup{}
-	for _, ru := range r.store.Rollups() {
-		rollups[ru.Table.ID] = ru
+	rollups := r.rollups()
+	if err := r.clearOrphans(rollups); err != nil {
+		return false, err
 	}
 	due, more := r.due(rollups)
 	if len(due) == 0 {
@@ -233,7 +233,43 @@ func (r *Rollups) round() (more bool, err error) {
 	return more, nil
 }
 
-// due picks closed windows, those of one partition together. Marks of rollups that are gone are forgotten.
+// rollups are the rollups of the schema by their ids.
+func (r *Rollups) rollups() map[mutation.TableID]Rollup {
+	out := map[mutation.TableID]Rollup{}
+	for _, ru := range r.store.Rollups() {
+		out[ru.Table.ID] = ru
+	}
+	return out
+}
+
+// clearOrphans clears the marks of rollups that are gone, marksMax in a record.
+func (r *Rollups) clearOrphans(rollups map[mutation.TableID]Rollup) error {
+	var gone []Mark
+	upTo := uint64(0)
+	r.mu.Lock()
+	for n, e := range r.dirty {
+		if _, ok := rollups[n.rollup]; !ok {
+			gone = append(gone, e.mark)
+			upTo = max(upTo, e.sequence)
+		}
+	}
+	r.mu.Unlock()
+	if len(gone) == 0 {
+		return nil
+	}
+	// A rollup that is not in a schema read after its mark was dropped; in one read before, it may be new.
+	rollups = r.rollups()
+	gone = slices.DeleteFunc(gone, func(m Mark) bool { _, there := rollups[m.Rollup]; return there })
+	for part := range slices.Chunk(gone, marksMax) {
+		if err := r.store.Apply(nil, part, upTo); err != nil {
+			return err
+		}
+		r.cleared(part, upTo)
+	}
+	return nil
+}
+
+// due picks closed windows, those of one partition together.
 func (r *Rollups) due(rollups map[mutation.TableID]Rollup) (out []Mark, more bool) {
 	nowMillis := r.clock.Now().UnixMilli()
 	r.mu.Lock()
@@ -241,8 +277,7 @@ func (r *Rollups) due(rollups map[mutation.TableID]Rollup) (out []Mark, more boo
 	for n, e := range r.dirty {
 		ru, ok := rollups[n.rollup]
 		if !ok {
-			delete(r.dirty, n)
-			continue
+			continue // dropped a moment ago
 		}
 		single := n.window.End-n.window.Start == ru.Table.Rollup.StepMillis
 		if single && n.window.End > nowMillis {

@@ -239,13 +239,29 @@ func TestExcludeKeepsRoundsOut(t *testing.T) {
 func TestMarksOfDroppedRollupsAreForgotten(t *testing.T) {
 	f := newFake(false)
 	r, _ := start(t, f)
-	f.failing = func() error { return errDisk }
-	f.put(r, 1, 50*hour, 1)
+	for i := range int64(marksMax + 5) {
+		f.put(r, 1, i*hour, 1)
+	}
 	f.gone = true
 	mustSettle(t, r)
-	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 {
-		t.Errorf("%+v", s)
+	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 || len(f.marks) != 0 || len(f.applied) != 2 || len(f.rolledUp()) != 0 {
+		t.Errorf("%+v, %d marks are left, %d records", s, len(f.marks), len(f.applied))
 	}
+}
+
+// TestMarksOfNewRollupsStay: a rollup that was made after the round had read the schema is not taken for a dropped one.
+func TestMarksOfNewRollupsStay(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.put(r, 1, 50*hour, 1)
+	if err := r.clearOrphans(nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.marks) != 1 || r.Status(f.rollup.Table.ID).DirtyWindows != 1 {
+		t.Errorf("marks %v", f.marks)
+	}
+	mustSettle(t, r)
+	checkRollup(t, f)
 }
 
 // TestRollupsFollowAnyInterleaving: writes and deletions before, during and after recomputations that
