@@ -154,3 +154,21 @@ func TestCqlshErrors(t *testing.T) {
 	contains(t, cqlshOK(t, server, "INSERT INTO k.t (k, v) VALUES (1, 'still here'); SELECT v FROM k.t WHERE k = 1"), "still here")
 	contains(t, cqlshOK(t, server, "EXPLAIN SELECT v FROM k.t WHERE k = 1"), "operation", "k.t")
 }
+
+func TestCqlshCommands(t *testing.T) {
+	t.Parallel()
+	server := Start(t, dataDir(t))
+	script := filepath.Join(t.TempDir(), "source.cql")
+	if err := os.WriteFile(script, []byte("INSERT INTO k.t (k, v) VALUES (7, 'from the file');\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := cqlshOK(t, server, createKeyspace+`; USE k; CREATE TABLE t (k int PRIMARY KEY, v text);
+		SOURCE '`+script+`';
+		CONSISTENCY QUORUM; SERIAL CONSISTENCY LOCAL_SERIAL;
+		EXPAND ON; SELECT * FROM t; EXPAND OFF;
+		TRACING ON; SELECT v FROM t; TRACING OFF;
+		SHOW VERSION; SHOW HOST;
+		BEGIN BATCH INSERT INTO t (k) VALUES (1); INSERT INTO t (k) VALUES (2); APPLY BATCH; SELECT count(*) FROM t`)
+	contains(t, out, "@ Row 1", " v | from the file", "Consistency level set to QUORUM.", "Cassandra 5.0.5 | CQL spec 3.4.7 | Native protocol v4",
+		"Connected to esker at "+server.Addr, "     3\n")
+}
