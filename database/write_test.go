@@ -124,6 +124,38 @@ func TestWritersAtOnce(t *testing.T) {
 	w.checkRollup()
 }
 
+// TestCrashesInTheMiddleOfWrites: what a crash leaves of a write is all of it, copies and marks included, or nothing (law 6).
+func TestCrashesInTheMiddleOfWrites(t *testing.T) {
+	w := newWorld(t, followed...)
+	var group sync.WaitGroup
+	for writer := range uint64(2) {
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(writer, 3))
+			for i := range 150 {
+				_, err := w.try(randomWrite(rng))
+				if err == nil {
+					_, err = w.try("INSERT INTO readings (k, ts, v) VALUES (?, ?, ?)", number(int32(rng.IntN(2))), millis(int64(i%20)*600_000), number(int32(i)))
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	rng := rand.New(rand.NewPCG(4, 4))
+	for range 8 {
+		left := &world{t: t, fs: w.fs.CrashClone(rng, rng.IntN(101)), clock: w.clock}
+		left.open()
+		left.checkCopies()
+		left.checkRollup()
+		if err := left.db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+}
+
 func number(v int32) planner.Value { return planner.Value{Bytes: types.AppendInt(nil, v)} }
 
 func millis(v int64) planner.Value { return planner.Value{Bytes: types.AppendBigint(nil, v)} }
