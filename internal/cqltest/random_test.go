@@ -132,7 +132,7 @@ func TestModelOnCassandra(t *testing.T) {
 				}
 			}
 			g := newGenerator(first, table, true)
-			program := g.program(10 * programLength)
+			program := g.program(4 * programLength)
 			what, err := g.play(conn, program, Epoch.Unix)
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,8 @@ type Run struct {
 	Judge bool
 	// Rand makes weather between the statements: flushes, compactions, restarts and crashes, and small pages. Default none.
 	Rand *rand.Rand
+	// PageSize of answers, in rows, where there is no Rand. Default everything at once.
+	PageSize int
 	// Answers gets the answer of each step as lines, nil for steps without one, if it is set.
 	Answers *[][]string
 }
@@ -169,8 +171,11 @@ func (r *Run) weather() error {
 // pageSize is small in bad weather. Sorted answers over several partitions cannot be paged.
 func (r *Run) pageSize(text string) int {
 	upper := strings.ToUpper(text)
-	if r.Rand == nil || strings.Contains(upper, "ORDER BY") && strings.Contains(upper, " IN ") {
+	switch {
+	case strings.Contains(upper, "ORDER BY") && strings.Contains(upper, " IN "):
 		return 0
+	case r.Rand != nil:
+		return r.Rand.IntN(4)
 	}
-	return r.Rand.IntN(4)
+	return r.PageSize
 }

@@ -68,16 +68,25 @@ func TestScriptsOverTCP(t *testing.T) {
 	for _, s := range load(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			served, err := OpenServed(context.Background(), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := served.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			report(t, s, &Run{Target: served})
+			overTCP(t, s, 0)
+		})
+		t.Run(s.Name+"/pages", func(t *testing.T) {
+			t.Parallel()
+			overTCP(t, s, 2)
 		})
 	}
+}
+
+func overTCP(t *testing.T, s *Script, pageSize int) {
+	t.Helper()
+	served, err := OpenServed(context.Background(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := served.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	report(t, s, &Run{Target: served, PageSize: pageSize})
 }
