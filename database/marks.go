@@ -152,18 +152,25 @@ func (s rollupStore) Pin(pinned func()) jobs.View {
 	return s.d.store.View()
 }
 
-// Apply writes recomputed rows and clears the marks they answer, as one record.
-func (s rollupStore) Apply(rows []mutation.Mutation, cleared []jobs.Mark, upTo uint64) error {
+// Apply writes recomputed rows, clears the marks they answer and sets others, as one record.
+func (s rollupStore) Apply(a jobs.Answer) (uint64, error) {
 	now := s.d.clock.Now().Unix()
-	for _, m := range cleared {
-		c, err := clearMutation(m, upTo, now)
+	record := a.Rows
+	for _, m := range a.Cleared {
+		c, err := clearMutation(m, a.UpTo, now)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		rows = append(rows, c)
+		record = append(record, c)
 	}
-	_, err := s.d.store.Apply(rows)
-	return err
+	for _, m := range a.Marked {
+		c, err := markMutation(m)
+		if err != nil {
+			return 0, err
+		}
+		record = append(record, c)
+	}
+	return s.d.store.Apply(record)
 }
 
 // Marks are all uncleared marks with their sequences, as after a start.

@@ -88,12 +88,13 @@ func (f *fake) Pin(pinned func()) View {
 	return v
 }
 
-func (f *fake) Apply(ms []mutation.Mutation, cleared []Mark, upTo uint64) error {
+func (f *fake) Apply(a Answer) (uint64, error) {
 	if f.failing != nil {
 		if err := f.failing(); err != nil {
-			return err
+			return 0, err
 		}
 	}
+	ms := a.Rows
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sequence++
@@ -101,12 +102,16 @@ func (f *fake) Apply(ms []mutation.Mutation, cleared []Mark, upTo uint64) error 
 	for i := range ms {
 		f.putLocked(&ms[i])
 	}
-	for i := range cleared {
-		if f.marks[cleared[i].name()] <= upTo {
-			delete(f.marks, cleared[i].name())
+	for i := range a.Cleared {
+		if f.marks[a.Cleared[i].name()] <= a.UpTo {
+			delete(f.marks, a.Cleared[i].name())
 		}
 	}
-	return nil
+	for i := range a.Marked {
+		f.base[string(a.Marked[i].Base.Key)] = a.Marked[i].Base
+		f.marks[a.Marked[i].name()] = f.sequence
+	}
+	return f.sequence, nil
 }
 
 func (f *fake) putLocked(m *mutation.Mutation) {

@@ -15,7 +15,7 @@ import (
 // answer recomputes the windows of the marks on one View. Adjacent windows of a partition are read
 // together; the last record clears the marks.
 func (r *Rollups) answer(view View, rollups map[mutation.TableID]Rollup, due []Mark) error {
-	var rows []mutation.Mutation
+	last := Answer{Cleared: due, UpTo: view.Sequence()}
 	for i := 0; i < len(due); {
 		first := due[i]
 		to := first.Window.End
@@ -26,19 +26,28 @@ func (r *Rollups) answer(view View, rollups map[mutation.TableID]Rollup, due []M
 		if err != nil {
 			return err
 		}
+		job.nowMillis = r.clock.Now().UnixMilli()
 		fresh, err := job.run()
 		if err != nil {
 			return fmt.Errorf("rollup %s: %w", rollups[first.Rollup].Table.QualifiedName(), err)
 		}
-		rows = append(rows, fresh...)
-		for len(rows) > recordRowsMax {
-			if err := r.store.Apply(rows[:recordRowsMax:recordRowsMax], nil, 0); err != nil {
+		last.Rows = append(last.Rows, fresh...)
+		last.Marked = append(last.Marked, job.open...)
+		for len(last.Rows) > recordRowsMax {
+			if _, err := r.store.Apply(Answer{Rows: last.Rows[:recordRowsMax:recordRowsMax]}); err != nil {
 				return err
 			}
-			rows = rows[recordRowsMax:]
+			last.Rows = last.Rows[recordRowsMax:]
 		}
 	}
-	return r.store.Apply(rows, due, view.Sequence())
+	sequence, err := r.store.Apply(last)
+	if err != nil {
+		return err
+	}
+	for _, m := range last.Marked {
+		r.Marked(m, sequence)
+	}
+	return nil
 }
 
 // recomputation computes the rollup rows of one partition over a range of whole windows.
@@ -47,6 +56,9 @@ type recomputation struct {
 	rollup Rollup
 	base   partition.DecoratedKey
 	over   downsample.Window
+
+	nowMillis int64 // windows that end later are open: they are marked, not computed (R41)
+	open      []Mark
 
 	accumulators []downsample.Accumulator // one an aggregate
 	columns      []int                    // the vector of each aggregate's source column
@@ -139,7 +151,7 @@ func (j *recomputation) add(b *mutation.Batch) error {
 	return nil
 }
 
-// finish writes the row of the window under way, if it has rows.
+// finish writes the row of the window under way if it has rows, or a mark if it is still open.
 func (j *recomputation) finish() error {
 	if j.rows == 0 {
 		return nil
@@ -153,6 +165,10 @@ func (j *recomputation) finish() error {
 	}
 	j.fresh[j.at.Start] = true
 	j.rows = 0
+	if j.at.End > j.nowMillis {
+		j.open = append(j.open, Mark{Rollup: j.rollup.Table.ID, Base: j.base, Window: j.at})
+		return nil
+	}
 	return j.emit(j.at.Start, row)
 }
 

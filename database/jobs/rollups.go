@@ -29,6 +29,12 @@ type Mark struct {
 // Rollup is a rollup with its source table.
 type Rollup struct{ Table, Source *schema.Table }
 
+// isOpen reports whether a mark's window may still change by itself. A range of windows never is: those
+// of its windows that are open are marked anew when it is answered.
+func (ru *Rollup) isOpen(w downsample.Window, nowMillis int64) bool {
+	return w.End-w.Start == ru.Table.Rollup.StepMillis && w.End > nowMillis
+}
+
 // View is the store at one sequence.
 type View interface {
 	Sequence() uint64
@@ -43,10 +49,18 @@ type Store interface {
 	// Pin calls pinned at a moment when every write either is applied or has yet to decide on its
 	// marks, and returns the View of that moment.
 	Pin(pinned func()) View
-	// Apply writes rows and ends the marks as far as they were written at or before upTo: one record.
-	Apply(rows []mutation.Mutation, cleared []Mark, upTo uint64) error
+	// Apply writes an answer as one record and returns its sequence.
+	Apply(Answer) (sequence uint64, err error)
 	// Marks calls each for every uncleared mark.
 	Marks(each func(m Mark, sequence uint64)) error
+}
+
+// Answer is what a recomputation writes.
+type Answer struct {
+	Rows    []mutation.Mutation // of rollups
+	Marked  []Mark              // windows found still open, to be answered when they have closed
+	Cleared []Mark              // marks that end, as far as they were written at or before UpTo
+	UpTo    uint64
 }
 
 // Limits of one round of recomputation.
@@ -200,13 +214,16 @@ type Status struct {
 	LastError    error
 }
 
-// Status counts the dirty windows of a rollup.
+// Status counts the dirty windows of a rollup. One that is still open is not dirty yet (R41); a range
+// of windows counts as one.
 func (r *Rollups) Status(id mutation.TableID) Status {
+	nowMillis := r.clock.Now().UnixMilli()
+	ru := r.rollups()[id]
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := Status{LastError: r.lastError}
 	for n := range r.dirty {
-		if n.rollup == id {
+		if n.rollup == id && ru.Table != nil && !ru.isOpen(n.window, nowMillis) {
 			out.DirtyWindows++
 		}
 	}
@@ -261,7 +278,7 @@ func (r *Rollups) clearOrphans(rollups map[mutation.TableID]Rollup) error {
 	rollups = r.rollups()
 	gone = slices.DeleteFunc(gone, func(m Mark) bool { _, there := rollups[m.Rollup]; return there })
 	for part := range slices.Chunk(gone, marksMax) {
-		if err := r.store.Apply(nil, part, upTo); err != nil {
+		if _, err := r.store.Apply(Answer{Cleared: part, UpTo: upTo}); err != nil {
 			return err
 		}
 		r.cleared(part, upTo)
@@ -279,9 +296,8 @@ func (r *Rollups) due(rollups map[mutation.TableID]Rollup) (out []Mark, more boo
 		if !ok {
 			continue // dropped a moment ago
 		}
-		single := n.window.End-n.window.Start == ru.Table.Rollup.StepMillis
-		if single && n.window.End > nowMillis {
-			continue // still open
+		if ru.isOpen(n.window, nowMillis) {
+			continue
 		}
 		out = append(out, e.mark)
 	}
