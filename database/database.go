@@ -45,7 +45,8 @@ type Database struct {
 	statements *statementCache
 	latches    *latches
 	projectors projectorCache
-	stamps     timestamps
+	stamps     ascending // microseconds: the server's write timestamps (R20)
+	ticks      ascending // 100 ns since 1970: the times of now()
 
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
 	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
@@ -108,13 +109,13 @@ func randomUUID() (id [16]byte) {
 	return id
 }
 
-// timestamps gives the server's write timestamps: microseconds, each later than the one before (R20).
-type timestamps struct{ last atomic.Int64 }
+// ascending gives times, each later than the one before.
+type ascending struct{ last atomic.Int64 }
 
-func (t *timestamps) next(nowMillis int64) int64 {
+func (t *ascending) next(now int64) int64 {
 	for {
 		last := t.last.Load()
-		next := max(last+1, nowMillis*1000)
+		next := max(last+1, now)
 		if t.last.CompareAndSwap(last, next) {
 			return next
 		}

@@ -99,11 +99,11 @@ func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error
 // context is the moment a statement is bound at.
 func (d *Database) context(clientTimestamp *int64) planner.Context {
 	now := d.clock.Now()
-	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), Random: randomUUID}
+	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), NowTicks: func() int64 { return d.ticks.next(now.UnixNano() / 100) }, Random: randomUUID}
 	if clientTimestamp != nil {
 		ctx.TimestampMicros = *clientTimestamp
 	} else {
-		ctx.TimestampMicros = d.stamps.next(ctx.NowMillis)
+		ctx.TimestampMicros = d.stamps.next(ctx.NowMillis * 1000)
 	}
 	return ctx
 }

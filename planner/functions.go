@@ -173,10 +173,14 @@ func systemFunction(call *cql.FunctionCall) bool {
 	return call.Keyspace == "" || call.Keyspace == "system"
 }
 
+// ticksPerMilli are the units of 100 ns in a millisecond.
+const ticksPerMilli = 10_000
+
 func newTimeUUID(ctx Context) []byte {
 	r := ctx.Random()
 	node := uint64(types.DecodeInt64(r[:8])) | 1<<40 // the multicast bit: no real network card has this node
-	return types.AppendTimeUUID(nil, ctx.NowMillis, uint16(types.DecodeInt64(r[8:10])&0x1FFF), node)
+	ticks := ctx.NowTicks()
+	return types.AppendTimeUUID(nil, floorDiv(ticks, ticksPerMilli), uint16(ticks-floorDiv(ticks, ticksPerMilli)*ticksPerMilli), node)
 }
 
 // newUUID is a UUID of version 4.

@@ -97,7 +97,7 @@ func TestNowIsATimeUUID(t *testing.T) {
 		t.Fatal("now() is unknown")
 	}
 	n := byte(0)
-	ctx := Context{NowMillis: 12345, Random: func() [16]byte { n++; return [16]byte{n, 0x80, n} }}
+	ctx := Context{NowTicks: func() int64 { n++; return 12345*ticksPerMilli + int64(n) }, Random: func() [16]byte { return [16]byte{n, 0x80, n} }}
 	a, b := eval(ctx), eval(ctx)
 	ms, ok := types.TimeUUIDMillis(a)
 	if of.Validate(a) != nil || !ok || ms != 12345 || string(a) == string(b) {

@@ -189,7 +189,8 @@ type ColumnSpec struct {
 // Context is what binding may depend on beside the values.
 type Context struct {
 	NowSec          int64           // server time, seconds: ends of TTL, local deletion times (R21)
-	NowMillis       int64           // for now(), currentTimestamp()
+	NowMillis       int64           // for currentTimestamp()
+	NowTicks        func() int64    // for now(): 100 ns since 1970, each later than the one before
 	TimestampMicros int64           // of the write: protocol default, else the server's (R20)
 	Random          func() [16]byte // for uuid() and now()
 }

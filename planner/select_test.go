@@ -69,7 +69,7 @@ func bindRead(t *testing.T, text string, values ...Value) (*Read, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := p.Bind(values, Context{NowSec: 1000, NowMillis: 1_000_000, Random: func() [16]byte { return [16]byte{1, 2, 3} }})
+	plan, err := p.Bind(values, Context{NowSec: 1000, NowMillis: 1_000_000, NowTicks: func() int64 { return 10_000_000_000 }, Random: func() [16]byte { return [16]byte{1, 2, 3} }})
 	if err != nil {
 		return nil, err
 	}

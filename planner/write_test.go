@@ -28,7 +28,7 @@ func writeSchema(t testing.TB) *schema.Snapshot {
 		"CREATE TABLE r (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH rollups = {'1h': 'forever'}"))
 }
 
-var writeContext = Context{NowSec: 1000, NowMillis: 1_000_500, TimestampMicros: 7, Random: func() [16]byte { return [16]byte{9} }}
+var writeContext = Context{NowSec: 1000, NowMillis: 1_000_500, NowTicks: func() int64 { return 10_000_000_000 }, TimestampMicros: 7, Random: func() [16]byte { return [16]byte{9} }}
 
 func bindWrite(s *schema.Snapshot, text string, values ...Value) (*Write, error) {
 	tree, err := cql.Parse(text)

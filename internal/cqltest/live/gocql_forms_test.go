@@ -149,3 +149,28 @@ func TestGocqlTooLarge(t *testing.T) {
 		t.Errorf("a value of 8 MiB: %v", err)
 	}
 }
+
+// TestGocqlNowAscends: rows keyed by now() come back in the order in which they were written.
+func TestGocqlNowAscends(t *testing.T) {
+	t.Parallel()
+	s := session(t, Start(t, dataDir(t)))
+	run(t, s, createKeyspace, "CREATE TABLE k.events (k int, at timeuuid, i int, PRIMARY KEY (k, at))")
+	const events = 300
+	batch := s.Batch(gocql.UnloggedBatch) // all within a millisecond or two
+	for i := range events {
+		batch.Query("INSERT INTO k.events (k, at, i) VALUES (1, now(), ?)", i)
+	}
+	if err := batch.Exec(); err != nil {
+		t.Fatal(err)
+	}
+	iter := s.Query("SELECT i FROM k.events WHERE k = 1").Iter()
+	want := 0
+	for i := 0; iter.Scan(&i); want++ {
+		if i != want {
+			t.Fatalf("event %d came back as number %d", i, want)
+		}
+	}
+	if err := iter.Close(); err != nil || want != events {
+		t.Fatalf("%d events, %v", want, err)
+	}
+}
