@@ -100,14 +100,18 @@ func TestReusedDecoderForgets(t *testing.T) {
 	})
 }
 
-// normalBatch makes a batch of no entries equal whatever memory it keeps.
+// normalBatch makes batches and entries of nothing equal whatever memory they keep.
 func normalBatch(m Request) Request {
-	if b, ok := m.(*Batch); ok && len(b.Entries) == 0 {
-		c := *b
-		c.Entries = []BatchEntry{}
-		return &c
+	b, ok := m.(*Batch)
+	if !ok {
+		return m
 	}
-	return m
+	c := *b
+	c.Entries = append([]BatchEntry{}, b.Entries...)
+	for i := range c.Entries {
+		c.Entries[i].Values = append([]Value{}, c.Entries[i].Values...)
+	}
+	return &c
 }
 
 func TestSteadyDecodingTakesNoMemory(t *testing.T) {
