@@ -124,7 +124,8 @@ func (r *reader) rows(m *Mutation, common stamp) {
 		return
 	}
 	m.Rows = make([]Row, 0, min(count, len(r.src)/8+1))
-	cells := make([]Cell, 0, len(r.src)/16+1)
+	// Other mutations may follow in src: the rows say better than its length how many cells there are.
+	cells := make([]Cell, 0, min(4*count, len(r.src)/16+1))
 	var last Row // m.Rows may move
 	var before *Row
 	for range count {
