@@ -146,6 +146,9 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 func (d *Database) install(next *schema.Snapshot) error {
 	d.marksMu.Lock()
 	defer d.marksMu.Unlock()
+	if err := d.requireCapabilities(next); err != nil {
+		return err
+	}
 	if err := d.requireEmptyBases(next); err != nil {
 		return err
 	}
@@ -218,6 +221,25 @@ func (d *Database) complete(s *schema.Snapshot) {
 			}
 		}
 	}
+}
+
+// requireCapabilities refuses new copies and rollups on a store that cannot keep them in step with their
+// base tables.
+func (d *Database) requireCapabilities(next *schema.Snapshot) error {
+	can := d.store.Capabilities()
+	if can.AtomicGroups && can.Sequences {
+		return nil
+	}
+	now := d.Schema()
+	for _, k := range next.Keyspaces {
+		for _, t := range k.Tables {
+			if (t.Copy != nil || t.Rollup != nil) && now.Table(t.Keyspace, t.Name) == nil {
+				return &planner.InvalidError{Message: fmt.Sprintf(
+					"table %s cannot be kept by this store: query tables, views and rollups need records that are all or nothing over several tables, and sequences", t.QualifiedName())}
+			}
+		}
+	}
+	return nil
 }
 
 // requireEmptyBases refuses a new copy of a table that has rows: copies are kept from the first row on.

@@ -260,3 +260,16 @@ func TestDescribe(t *testing.T) {
 	w.refused("DESCRIBE TABLE nope", "'nope' not found in keyspace 'ks'")
 	w.refused("DESCRIBE KEYSPACE nope", "'nope' not found in keyspaces")
 }
+
+// modest is a store that can do nothing beside reading and writing.
+type modest struct{ Local }
+
+func (modest) Capabilities() Capabilities { return Capabilities{} }
+
+func TestAStoreThatCannotKeepCopiesRefusesThem(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE ks.t (k int, c timestamp, v int, PRIMARY KEY (k, c))")
+	w.db.store = modest{Local{w.store}}
+	w.refused("CREATE QUERY TABLE ks.q ON ks.t * PRIMARY KEY ((v), k, c)", "table ks.q cannot be kept by this store")
+	w.refused("CREATE TABLE ks.r (k int, c timestamp, v int, PRIMARY KEY (k, c)) WITH rollups = {'1h': 'forever'}", "table ks.r_1h cannot be kept by this store")
+	w.run("CREATE TABLE ks.plain (k int PRIMARY KEY)")
+}
