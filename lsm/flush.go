@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/lsm/compaction"
@@ -145,7 +146,8 @@ func (s *Store) flushAsNeeded() error {
 		if !found {
 			return nil
 		}
-		if err := s.Flush(table); err != nil {
+		// A table that was dropped since it was chosen has nothing left to flush.
+		if err := s.Flush(table); err != nil && !errors.Is(err, ErrUnknownTable) {
 			return err
 		}
 	}
