@@ -1,5 +1,5 @@
 // Package downsample knows rollups: what a rollup computes, the accumulators that compute
-// it (SELECT's aggregates use the same ones), windows of time and which of them are dirty.
+// it (SELECT's aggregates use the same ones), and windows of time.
 //
 // It does not know tables, stores or the clock.
 package downsample

@@ -34,8 +34,7 @@ type Read struct {
 	Limit          int                      // rows of the answer; 0: none
 	PartitionMax   int                      // PER PARTITION LIMIT; 0: none
 	WholePartition bool                     // no restriction on clustering or regular columns: a partition with only statics yields a row (R27)
-	JSON           bool
-	Warnings       []string // for the client
+	Warnings       []string                 // for the client
 }
 
 // Output is one column of an answer.

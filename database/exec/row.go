@@ -3,13 +3,13 @@ package exec
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
+	"github.com/eskerdb/esker/ttl"
 )
 
 // row is what expressions read: a row of a batch, with its partition's key and static cells.
@@ -123,13 +123,17 @@ func (r *row) meta(e *planner.MetaExpr) []byte {
 			end = v.ExpiresAt[r.i]
 		}
 	}
-	switch {
-	case !ok || e.TTL && end == mutation.Forever:
+	if !ok {
 		return nil
-	case e.TTL:
-		return types.AppendInt(nil, int32(min(end-r.nowSec, math.MaxInt32)))
 	}
-	return types.AppendBigint(nil, timestamp)
+	if !e.TTL {
+		return types.AppendBigint(nil, timestamp)
+	}
+	left, ends := ttl.Remaining(r.nowSec, end)
+	if !ends {
+		return nil
+	}
+	return types.AppendInt(nil, left)
 }
 
 // appendExpr appends the cell of an expression. Columns go from their vector straight to the answer.

@@ -59,9 +59,6 @@ func report(t *testing.T, s *Script, run *Run) {
 
 // Cassandra answers the scripts as they say.
 func TestScriptsOnCassandra(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a real Cassandra")
-	}
 	node := cassandra.ForTest(t, cassandra.Options{})
 	for _, s := range load(t) {
 		t.Run(s.Name, func(t *testing.T) {

@@ -104,9 +104,6 @@ func TestModel(t *testing.T) {
 
 // Cassandra answers as the model does: the model is right.
 func TestModelOnCassandra(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a real Cassandra")
-	}
 	node := cassandra.ForTest(t, cassandra.Options{})
 	first := firstSeed(t)
 	for number, create := range shapes {
