@@ -34,6 +34,7 @@ type ReadRequest struct {
 	Columns  []ColumnID // regular columns wanted, each once; Batch.Columns has this order
 	Metadata bool       // fill Timestamps and TTLs of vectors
 	RowsMax  int        // a hint: the caller will stop after so many rows; 0: none
+	NowSec   int64      // a hint: rows that have ended by then (AliveUntil <= NowSec) may be left out; 0: none may
 }
 
 // PartitionReader yields the rows of one partition as batches.
