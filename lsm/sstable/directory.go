@@ -13,8 +13,9 @@ import (
 const (
 	groupRowDeletions = 1
 	groupTombstones   = 2
-	groupEnds         = 4 // liveness or a value ends
-	groupAllLive      = 8 // every row has liveness
+	groupEnds         = 4  // liveness or a value ends
+	groupAllLive      = 8  // every row has liveness
+	groupPlain        = 16 // every row is part of a mutation.Block, and all values have the kind of their column
 )
 
 // group is an entry of the row-group directory.
@@ -26,6 +27,7 @@ type group struct {
 	maxTimestamp int64
 	minEnd       int64 // of liveness and values; mutation.Forever if none ends
 	maxEnd       int64
+	maxAlive     int64 // no row shows at or after it; 0: none ever shows
 	segments     []segment
 	chunks       []chunkRef // ascending by role and number
 	length       uint64     // of all chunks
@@ -61,7 +63,7 @@ func appendGroup(dst []byte, g *group) []byte {
 	dst = binary.AppendUvarint(dst, g.offset)
 	dst = binary.AppendUvarint(dst, uint64(g.rows))
 	dst = append(dst, g.flags)
-	for _, v := range []int64{g.minTimestamp, g.maxTimestamp, g.minEnd, g.maxEnd} {
+	for _, v := range []int64{g.minTimestamp, g.maxTimestamp, g.minEnd, g.maxEnd, g.maxAlive} {
 		dst = binary.AppendVarint(dst, v)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(g.segments)))
@@ -113,7 +115,9 @@ func (c *cursor) group(g *group, partitions int) {
 	g.offset = c.uvarint()
 	g.rows = c.upTo(groupRowsMax)
 	g.flags = c.byte()
-	g.minTimestamp, g.maxTimestamp, g.minEnd, g.maxEnd = c.varint(), c.varint(), c.varint(), c.varint()
+	for _, v := range []*int64{&g.minTimestamp, &g.maxTimestamp, &g.minEnd, &g.maxEnd, &g.maxAlive} {
+		*v = c.varint()
+	}
 	g.segments = make([]segment, c.count(3))
 	row, place := 0, 0
 	for i := range g.segments {

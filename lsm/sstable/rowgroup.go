@@ -44,7 +44,7 @@ func newGroupBuilder(table *mutation.Table, keys *keyCodec) *groupBuilder {
 // reset empties b for a row group that begins at offset.
 func (b *groupBuilder) reset(offset uint64) {
 	info := newInfo()
-	b.group = group{offset: offset, flags: groupAllLive, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
+	b.group = group{offset: offset, flags: groupAllLive | groupPlain, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
 	b.bytes, b.current = 0, -1
 	for i := range b.system {
 		b.system[i].reset(mutation.PhysicalInt, 8)
@@ -118,6 +118,7 @@ func (b *groupBuilder) add(partition int, row *mutation.Row) error {
 	if alive != own.end {
 		b.system[roleAlive].putWord(i, uint64(alive))
 	}
+	b.group.maxAlive = max(b.group.maxAlive, alive)
 	b.addCells(i, row, own, alive != 0)
 	b.group.rows++
 	return nil
@@ -152,11 +153,15 @@ func (b *groupBuilder) addSystem(i int, row *mutation.Row, own base) {
 		b.ends(row.Live.ExpiresAt)
 	} else {
 		b.group.flags &^= groupAllLive
+		if own.end == 0 { // no value either
+			b.group.flags &^= groupPlain
+		}
 	}
 	if !row.Deletion.IsNone() {
 		s[roleDeletionMarked].putWord(i, uint64(row.Deletion.MarkedAt))
 		s[roleDeletionLocal].putWord(i, uint64(row.Deletion.LocalSec))
 		b.group.flags |= groupRowDeletions
+		b.group.flags &^= groupPlain
 		b.seen(row.Deletion.MarkedAt)
 	}
 }
@@ -190,18 +195,22 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 		b.seen(cell.Timestamp)
 		if cell.Timestamp != own.timestamp {
 			col.timestamps.putWord(i, uint64(cell.Timestamp))
+			b.group.flags &^= groupPlain
 		}
 		if cell.IsTombstone() {
 			col.tombstones.putWord(i, uint64(cell.ExpiresAt))
 			b.group.flags |= groupTombstones
+			b.group.flags &^= groupPlain
 			continue
 		}
 		b.ends(cell.ExpiresAt)
 		if cell.TTL != own.ttl {
 			col.ttls.putWord(i, uint64(int64(cell.TTL)))
+			b.group.flags &^= groupPlain
 		}
 		if cell.ExpiresAt != own.end {
 			col.ends.putWord(i, uint64(cell.ExpiresAt))
+			b.group.flags &^= groupPlain
 		}
 		col.values.put(i, cell.Value)
 		b.bytes += len(cell.Value)
@@ -224,6 +233,9 @@ func (b *groupBuilder) appendTo(dst []byte) []byte {
 		})
 		b.group.length += uint64(len(dst) - at)
 	}
+	if b.hasOddWidths() {
+		b.group.flags &^= groupPlain
+	}
 	for k := range b.key {
 		add(roleClustering, uint32(k), &b.key[k])
 	}
@@ -237,6 +249,16 @@ func (b *groupBuilder) appendTo(dst []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// hasOddWidths reports whether a fixed-width column became bytes.
+func (b *groupBuilder) hasOddWidths() bool {
+	for k := range b.key {
+		if b.key[k].physical != b.keys.columns[k].physical {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.columns, func(c *cellBuilder) bool { return c.values.physical != c.column.Physical })
 }
 
 // appendStatistics appends the statistics of the row group.
