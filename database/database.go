@@ -16,6 +16,7 @@ import (
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -25,6 +26,12 @@ type Options struct {
 	Clock clock.Clock
 	// StatementsMax is how many prepared statements are kept. Default 10,000.
 	StatementsMax int
+	// StatementsBytesMax is about how much memory they may take. Default 32 MiB.
+	StatementsBytesMax int64
+	// ReadsMax is how many SELECTs read rows at a time; others wait. Each has buffers of its own. Default 64.
+	ReadsMax int
+	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
+	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
 	Node catalog.Node
 	// Settings are shown in system_views.settings: names and values.
@@ -43,6 +50,7 @@ type Database struct {
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
 
 	statements *statementCache
+	reads      chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches    *latches
 	projectors projectorCache
 	stamps     ascending // microseconds: the server's write timestamps (R20)
@@ -63,9 +71,16 @@ func Open(o Options) (*Database, error) {
 	if o.StatementsMax == 0 {
 		o.StatementsMax = 10_000
 	}
+	if o.StatementsBytesMax == 0 {
+		o.StatementsBytesMax = 32 << 20
+	}
+	if o.ReadsMax == 0 {
+		o.ReadsMax = 64
+	}
 	d := &Database{
 		store: o.Store, clock: o.Clock, latches: newLatches(), listeners: map[int]func(Change){},
-		statements: newStatementCache(o.StatementsMax),
+		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
+		reads:      make(chan struct{}, o.ReadsMax),
 	}
 	stored, err := d.loadSchema(o.Store.Schema())
 	if err != nil {
@@ -73,7 +88,7 @@ func Open(o Options) (*Database, error) {
 	}
 	node := o.Node
 	node.HostID = d.node.HostID
-	d.catalog = catalog.New(node, o.Settings, rollupStatus{d})
+	d.catalog = catalog.New(node, o.Settings, status{d, o.Memory})
 	d.publish(stored)
 	if o.Store.Schema() == nil {
 		if err := d.saveSchema(stored); err != nil {

@@ -4,16 +4,18 @@ import (
 	"fmt"
 
 	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
 )
 
 // Request is what comes with a statement from a client.
 type Request struct {
 	Values      []planner.Value
-	Names       []string // of the values, when they are bound by name; else nil
-	PageSize    int      // rows a page; 0: everything at once
-	PagingState []byte   // of the page before; nil for the first
-	Timestamp   *int64   // the client's default write timestamp, microseconds; nil: the server's
+	Names       []string      // of the values, when they are bound by name; else nil
+	PageSize    int           // rows a page; 0: everything at once
+	PagingState []byte        // of the page before; nil for the first
+	Timestamp   *int64        // the client's default write timestamp, microseconds; nil: the server's
+	Memory      *memory.Lease // what the answer takes is taken from here; nil: it is not counted
 }
 
 // ResultKind says what a Result holds.

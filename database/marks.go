@@ -7,6 +7,7 @@ import (
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
@@ -221,14 +222,25 @@ func partitionMarks(view View, key partition.DecoratedKey, each func(jobs.Mark, 
 	}
 }
 
-// rollupStatus tells the catalogue about rollups.
-type rollupStatus struct{ d *Database }
+// status tells the catalogue about rollups and memory.
+type status struct {
+	d    *Database
+	uses func() []memory.Use
+}
 
 // Rollup implements catalog.Status.
-func (s rollupStatus) Rollup(id mutation.TableID) (dirtyWindows int64, lastError string) {
-	status := s.d.rollups.Status(id)
-	if status.LastError != nil {
-		lastError = status.LastError.Error()
+func (s status) Rollup(id mutation.TableID) (dirtyWindows int64, lastError string) {
+	of := s.d.rollups.Status(id)
+	if of.LastError != nil {
+		lastError = of.LastError.Error()
 	}
-	return int64(status.DirtyWindows), lastError
+	return int64(of.DirtyWindows), lastError
+}
+
+// Memory implements catalog.Status.
+func (s status) Memory() []memory.Use {
+	if s.uses == nil {
+		return nil
+	}
+	return s.uses()
 }

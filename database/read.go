@@ -20,10 +20,12 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	d.reads <- struct{}{}
+	defer func() { <-d.reads }()
 	source := d.source(plan.Table)
 	defer source.Close()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize),
+		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
 	})
 	if err != nil {
 		return nil, err

@@ -23,16 +23,27 @@ type Statement struct {
 	version [16]byte // of the schema it was planned against
 }
 
+// Estimates of what a kept statement takes: its plan and tree grow with its text.
+const (
+	statementBytes       = 4 << 10
+	statementBytesFactor = 16
+)
+
+// size is about how much memory keeping st takes.
+func (st *Statement) size() int64 { return statementBytes + statementBytesFactor*int64(len(st.Text)) }
+
 // statementCache keeps the statements used last, by id.
 type statementCache struct {
-	max   int
-	mu    sync.Mutex
-	byID  map[[16]byte]*list.Element // guarded by mu; values are *Statement
-	order *list.List                 // guarded by mu; front is used last
+	max      int
+	bytesMax int64
+	bytes    int64 // guarded by mu; of all that are kept
+	mu       sync.Mutex
+	byID     map[[16]byte]*list.Element // guarded by mu; values are *Statement
+	order    *list.List                 // guarded by mu; front is used last
 }
 
-func newStatementCache(limit int) *statementCache {
-	return &statementCache{max: limit, byID: map[[16]byte]*list.Element{}, order: list.New()}
+func newStatementCache(limit int, bytesMax int64) *statementCache {
+	return &statementCache{max: limit, bytesMax: bytesMax, byID: map[[16]byte]*list.Element{}, order: list.New()}
 }
 
 func (c *statementCache) get(id [16]byte) *Statement {
@@ -55,19 +66,26 @@ func (c *statementCache) put(st *Statement) {
 		return
 	}
 	c.byID[st.ID] = c.order.PushFront(st)
-	if c.order.Len() > c.max {
-		last := c.order.Back()
-		delete(c.byID, last.Value.(*Statement).ID)
-		c.order.Remove(last)
+	c.bytes += st.size()
+	// The one just prepared stays, however long it is: whoever prepared it is about to use it.
+	for c.order.Len() > 1 && (c.order.Len() > c.max || c.bytes > c.bytesMax) {
+		c.forget(c.order.Back())
 	}
+}
+
+// forget takes a statement out. mu is held.
+func (c *statementCache) forget(e *list.Element) {
+	st := e.Value.(*Statement)
+	delete(c.byID, st.ID)
+	c.order.Remove(e)
+	c.bytes -= st.size()
 }
 
 func (c *statementCache) remove(id [16]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byID[id]; e != nil {
-		delete(c.byID, id)
-		c.order.Remove(e)
+		c.forget(e)
 	}
 }
 

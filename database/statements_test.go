@@ -115,7 +115,7 @@ func TestStatementsFollowTheSchema(t *testing.T) {
 }
 
 func TestTheStatementCacheIsBounded(t *testing.T) {
-	c := newStatementCache(3)
+	c := newStatementCache(3, 1<<30)
 	for i := range byte(5) {
 		c.put(&Statement{ID: [16]byte{i}})
 		c.get([16]byte{0}) // stays, being used
@@ -124,6 +124,27 @@ func TestTheStatementCacheIsBounded(t *testing.T) {
 		if got := c.get([16]byte{byte(i)}) != nil; got != want {
 			t.Errorf("statement %d is there: %t", i, got)
 		}
+	}
+}
+
+// Long texts push out others before there are too many, and one that is too long by itself is kept until the next.
+func TestTheStatementCacheIsBoundedInBytes(t *testing.T) {
+	long := &Statement{ID: [16]byte{9}, Text: strings.Repeat("x", 1<<20)}
+	c := newStatementCache(100, 2*long.size())
+	c.put(&Statement{ID: [16]byte{1}})
+	c.put(long)
+	c.put(&Statement{ID: [16]byte{10}, Text: long.Text})
+	if c.get([16]byte{1}) != nil || c.get(long.ID) == nil || c.bytes != 2*long.size() {
+		t.Errorf("%d bytes are kept, at most %d are allowed", c.bytes, c.bytesMax)
+	}
+	huge := &Statement{ID: [16]byte{11}, Text: strings.Repeat("x", 3<<20)}
+	c.put(huge)
+	if c.get(huge.ID) == nil || c.order.Len() != 1 {
+		t.Error("the statement just prepared is not the only one kept")
+	}
+	c.remove(huge.ID)
+	if c.bytes != 0 || c.order.Len() != 0 {
+		t.Errorf("%d bytes are counted in an empty cache", c.bytes)
 	}
 }
 

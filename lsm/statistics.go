@@ -13,6 +13,7 @@ type Statistics struct {
 	Sequence    uint64            // visible to new Views
 	LogBytes    int64             // of segments that are not released
 	MemoryBytes int64             // of all memtables
+	CacheBytes  int64             // metadata and blocks of table files in memory
 	ReadOnly    error             // why nothing is written any more; nil: all is well
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -26,10 +27,11 @@ type answers struct {
 	ended       bool       // guarded by mu; nothing more will come
 	err         error      // guarded by mu; why the socket is of no use any more
 	compression wire.Compression
+	memory      *memory.Account // counts unread
 }
 
-func (a *answers) init() {
-	a.ready.L, a.room.L = &a.mu, &a.mu
+func (a *answers) init(m *memory.Account) {
+	a.ready.L, a.room.L, a.memory = &a.mu, &a.mu, m
 }
 
 // compress makes all later answers be compressed.
@@ -55,6 +57,8 @@ func (a *answers) fail(cause error) bool {
 		return false
 	}
 	a.err, a.out = cause, nil
+	a.memory.Release(int64(a.unread))
+	a.unread = 0
 	a.ready.Signal()
 	a.room.Signal()
 	return true
@@ -94,6 +98,7 @@ func (a *answers) add(h wire.Header, answer wire.Answer, unreadBytesMax int) err
 		return err
 	}
 	a.unread += len(out) - len(a.out)
+	a.memory.Take(int64(len(out) - len(a.out)))
 	a.out = out
 	a.ready.Signal()
 	return nil
@@ -118,7 +123,11 @@ func (a *answers) take(spare []byte) []byte {
 func (a *answers) taken(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.err != nil {
+		return // fail has given all of it back
+	}
 	a.unread -= n
+	a.memory.Release(int64(n))
 	a.room.Signal()
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -30,6 +31,7 @@ type conn struct {
 	slots  chan struct{}     // one for each request in flight: InFlightMax
 	down   chan struct{}     // closed when the socket is of no use any more
 
+	reading      int64          // bytes reserved for the frame being read; the reader's alone
 	requests     sync.WaitGroup // that were read and are not answered
 	keyspace     atomic.Pointer[string]
 	schemaEvents atomic.Bool
@@ -47,9 +49,26 @@ func newConn(s *Server, socket net.Conn) *conn {
 		down:   make(chan struct{}),
 	}
 	c.frames.BodyBytesMax = s.limits.FrameBytesMax
+	c.frames.Reserve = c.reserve
 	c.keyspace.Store(new(string))
-	c.answers.init()
+	c.answers.init(s.memory)
 	return c
+}
+
+// reserve takes memory for the body of the frame being read.
+func (c *conn) reserve(bytes int) error {
+	if err := c.server.memory.Reserve(int64(bytes)); err != nil {
+		return err
+	}
+	c.reading += int64(bytes)
+	return nil
+}
+
+// reserved hands over what the frame that was read has reserved.
+func (c *conn) reserved() *memory.Lease {
+	lease := c.server.memory.Lease(c.reading)
+	c.reading = 0
+	return lease
 }
 
 // serve answers the connection's requests until it ends. The error is nil if the client left or the
@@ -76,12 +95,14 @@ func (c *conn) serve() error {
 func (c *conn) read() error {
 	for {
 		f, err := c.frames.Next(nil)
+		lease := c.reserved()
 		if err == nil {
-			if err := c.take(f); err != nil {
+			if err := c.take(f, lease); err != nil {
 				return err
 			}
 			continue
 		}
+		lease.Free()
 		var broken *wire.ProtocolError
 		if !errors.As(err, &broken) {
 			return departure(err)
@@ -114,9 +135,13 @@ func (c *conn) speaks() byte {
 	return wire.VersionMax
 }
 
-// take answers a frame, or hands it to a worker. An error ends the connection.
-func (c *conn) take(f wire.Frame) error {
+// take answers a frame, or hands it to a worker with the lease of its memory. An error ends the connection.
+func (c *conn) take(f wire.Frame, lease *memory.Lease) error {
 	version := byte(c.version.Load())
+	if version != 0 && f.Header.Version == version && isStatement(f.Header.Opcode) {
+		return c.dispatch(f, lease)
+	}
+	defer lease.Free()
 	if version != 0 && f.Header.Version != version {
 		broken := &wire.ProtocolError{Code: wire.CodeProtocol, Stream: f.Header.Stream, Message: fmt.Sprintf(
 			"Invalid message version. Got %d but previous messages on this connection had version %d", f.Header.Version, version)}
@@ -127,38 +152,41 @@ func (c *conn) take(f wire.Frame) error {
 		c.send(f.Header, c.converse(f))
 		return nil
 	}
-	if version == 0 {
-		c.send(f.Header, unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode))
-		return nil
-	}
-	return c.dispatch(f)
+	c.send(f.Header, unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode))
+	return nil
 }
 
 func isStatement(op wire.Opcode) bool {
 	return op == wire.OpQuery || op == wire.OpExecute || op == wire.OpBatch || op == wire.OpPrepare
 }
 
+// workFactor is how many times the bytes of its body a statement takes while it is carried out: values, rows,
+// the record of the commit log.
+const workFactor = 4
+
 // dispatch hands a statement to a worker once there is room for it. An error is that the connection
 // ended while waiting.
-func (c *conn) dispatch(f wire.Frame) error {
+func (c *conn) dispatch(f wire.Frame, lease *memory.Lease) error {
 	if !c.answers.awaitRoom() {
+		lease.Free()
 		return net.ErrClosed
 	}
 	if !enter(c.slots, c.down) {
+		lease.Free()
 		return net.ErrClosed
 	}
 	if !enter(c.server.slots, c.down) {
+		lease.Free()
 		<-c.slots
 		return net.ErrClosed
 	}
 	c.requests.Add(1)
-	if !c.server.reserve(len(f.Body)) {
-		c.send(f.Header, wire.Answer{Message: &wire.Error{Code: wire.CodeOverloaded, Message: fmt.Sprintf(
-			"the requests in flight would have more than %d bytes; try again", c.server.limits.RequestBytesMax)}})
-		c.leave()
+	if err := lease.Grow((workFactor - 1) * int64(len(f.Body))); err != nil {
+		c.send(f.Header, wire.Answer{Message: errorMessage(err)})
+		c.answered(lease)
 		return nil
 	}
-	c.server.workers.run(task{conn: c, frame: f})
+	c.server.workers.run(task{conn: c, frame: f, lease: lease})
 	return nil
 }
 
@@ -173,12 +201,8 @@ func enter(slots, down chan struct{}) bool {
 }
 
 // answered gives back what a request in flight took.
-func (c *conn) answered(f wire.Frame) {
-	c.server.reserved.Add(-int64(len(f.Body)))
-	c.leave()
-}
-
-func (c *conn) leave() {
+func (c *conn) answered(lease *memory.Lease) {
+	lease.Free()
 	<-c.server.slots
 	<-c.slots
 	c.requests.Done()

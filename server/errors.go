@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/server/wire"
@@ -29,6 +30,7 @@ func errorMessage(err error) *wire.Error {
 		config     *planner.ConfigError
 		exists     *planner.ExistsError
 		unprepared *unpreparedError
+		full       *memory.FullError
 	)
 	out := &wire.Error{Message: err.Error()}
 	switch {
@@ -49,8 +51,8 @@ func errorMessage(err error) *wire.Error {
 	case errors.Is(err, lsm.ErrReadOnly):
 		// Not a write failure: drivers show that without its text, and the text says what the operator must do.
 		out.Code = wire.CodeServer
-	case errors.Is(err, lsm.ErrOverloaded), errors.Is(err, lsm.ErrDiskFull):
-		out.Code = wire.CodeOverloaded // the write was not done and may be tried again
+	case errors.Is(err, lsm.ErrOverloaded), errors.Is(err, lsm.ErrDiskFull), errors.As(err, &full):
+		out.Code = wire.CodeOverloaded // nothing was done, and it may be tried again
 	default: // corrupt files, a closed store, and what no one foresaw
 		out.Code = wire.CodeServer
 	}

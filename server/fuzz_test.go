@@ -52,8 +52,8 @@ func FuzzConnection(f *testing.F) {
 		}
 		_ = near.Close()
 		<-left
-		if s.reserved.Load() != 0 || len(s.slots) != 0 {
-			t.Errorf("%d bytes and %d slots are left", s.reserved.Load(), len(s.slots))
+		if s.memory.Used() != 0 || len(s.slots) != 0 {
+			t.Errorf("%d bytes and %d slots are left", s.memory.Used(), len(s.slots))
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -100,7 +101,8 @@ func TestAnswersInAnyOrder(t *testing.T) {
 func TestRequestBytesAtTheLimitAndOnePast(t *testing.T) {
 	g := newGate()
 	body := len(" q") - 1 + 4 + 3 // [long string], consistency, flags
-	s := start(t, Options{Database: g, Limits: Limits{RequestBytesMax: int64(2 * body)}})
+	each := int64(workFactor*body + parseFactor*len("q"))
+	s := start(t, Options{Database: g, Memory: memory.NewAccount("test", 2*each)})
 	r := dialRaw(t, s)
 	r.ready()
 	for stream := range int16(3) {
@@ -115,8 +117,8 @@ func TestRequestBytesAtTheLimitAndOnePast(t *testing.T) {
 		t.Errorf("after the others were answered: %+v", m)
 	}
 	// What is reserved is given back after the answer was sent, so only a drained server shows that all was.
-	if err := s.Shutdown(t.Context()); err != nil || s.reserved.Load() != 0 || len(s.slots) != 0 {
-		t.Errorf("%v, %d bytes and %d slots are left", err, s.reserved.Load(), len(s.slots))
+	if err := s.Shutdown(t.Context()); err != nil || s.memory.Used() != 0 || len(s.slots) != 0 {
+		t.Errorf("%v, %d bytes and %d slots are left", err, s.memory.Used(), len(s.slots))
 	}
 }
 
@@ -271,5 +273,48 @@ func TestStalledWriteIsGivenUp(t *testing.T) {
 	r.ask(4, 1, &wire.Options{})
 	if err := <-closed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("closed because of %v", err)
+	}
+}
+
+// A body that no memory is left for is skipped before it is stored: the connection goes on.
+func TestBodyBeyondTheMemoryIsSkipped(t *testing.T) {
+	account := memory.NewAccount("test", 100_000)
+	db := &stub{execute: func(*database.Statement, database.Request) (*database.Result, error) { return oneText("v"), nil }}
+	s := start(t, Options{Database: db, Memory: account})
+	r := dialRaw(t, s)
+	r.ready()
+	r.ask(4, 1, &wire.Query{Text: []byte(strings.Repeat("x", 200_000)), Params: wire.QueryParams{Consistency: wire.One}})
+	r.expectError(1, wire.CodeOverloaded, "overloaded: test would take more than 100000 bytes of memory with 200007 more; try again, or ask for less at a time")
+	if account.Peak() > 100_000 {
+		t.Errorf("%d bytes were reserved", account.Peak())
+	}
+	r.ask(4, 2, &wire.Query{Text: []byte("q"), Params: wire.QueryParams{Consistency: wire.One}})
+	if _, m := r.answer(); m.Opcode() != wire.OpResult {
+		t.Errorf("after the one that was skipped: %+v", m)
+	}
+}
+
+// Answers that a client does not read are counted, and given back when it leaves.
+func TestUnreadAnswersAreCounted(t *testing.T) {
+	account := memory.NewAccount("test", 1<<20)
+	big := strings.Repeat("y", 300_000)
+	db := &stub{execute: func(*database.Statement, database.Request) (*database.Result, error) { return oneText(big), nil }}
+	s := start(t, Options{Database: db, Memory: account})
+	r := dialRaw(t, s)
+	r.ready()
+	for stream := range int16(40) { // more than sockets hold
+		r.ask(4, stream, &wire.Query{Text: []byte("q"), Params: wire.QueryParams{Consistency: wire.One}})
+	}
+	refused := 0
+	for range 40 {
+		if _, m := r.answer(); m.Opcode() == wire.OpError {
+			refused++
+		}
+	}
+	if account.Peak() < int64(len(big)) {
+		t.Errorf("at most %d bytes were counted for answers of %d", account.Peak(), len(big))
+	}
+	if err := s.Shutdown(t.Context()); err != nil || account.Used() != 0 {
+		t.Errorf("%v, %d bytes are left; %d requests were refused", err, account.Used(), refused)
 	}
 }

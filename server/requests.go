@@ -9,18 +9,19 @@ import (
 	"github.com/eskerdb/esker/server/wire"
 )
 
-// answer carries out the statement in a frame. What breaks a promise inside the program ends this
+// answer carries out the statement of a task. What breaks a promise inside the program ends this
 // request alone: what was acknowledged before is in the commit log.
-func (w *worker) answer(c *conn, f wire.Frame) (a wire.Answer) {
+func (w *worker) answer(t task) (a wire.Answer) {
+	c := t.conn
 	defer func() {
 		if v := recover(); v != nil {
 			c.server.events.panicked(c.socket.RemoteAddr(), v, debug.Stack())
 			a = wire.Answer{Message: &wire.Error{Code: wire.CodeServer, Message: "internal error; the server's log says more"}}
 		}
 	}()
-	m, err := w.decoder.Decode(f)
+	m, err := w.decoder.Decode(t.frame)
 	if err == nil {
-		a, err = w.execute(c, m)
+		a, err = w.execute(t, m)
 	}
 	if err == nil {
 		return a
@@ -32,21 +33,44 @@ func (w *worker) answer(c *conn, f wire.Frame) (a wire.Answer) {
 	return wire.Answer{Message: refusal}
 }
 
-func (w *worker) execute(c *conn, m wire.Request) (wire.Answer, error) {
-	db := c.server.database
+// parseFactor is how many times its length a text takes while it is parsed and planned.
+const parseFactor = 16
+
+// textBytes is how long the texts in a request are that must be parsed.
+func textBytes(m wire.Request) int64 {
+	switch m := m.(type) {
+	case *wire.Query:
+		return int64(len(m.Text))
+	case *wire.Prepare:
+		return int64(len(m.Text))
+	case *wire.Batch:
+		n := int64(0)
+		for i := range m.Entries {
+			n += int64(len(m.Entries[i].Text))
+		}
+		return n
+	}
+	return 0
+}
+
+func (w *worker) execute(t task, m wire.Request) (wire.Answer, error) {
+	c, db := t.conn, t.conn.server.database
+	if err := t.lease.Grow(parseFactor * textBytes(m)); err != nil {
+		return wire.Answer{}, err
+	}
 	switch m := m.(type) {
 	case *wire.Query:
 		st, err := db.Parse(*c.keyspace.Load(), string(m.Text))
 		if err != nil {
 			return wire.Answer{}, err
 		}
-		return w.run(c, st, &m.Params)
+		return w.run(t, st, &m.Params)
 	case *wire.Execute:
 		st := db.Prepared(m.ID)
 		if st == nil {
 			return wire.Answer{}, &unpreparedError{id: m.ID}
 		}
-		return w.run(c, st, &m.Params)
+		return w.run(t, st, &m.Params)
 	case *wire.Prepare:
 		st, err := db.Prepare(*c.keyspace.Load(), string(m.Text))
 		if err != nil {
@@ -60,9 +84,10 @@ func (w *worker) execute(c *conn, m wire.Request) (wire.Answer, error) {
 }
 
 // run executes one statement with the parameters of its message.
-func (w *worker) run(c *conn, st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
+func (w *worker) run(t task, st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
+	c := t.conn
 	w.values = appendValues(w.values[:0], p.Values)
-	req := database.Request{Values: w.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState}
+	req := database.Request{Values: w.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: t.lease}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
 	}

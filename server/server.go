@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/memory"
 )
 
 // Database is what the server needs of a database.
@@ -44,6 +44,9 @@ type Options struct {
 	Listener net.Listener
 	// Limits of what clients may take.
 	Limits Limits
+	// Memory is what requests and their answers may take, all connections together; a request beyond
+	// is answered as overloaded. Default: an account of 256 MiB.
+	Memory *memory.Account
 	// Events report what cannot be told to a client.
 	Events Events
 	// Clock gives the deadlines of writes to clients. Default clock.System.
@@ -59,13 +62,11 @@ type Limits struct {
 	InFlightMax int
 	// InFlightTotalMax is the same for all connections together. Default 16384.
 	InFlightTotalMax int
-	// RequestBytesMax is how many bytes the bodies of all requests in flight may have; a request
-	// beyond is answered as overloaded. Default 256 MiB.
-	RequestBytesMax int64
 	// FrameBytesMax is how long the body of a request may be. Default 16 MiB.
 	FrameBytesMax int
 	// UnreadBytesMax is how many bytes of answers may wait for a client that does not read them; a
-	// connection that has more is closed when the next answer comes. Default 256 MiB.
+	// connection that has more is closed when the next answer comes. They count in Options.Memory too.
+	// Default 256 MiB.
 	UnreadBytesMax int
 	// StalledAfter is how long a client may leave a write of at most 256 KiB untaken before its
 	// connection is closed. Default 60 s.
@@ -83,9 +84,6 @@ func (l Limits) withDefaults() Limits {
 	defaultTo(&l.InFlightTotalMax, 16384)
 	defaultTo(&l.FrameBytesMax, 16<<20)
 	defaultTo(&l.UnreadBytesMax, 256<<20)
-	if l.RequestBytesMax <= 0 {
-		l.RequestBytesMax = 256 << 20
-	}
 	if l.StalledAfter <= 0 {
 		l.StalledAfter = time.Minute
 	}
@@ -116,7 +114,7 @@ type Server struct {
 
 	workers  *workers
 	slots    chan struct{} // one for each request in flight: InFlightTotalMax
-	reserved atomic.Int64  // bytes of the bodies in flight
+	memory   *memory.Account
 	unlisten func()
 	closed   chan struct{} // closed when Shutdown begins
 
@@ -139,8 +137,11 @@ func Listen(o Options) (*Server, error) {
 		}
 		o.Listener = listener
 	}
+	if o.Memory == nil {
+		o.Memory = memory.NewAccount("requests and answers", 256<<20)
+	}
 	s := &Server{
-		database: o.Database, limits: o.Limits.withDefaults(), events: o.Events, clock: o.Clock, listener: o.Listener,
+		memory: o.Memory, database: o.Database, limits: o.Limits.withDefaults(), events: o.Events, clock: o.Clock, listener: o.Listener,
 		workers: newWorkers(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
 	}
 	s.slots = make(chan struct{}, s.limits.InFlightTotalMax)
@@ -260,13 +261,4 @@ func (s *Server) each(f func(*conn)) {
 	for _, c := range open {
 		f(c)
 	}
-}
-
-// reserve takes memory for a request in flight; it is false if there is too little.
-func (s *Server) reserve(bytes int) bool {
-	if s.reserved.Add(int64(bytes)) <= s.limits.RequestBytesMax {
-		return true
-	}
-	s.reserved.Add(-int64(bytes))
-	return false
 }

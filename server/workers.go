@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/server/wire"
 )
@@ -21,6 +22,7 @@ const (
 type task struct {
 	conn  *conn
 	frame wire.Frame
+	lease *memory.Lease // of the request's memory
 }
 
 // workers run tasks side by side. Writes wait for the commit log's next sync, so there must be as
@@ -76,8 +78,8 @@ type worker struct {
 }
 
 func (w *worker) serve(t task) {
-	defer t.conn.answered(t.frame)
-	t.conn.send(t.frame.Header, w.answer(t.conn, t.frame))
+	defer t.conn.answered(t.lease)
+	t.conn.send(t.frame.Header, w.answer(t))
 	if len(t.frame.Body) > workerBytesMax {
 		*w = worker{}
 	}

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
+	"strconv"
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/server"
@@ -20,6 +23,7 @@ type nodeOptions struct {
 	Dir     string // data directory; made if it is not there
 	Listen  string // host:port; port 0 takes a free one
 	LogMode string // group, batch or periodic
+	Memory  int64  // bytes the process may take
 	Logger  *slog.Logger
 }
 
@@ -33,6 +37,10 @@ type node struct {
 
 var logModes = map[string]lsm.LogMode{"group": lsm.LogGroup, "batch": lsm.LogBatch, "periodic": lsm.LogPeriodic}
 
+// readBytes is what of the whole budget there must be for each SELECT that reads at a time: its buffers take
+// a twentieth of it.
+const readBytes = 4 << 20
+
 // openNode opens store, listener, database and server, in this order: of two processes on one
 // directory and one port, the second is to hear of the directory. Clients are answered once serve runs.
 func openNode(o nodeOptions) (*node, error) {
@@ -40,8 +48,11 @@ func openNode(o nodeOptions) (*node, error) {
 	if !ok {
 		return nil, fmt.Errorf("--log-mode %s: want group, batch or periodic", o.LogMode)
 	}
+	budget := memory.Divide(o.Memory)
+	debug.SetMemoryLimit(budget.HeapMax())
 	store, err := lsm.Open(lsm.Options{
 		FS: vfs.OS, Dir: o.Dir, Clock: clock.System{}, LogMode: mode, Events: storeEvents(o.Logger),
+		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks,
 	})
 	if err != nil {
 		return nil, err
@@ -52,11 +63,13 @@ func openNode(o nodeOptions) (*node, error) {
 	}
 	db, err := database.Open(database.Options{
 		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(o, listener),
+		Memory:   func() []memory.Use { return memoryUses(&budget, store) },
+		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), listener.Close(), store.Close())
 	}
-	srv, err := server.Listen(server.Options{Database: db, Listener: listener, Events: serverEvents(o.Logger)})
+	srv, err := server.Listen(server.Options{Database: db, Listener: listener, Events: serverEvents(o.Logger), Memory: budget.Requests})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), db.Close())
 	}
@@ -82,6 +95,7 @@ func settingsOf(o nodeOptions, listener net.Listener) map[string]string {
 		"data_directory":    o.Dir,
 		"listen":            listener.Addr().String(),
 		"commit_log_mode":   o.LogMode,
+		"memory":            strconv.FormatInt(o.Memory, 10),
 		"protocol_versions": "3, 4",
 	}
 }

@@ -21,6 +21,7 @@ type serverFlags struct {
 	data     string
 	listen   string
 	logMode  string
+	memory   string
 	logLevel string
 	insecure bool
 }
@@ -42,6 +43,7 @@ a second signal exits at once, and what was acknowledged as synced is there at t
 	flags.StringVar(&f.data, "data", "./data", "data directory `DIR`; made if it is not there")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:9042", "`HOST:PORT` to listen on; port 0 takes a free one")
 	flags.StringVar(&f.logMode, "log-mode", "group", "when a write is acknowledged: group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within a second)")
+	flags.StringVar(&f.memory, "memory", "", "what the process may take, as `SIZE` such as 256MiB; default a quarter of the machine's, at least 128MiB, at most 2GiB")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.BoolVar(&f.insecure, "insecure", false, "listen also where other machines can connect, without login and encryption")
 	return cmd
@@ -53,6 +55,10 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %s: want debug, info, warn or error", f.logLevel)
 	}
+	memory, err := parseMemory(f.memory)
+	if err != nil {
+		return err
+	}
 	if !f.insecure {
 		if err := requireLoopback(ctx, f.listen); err != nil {
 			return err
@@ -61,13 +67,13 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Logger: logger})
+	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, Logger: logger})
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- n.serve() }()
-	logger.Info("serving", "data", f.data, "log_mode", f.logMode, "version", buildVersion())
+	logger.Info("serving", "data", f.data, "log_mode", f.logMode, "memory", memory, "version", buildVersion())
 	if _, err := fmt.Fprintf(stderr, "ready on %s\n", n.address()); err != nil {
 		logger.Warn("stderr", "cause", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/schema"
 )
@@ -46,6 +47,8 @@ type Catalog struct {
 type Status interface {
 	// Rollup tells how many windows of a rollup are dirty, and the last error of its scheduler.
 	Rollup(id mutation.TableID) (dirtyWindows int64, lastError string)
+	// Memory tells what the process takes, by use.
+	Memory() []memory.Use
 }
 
 // New makes a catalogue. Settings are shown in system_views.settings.

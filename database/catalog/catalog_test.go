@@ -8,6 +8,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
@@ -16,6 +17,8 @@ import (
 type noStatus struct{}
 
 func (noStatus) Rollup(mutation.TableID) (int64, string) { return 3, "disk is on fire" }
+
+func (noStatus) Memory() []memory.Use { return []memory.Use{{Name: "memtables", Used: 5, Max: 7}} }
 
 // testSchema is keyspace ks with base((a, b) | c DESC, d | s static, v), a view, a query table and a rollup.
 func testSchema() *schema.Snapshot {
@@ -244,6 +247,9 @@ func TestTablesAndViews(t *testing.T) {
 	}
 	if got := linesOf(t, "system_views.rollups", "rollup_name", "source", "dirty_windows", "last_error"); !slices.Equal(got, []string{"base_1h base 3 disk is on fire"}) {
 		t.Errorf("rollups %q", got)
+	}
+	if got := readAll(t, testSource(), "system_views.memory"); len(got) != 1 || got[0]["name"] != "memtables" || got[0]["used_bytes"] != "5" || got[0]["max_bytes"] != "7" {
+		t.Errorf("memory: %q", got)
 	}
 	if got := linesOf(t, "system_views.query_tables", "table_name", "kind", "state"); !slices.Equal(got, []string{"View view live", "q query table live"}) {
 		t.Errorf("query tables %q", got)

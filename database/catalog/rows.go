@@ -32,6 +32,8 @@ func (s *Source) rows(t *schema.Table) []values {
 		return s.droppedColumns()
 	case "system_views.settings":
 		return s.settings()
+	case "system_views.memory":
+		return s.memory()
 	case "system_views.rollups":
 		return s.tableRows(func(t *schema.Table) bool { return t.Rollup != nil }, s.rollupRow)
 	case "system_views.query_tables":
@@ -241,6 +243,14 @@ func (s *Source) settings() []values {
 	var out []values
 	for _, name := range slices.Sorted(maps.Keys(s.catalog.settings)) {
 		out = append(out, values{"name": text(name), "value": text(s.catalog.settings[name])})
+	}
+	return out
+}
+
+func (s *Source) memory() []values {
+	var out []values
+	for _, u := range s.catalog.status.Memory() {
+		out = append(out, values{"name": text(u.Name), "used_bytes": bigint(u.Used), "max_bytes": bigint(u.Max)})
 	}
 	return out
 }

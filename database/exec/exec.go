@@ -8,6 +8,7 @@ package exec
 import (
 	"slices"
 
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
@@ -24,10 +25,11 @@ type Source interface {
 
 // Options of one page.
 type Options struct {
-	NowSec       int64  // what ends at or before this second is hidden (R25)
-	PageSize     int    // rows of the page; 0: all
-	State        []byte // where the page begins, of the Result before; nil: at the beginning. The caller vouches for it
-	RowsBytesMax int    // bytes of the page, of which one row may take more; 0: any
+	NowSec       int64         // what ends at or before this second is hidden (R25)
+	PageSize     int           // rows of the page; 0: all
+	State        []byte        // where the page begins, of the Result before; nil: at the beginning. The caller vouches for it
+	RowsBytesMax int           // bytes of the page, of which one row may take more; 0: any
+	Memory       *memory.Lease // what the page takes; nil: it is not counted
 }
 
 // Result is one page of an answer.
@@ -88,6 +90,7 @@ type run struct {
 	emitted     int // rows of the answer so far, pages before included
 	inPartition int // rows of the answer from the partition under way
 	done        bool
+	leased      int // bytes that the page holds of its lease
 	result      Result
 }
 

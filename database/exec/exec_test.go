@@ -12,6 +12,7 @@ import (
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
@@ -113,8 +114,8 @@ func encode(v any) []byte {
 func keyOf(k int32) partition.DecoratedKey { return partition.Decorate(encode(k)) }
 
 // source holds the same content as a Source.
-func (n *naive) source(t *schema.Table, batchRows int) *memory {
-	m := &memory{batchRows: batchRows}
+func (n *naive) source(t *schema.Table, batchRows int) *memorySource {
+	m := &memorySource{batchRows: batchRows}
 	for k := int32(1); k <= 5; k++ {
 		p := memoryPartition{key: keyOf(k)}
 		if c, ok := n.statics[k]; ok {
@@ -470,7 +471,7 @@ func FuzzState(f *testing.F) {
 
 // repeated is a Source of one partition that gives the same batch over and over.
 type repeated struct {
-	memory
+	memorySource
 	batch  *mutation.Batch
 	rounds int
 }
@@ -556,5 +557,27 @@ func BenchmarkAggregate(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A page takes its memory from the lease, sorted or not, and is refused when there is none.
+func TestPagesAreLeased(t *testing.T) {
+	account := memory.NewAccount("test", 1<<20)
+	lease := account.Lease(0)
+	run := func(keep int) error {
+		r := &run{plan: &planner.Read{}, opts: Options{Memory: lease}}
+		r.result.Rows = make([]byte, 0, keep)
+		return r.counted()
+	}
+	if err := run(400 << 10); err != nil || account.Used() != 800<<10 {
+		t.Errorf("%v, %d bytes are held for 400 KiB and their copy", err, account.Used())
+	}
+	var full *memory.FullError
+	if err := run(200 << 10); !errors.As(err, &full) {
+		t.Errorf("beyond the account: %v", err)
+	}
+	lease.Free()
+	if account.Used() != 0 {
+		t.Errorf("%d bytes are left", account.Used())
 	}
 }

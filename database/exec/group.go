@@ -214,8 +214,7 @@ func (g *grouping) emit() error {
 		r.sort.add(from, g.sortValues)
 	}
 	g.open = false
-	r.counted()
-	return nil
+	return r.counted()
 }
 
 // value is an expression over the open group.

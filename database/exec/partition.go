@@ -167,16 +167,30 @@ func (r *run) emit() error {
 	if r.sort != nil {
 		r.sort.add(before, r.sort.values(&r.row))
 	}
-	r.counted()
-	return nil
+	return r.counted()
 }
 
 // counted counts a row of the answer. With the last one the answer is complete.
-func (r *run) counted() {
+func (r *run) counted() error {
 	r.result.RowCount++
 	r.emitted++
 	r.inPartition++
 	r.done = r.done || r.limitReached()
+	return r.lease()
+}
+
+// lease takes memory for what the page has grown by: the rows, and a copy of them when they are sorted or sent.
+func (r *run) lease() error {
+	need := 2 * cap(r.result.Rows)
+	if r.sort != nil {
+		need += r.sort.bytes
+	}
+	if need <= r.leased {
+		return nil
+	}
+	err := r.opts.Memory.Grow(int64(need - r.leased))
+	r.leased = need
+	return err
 }
 
 // hiding takes what has expired out of batches. It keeps memory for bitmaps between batches.

@@ -8,9 +8,13 @@ import (
 
 // sorter brings the rows of several partitions into one order.
 type sorter struct {
-	keys []planner.SortKey
-	rows []sortedRow
+	keys  []planner.SortKey
+	rows  []sortedRow
+	bytes int // about what rows take
 }
+
+// sortedRowBytes is about what a sortedRow takes beside its values.
+const sortedRowBytes = 80
 
 // sortedRow is an encoded row: where it lies in the answer, and its values to sort by.
 type sortedRow struct {
@@ -32,6 +36,10 @@ func (s *sorter) values(r *row) [][]byte {
 // add records a row whose encoding begins at from.
 func (s *sorter) add(from int, values [][]byte) {
 	s.rows = append(s.rows, sortedRow{from: from, values: values})
+	s.bytes += sortedRowBytes
+	for _, v := range values {
+		s.bytes += len(v) + 24
+	}
 }
 
 // finish sorts the answer and keeps the first rows; limit 0 keeps all.

@@ -10,7 +10,7 @@ import (
 )
 
 // memory is a Source that holds merged partitions in memory and gives them in batches of batchRows.
-type memory struct {
+type memorySource struct {
 	partitions []memoryPartition // in order
 	batchRows  int
 }
@@ -21,14 +21,14 @@ type memoryPartition struct {
 	rows   []mutation.Row // in clustering order
 }
 
-func (m *memory) sort() {
+func (m *memorySource) sort() {
 	slices.SortFunc(m.partitions, func(a, b memoryPartition) int { return a.key.Compare(b.key) })
 	for _, p := range m.partitions {
 		slices.SortFunc(p.rows, func(a, b mutation.Row) int { return bytes.Compare(a.Clustering, b.Clustering) })
 	}
 }
 
-func (m *memory) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
+func (m *memorySource) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
 	stored := t.Stored()
 	r := &memoryReader{builder: mutation.NewBatchBuilder(&stored, &req), batchRows: m.batchRows, side: &mutation.Side{}}
 	for _, p := range m.partitions {
@@ -69,7 +69,7 @@ func (r *memoryReader) Next() (*mutation.Batch, error) {
 	return r.builder.Batch(), nil
 }
 
-func (m *memory) Keys(_ *schema.Table, r partition.Range) (mutation.KeyIterator, error) {
+func (m *memorySource) Keys(_ *schema.Table, r partition.Range) (mutation.KeyIterator, error) {
 	it := &memoryKeys{}
 	for _, p := range m.partitions {
 		if r.Contains(p.key.Token) {

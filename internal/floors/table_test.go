@@ -14,7 +14,7 @@ var floorOf = map[string]int{
 	"downsample": 3, "ttl": 3, "client": 3, "lsm/encoding": 3,
 	"mutation": 2, "server/wire": 2,
 	"partition": 1, "clustering": 1, "cql": 1,
-	"cql/types": 0, "internal/vfs": 0, "internal/clock": 0, "internal/invariants": 0,
+	"cql/types": 0, "internal/vfs": 0, "internal/clock": 0, "internal/invariants": 0, "internal/memory": 0,
 }
 
 // testRooms are outside the house: for tests and CI alone. They and the rooms in them may import what

@@ -89,6 +89,18 @@ func (c Compression) compressTail(dst []byte, from int) ([]byte, bool, error) {
 	return dst[:from+n], true, nil
 }
 
+// claimed is how many bytes src says it decompresses to, at most bytesMax; 0 if it says nothing.
+func (c Compression) claimed(src []byte, bytesMax int) int {
+	claimed := 0
+	switch {
+	case c == CompressionLZ4 && len(src) >= 4:
+		claimed = int(binary.BigEndian.Uint32(src))
+	case c == CompressionSnappy:
+		claimed, _ = snappy.DecodedLen(src) // what does not decode is told when it is decompressed
+	}
+	return min(claimed, bytesMax)
+}
+
 // decompress puts the content of src into buf if it fits, else into new memory.
 func (c Compression) decompress(buf, src []byte, bytesMax int) ([]byte, error) {
 	switch c {

@@ -22,6 +22,10 @@ type FrameReader struct {
 	BodyBytesMax int
 	// Compression is what STARTUP agreed on. Default none.
 	Compression Compression
+	// Reserve is asked before memory for a body is taken, with its bytes on the wire and, if it is
+	// compressed, with those it claims to become. A body that it refuses is skipped, and Next returns a
+	// *ProtocolError with CodeOverloaded. Default: everything is allowed.
+	Reserve func(bytes int) error
 
 	src        *bufio.Reader
 	responses  bool
@@ -45,6 +49,12 @@ func (r *FrameReader) Next(buf []byte) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
+	if err := r.reserve(h.Length, h.Stream); err != nil {
+		if _, skipped := r.src.Discard(h.Length); skipped != nil {
+			return Frame{}, unexpected(skipped)
+		}
+		return Frame{}, err
+	}
 	if h.Flags&FlagCompressed == 0 {
 		body, err := readBody(r.src, buf, h.Length)
 		return Frame{Header: h, Body: body}, err
@@ -52,11 +62,27 @@ func (r *FrameReader) Next(buf []byte) (Frame, error) {
 	if r.compressed, err = readBody(r.src, r.compressed, h.Length); err != nil {
 		return Frame{}, err
 	}
+	if err := r.reserve(r.Compression.claimed(r.compressed, r.bodyBytesMax()), h.Stream); err != nil {
+		return Frame{}, err
+	}
 	body, err := r.Compression.decompress(buf, r.compressed, r.bodyBytesMax())
+	if cap(r.compressed) > bodyStepBytes {
+		r.compressed = nil // nobody has reserved what an idle connection keeps
+	}
 	if err != nil {
 		return Frame{}, &ProtocolError{Code: CodeProtocol, Message: err.Error(), Stream: h.Stream}
 	}
 	return Frame{Header: h, Body: body}, nil
+}
+
+func (r *FrameReader) reserve(bytes int, stream int16) error {
+	if r.Reserve == nil {
+		return nil
+	}
+	if err := r.Reserve(bytes); err != nil {
+		return &ProtocolError{Code: CodeOverloaded, Message: err.Error(), Stream: stream}
+	}
+	return nil
 }
 
 func (r *FrameReader) bodyBytesMax() int {
