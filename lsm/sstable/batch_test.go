@@ -204,7 +204,7 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 	if err != nil || b.Rows != 1 {
 		t.Fatalf("latest row: %v, %v", b, err)
 	}
-	g := &r.groups[len(r.groups)-1]
+	g := groupOf(t, r, r.groupCount()-1)
 	if want := g.find(roleClustering, 0).length + g.find(roleValue, 2).length; file.bytes != want {
 		t.Errorf("%d bytes read for one column of the latest row, want %d", file.bytes, want)
 	}
@@ -214,7 +214,7 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 	if b, err = source.Next(); err != nil || b.Rows != 1 || !bytes.Equal(b.Clustering[0].AppendValue(nil, 0), be(1700000000000+(5*groupRowsMax+7)*10000, 8)) {
 		t.Fatalf("row by key: %+v, %v", b, err)
 	}
-	if want := r.groups[5].find(roleClustering, 0).length; file.bytes != want {
+	if want := groupOf(t, r, 5).find(roleClustering, 0).length; file.bytes != want {
 		t.Errorf("%d bytes read for the key of a row, want %d", file.bytes, want)
 	}
 }

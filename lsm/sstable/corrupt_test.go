@@ -265,10 +265,11 @@ func TestLiesUnderRightChecksums(t *testing.T) {
 func FuzzChunk(f *testing.F) {
 	table, data := variedFile(f)
 	r := open(f, store(f, data), table)
-	for i := range r.groups {
-		for _, ref := range r.groups[i].chunks {
+	for i := range r.groupCount() {
+		g := groupOf(f, r, i)
+		for _, ref := range g.chunks {
 			body := data[ref.offset : ref.offset+uint64(ref.length)-checksumBytes]
-			f.Add(body, r.groups[i].rows)
+			f.Add(body, g.rows)
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, rows int) {

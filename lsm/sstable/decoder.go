@@ -10,8 +10,9 @@ import (
 // from group to group.
 type decoder struct {
 	r        *Reader
-	group    *group
-	number   int // of the open group; -1: none
+	group    *group // entry of the open group
+	entry    group  // which lies here
+	number   int    // of the open group; -1: none
 	key      []*chunk
 	system   [roleAlive + 1]*chunk
 	columns  []columnChunks // as Reader.columns; those not loaded are empty
@@ -76,7 +77,10 @@ func (d *decoder) open(number int, whole bool) error {
 }
 
 func (d *decoder) openOther(number int, whole bool) error {
-	d.group, d.memory.used = &d.r.groups[number], 0
+	d.group, d.memory.used = &d.entry, 0
+	if err := d.r.group(number, d.group); err != nil {
+		return err
+	}
 	d.system = [roleAlive + 1]*chunk{}
 	clear(d.columns)
 	d.whole = whole

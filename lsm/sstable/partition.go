@@ -160,6 +160,35 @@ func (p *Partition) Statistics(column mutation.ColumnID) []GroupStatistics {
 	return out
 }
 
+// spanCursor goes through the spans of a partition that may have rows in some slices.
+type spanCursor struct {
+	spans   []span
+	slices  clustering.Slices
+	reverse bool
+}
+
+// spansIn returns a cursor over the spans that reach into the slices, in clustering order or in reverse.
+func (p *Partition) spansIn(slices clustering.Slices, reverse bool) spanCursor {
+	return spanCursor{p.spans, slices, reverse}
+}
+
+// next returns the next span, valid until the next call; the end is nil, nil.
+func (c *spanCursor) next() (*span, error) {
+	for len(c.spans) > 0 {
+		s := &c.spans[0]
+		if c.reverse {
+			s = &c.spans[len(c.spans)-1]
+			c.spans = c.spans[:len(c.spans)-1]
+		} else {
+			c.spans = c.spans[1:]
+		}
+		if touches(c.slices, s.first, s.last) {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
 // touches reports whether one of the slices reaches into first to last.
 func touches(slices clustering.Slices, first, last []byte) bool {
 	i := slices.Seek(first)

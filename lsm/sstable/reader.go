@@ -218,6 +218,15 @@ func (r *Reader) matchColumns() error {
 	return nil
 }
 
+// group reads the entry of a row group in the directory. What into holds is overwritten; its slices may be used again.
+func (r *Reader) group(number int, into *group) error {
+	*into = r.groups[number]
+	return nil
+}
+
+// groupCount is how many row groups there are, numbered from 0.
+func (r *Reader) groupCount() int { return len(r.groups) }
+
 func (r *Reader) decorated(i int) partition.DecoratedKey {
 	return partition.DecoratedKey{Token: partition.Token(r.index.token(i) ^ signBit), Key: r.index.key(i)}
 }

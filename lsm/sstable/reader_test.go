@@ -33,8 +33,8 @@ func TestSmallPartitionsShareRowGroups(t *testing.T) {
 	if err := r.Verify(); err != nil {
 		t.Fatal(err)
 	}
-	if most := 3 + int(info.Rows)/groupRowsMax; len(r.groups) > most {
-		t.Errorf("%d row groups for %d rows, want at most %d", len(r.groups), info.Rows, most)
+	if most := 3 + int(info.Rows)/groupRowsMax; r.groupCount() > most {
+		t.Errorf("%d row groups for %d rows, want at most %d", r.groupCount(), info.Rows, most)
 	}
 	for i := range parts {
 		p, err := r.Partition(parts[i].key)
@@ -296,8 +296,8 @@ func TestRowGroupsOfLargeValuesStaySmall(t *testing.T) {
 	fs := vfs.NewMem()
 	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
 	r := open(t, fs, table)
-	if len(r.groups) != 3 || r.groups[0].rows != 4 {
-		t.Fatalf("%d row groups, %d rows in the first", len(r.groups), r.groups[0].rows)
+	if r.groupCount() != 3 || groupOf(t, r, 0).rows != 4 {
+		t.Fatalf("%d row groups, %d rows in the first", r.groupCount(), groupOf(t, r, 0).rows)
 	}
 	p, err := r.Partition(key(1))
 	if err != nil {

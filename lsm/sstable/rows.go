@@ -44,15 +44,14 @@ func (s *rowSource) Close() { s.walk.close() }
 type walk struct {
 	r       *Reader
 	d       *decoder // nil before the first group and after the last
-	spans   []span
-	slices  clustering.Slices
+	spans   spanCursor
 	reverse bool
 	ranges  []rowRange // rows of the open group still to come, in clustering order
 	failed  error      // what went wrong, told again
 }
 
 func newWalk(p *Partition, slices clustering.Slices, reverse bool) walk {
-	return walk{r: p.r, spans: p.spans, slices: slices, reverse: reverse}
+	return walk{r: p.r, spans: p.spansIn(slices, reverse), reverse: reverse}
 }
 
 // nextGroup opens the next row group that may have rows in the slices; it may turn out to have none.
@@ -60,27 +59,22 @@ func (w *walk) nextGroup(whole bool) (bool, error) {
 	if w.failed != nil {
 		return false, w.failed
 	}
-	for len(w.spans) > 0 {
-		s := &w.spans[0]
-		if w.reverse {
-			s = &w.spans[len(w.spans)-1]
-			w.spans = w.spans[:len(w.spans)-1]
-		} else {
-			w.spans = w.spans[1:]
-		}
-		if !touches(w.slices, s.first, s.last) {
-			continue
-		}
-		if w.d == nil {
-			w.d = w.r.newDecoder()
-		}
-		if w.failed = w.d.open(s.group, whole); w.failed == nil {
-			w.ranges = w.d.rangesOf(w.ranges[:0], w.slices, s)
-		}
-		return w.failed == nil, w.failed
+	s, err := w.spans.next()
+	if err != nil {
+		w.failed = err
+		return false, err
 	}
-	w.close()
-	return false, nil
+	if s == nil {
+		w.close()
+		return false, nil
+	}
+	if w.d == nil {
+		w.d = w.r.newDecoder()
+	}
+	if w.failed = w.d.open(s.group, whole); w.failed == nil {
+		w.ranges = w.d.rangesOf(w.ranges[:0], w.spans.slices, s)
+	}
+	return w.failed == nil, w.failed
 }
 
 // close gives up the groups that are left.
@@ -88,7 +82,7 @@ func (w *walk) close() {
 	if w.d != nil {
 		w.d.release()
 	}
-	w.d, w.spans, w.ranges = nil, nil, nil
+	w.d, w.spans, w.ranges = nil, spanCursor{}, nil
 }
 
 // take returns the next row of the open group. There is one.

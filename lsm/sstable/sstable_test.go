@@ -124,6 +124,16 @@ func key(i int) partition.DecoratedKey {
 	return partition.Decorate(fmt.Appendf(nil, "device-%d", i))
 }
 
+// groupOf returns the entry of a row group in the directory.
+func groupOf(t testing.TB, r *Reader, number int) *group {
+	t.Helper()
+	g := &group{}
+	if err := r.group(number, g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func sortParts(parts []stored) {
 	sort.Slice(parts, func(i, j int) bool { return parts[i].key.Compare(parts[j].key) < 0 })
 }

@@ -15,7 +15,7 @@ func (r *Reader) Verify() error {
 	defer d.release()
 	before := -1 // partition of the row before
 	var last []byte
-	for n := range r.groups {
+	for n := range r.groupCount() {
 		if err := d.open(n, true); err != nil {
 			return err
 		}
@@ -86,11 +86,14 @@ type EncodingUse struct {
 func (r *Reader) Encodings() ([]EncodingUse, error) {
 	var out []EncodingUse
 	index := map[EncodingUse]int{}
-	for n := range r.groups {
-		g := &r.groups[n]
+	var g group
+	for n := range r.groupCount() {
+		if err := r.group(n, &g); err != nil {
+			return nil, err
+		}
 		for i := range g.chunks {
 			ref := &g.chunks[i]
-			name, err := r.encodingOf(g, ref)
+			name, err := r.encodingOf(&g, ref)
 			if err != nil {
 				return nil, err
 			}
