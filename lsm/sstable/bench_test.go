@@ -127,3 +127,27 @@ func BenchmarkSmallPartitions(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(parts)), "ns/partition")
 }
+
+// BenchmarkWriteBlock writes a partition of four columns from vectors.
+func BenchmarkWriteBlock(b *testing.B) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	block := plainBlock(b, table, benchRows)
+	b.ReportAllocs()
+	for b.Loop() {
+		f, err := vfs.NewMem().Create(testPath)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w := NewWriter(f, WriterOptions{Table: table, FileID: 7})
+		if err := w.StartPartition(key(1), nil); err != nil {
+			b.Fatal(err)
+		}
+		if err := w.AppendBlock(block, 0, block.Rows); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Finish(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -27,23 +28,55 @@ func newKeyCodec(layout clustering.Layout) *keyCodec {
 	return k
 }
 
-// split appends the serialized value of each column of a sortable key.
-func (k *keyCodec) split(dst [][]byte, key []byte) ([][]byte, error) {
+// split appends the serialized value of each column of a sortable key to dst. The values lie in data, which is returned, too.
+func (k *keyCodec) split(dst [][]byte, data, key []byte) ([][]byte, []byte, error) {
 	rest := key
 	for i, c := range k.layout {
 		if len(rest) == 0 {
-			return dst, fmt.Errorf("clustering of %d columns where %d belong", i, len(k.layout))
+			return dst, data, fmt.Errorf("clustering of %d columns where %d belong", i, len(k.layout))
 		}
-		value, after, err := c.Decode(rest)
-		if err != nil {
-			return dst, fmt.Errorf("clustering column %d: %w", i+1, err)
+		at := len(data)
+		var err error
+		if data, rest, err = c.AppendDecoded(data, rest); err != nil {
+			return dst, data, fmt.Errorf("clustering column %d: %w", i+1, err)
 		}
-		dst, rest = append(dst, value), after
+		dst = append(dst, data[at:])
 	}
 	if len(rest) != 0 {
-		return dst, fmt.Errorf("%d bytes behind the clustering", len(rest))
+		return dst, data, fmt.Errorf("%d bytes behind the clustering", len(rest))
 	}
-	return dst, nil
+	return dst, data, nil
+}
+
+// appendRow appends the sortable key of row i of the vectors, which all rows have a value in.
+func (k *keyCodec) appendRow(dst []byte, vectors []mutation.Vector, i int) []byte {
+	for n := range vectors {
+		v := &vectors[n]
+		if v.Physical == mutation.PhysicalBytes {
+			dst = k.append(dst, n, v.Data[v.Offsets[i]:v.Offsets[i+1]])
+			continue
+		}
+		var value [8]byte
+		dst = k.append(dst, n, v.AppendValue(value[:0], i))
+	}
+	return dst
+}
+
+// checkOrder checks that rows [from, to) are in order, where that is cheap: in a single column of time or bigint.
+func (k *keyCodec) checkOrder(vectors []mutation.Vector, from, to int) {
+	if len(vectors) != 1 || vectors[0].Physical != mutation.PhysicalInt || vectors[0].Width != 8 {
+		return
+	}
+	words := vectors[0].Words[from:to]
+	flip := uint64(0)
+	if k.layout[0].Desc {
+		flip = ^flip
+	}
+	for i := 1; i < len(words); i++ {
+		if int64(words[i-1]^flip) >= int64(words[i]^flip) {
+			invariants.Check(false, "table file: row %x after %x", words[i], words[i-1])
+		}
+	}
 }
 
 // append appends the sortable bytes of the value of column i.

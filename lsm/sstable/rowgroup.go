@@ -11,12 +11,14 @@ type groupBuilder struct {
 	law     mutation.Law
 	keys    *keyCodec
 	group   group
-	bytes   int // of values so far
-	parts   [][]byte
+	bytes   int                    // of values so far
+	parts   [][]byte               // clustering values of a row
+	values  []byte                 // which they lie in
 	system  [roleAlive + 1]builder // by role; roleClustering is not used
 	key     []builder              // a clustering column each
 	columns []*cellBuilder         // of the table, ascending by column
 	current int                    // segment that rows go to; -1: none yet
+	first   []byte                 // clustering of the first row of a block
 }
 
 // cellBuilder collects the cells of one column.
@@ -103,7 +105,7 @@ func aliveUntil(law mutation.Law, row *mutation.Row) int64 {
 // add appends a row of the partition with that place in the index.
 func (b *groupBuilder) add(partition int, row *mutation.Row) error {
 	var err error
-	if b.parts, err = b.keys.split(b.parts[:0], row.Clustering); err != nil {
+	if b.parts, b.values, err = b.keys.split(b.parts[:0], b.values[:0], row.Clustering); err != nil {
 		return err
 	}
 	i := b.group.rows
@@ -125,14 +127,19 @@ func (b *groupBuilder) add(partition int, row *mutation.Row) error {
 }
 
 func (b *groupBuilder) addToSegment(partition int, clustering []byte) {
+	b.openSegment(partition, clustering)
+	s := &b.group.segments[b.current]
+	s.to++
+	s.last = append(s.last[:0], clustering...)
+}
+
+// openSegment turns to the segment of a partition whose next row has that clustering.
+func (b *groupBuilder) openSegment(partition int, clustering []byte) {
 	if b.current < 0 || b.group.segments[b.current].partition != partition {
 		b.current = len(b.group.segments)
 		at := b.group.rows
 		b.group.segments = append(b.group.segments, segment{partition: partition, from: at, to: at, first: slices.Clone(clustering)})
 	}
-	s := &b.group.segments[b.current]
-	s.to++
-	s.last = append(s.last[:0], clustering...)
 }
 
 func (b *groupBuilder) addSystem(i int, row *mutation.Row, own base) {

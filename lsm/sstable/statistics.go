@@ -48,6 +48,57 @@ func (s *ColumnStatistics) add(word uint64, physical mutation.Physical) {
 	}
 }
 
+// addAll counts values, in row order, of rows that show.
+func (s *ColumnStatistics) addAll(words []uint64, physical mutation.Physical) {
+	if len(words) == 0 {
+		return
+	}
+	s.add(words[0], physical) // and what there was is compared with
+	words = words[1:]
+	if len(words) == 0 {
+		return
+	}
+	s.Count += len(words)
+	s.Last = words[len(words)-1]
+	low, high := signed(s.Min, physical), signed(s.Max, physical)
+	for _, w := range words {
+		v := signed(w, physical)
+		low, high = min(low, v), max(high, v)
+	}
+	if physical == mutation.PhysicalInt {
+		for _, w := range words {
+			var carry uint64
+			s.SumLow, carry = bits.Add64(s.SumLow, w, 0)
+			s.SumHigh += int64(w)>>63 + int64(carry)
+		}
+	}
+	s.Min, s.Max = unsigned(low, physical), unsigned(high, physical)
+	// A NaN lies above or below all numbers.
+	s.HasRange = s.HasRange && !isNaN(s.Min, physical) && !isNaN(s.Max, physical)
+}
+
+// signed maps a word to a number with the order of its type.
+func signed(word uint64, physical mutation.Physical) int64 {
+	switch physical {
+	case mutation.PhysicalDouble:
+		return int64(word ^ uint64(int64(word)>>63)>>1)
+	case mutation.PhysicalFloat:
+		return int64(int32(uint32(word) ^ uint32(int32(uint32(word))>>31)>>1))
+	}
+	return int64(word)
+}
+
+// unsigned is the inverse of signed.
+func unsigned(v int64, physical mutation.Physical) uint64 {
+	switch physical {
+	case mutation.PhysicalDouble:
+		return uint64(v ^ int64(uint64(v>>63)>>1))
+	case mutation.PhysicalFloat:
+		return uint64(uint32(v) ^ uint32(int32(v)>>31)>>1)
+	}
+	return uint64(v)
+}
+
 func isNaN(word uint64, physical mutation.Physical) bool {
 	switch physical {
 	case mutation.PhysicalDouble:
@@ -60,21 +111,7 @@ func isNaN(word uint64, physical mutation.Physical) bool {
 
 // compareWords compares values of a fixed-width type; -0 is below 0.
 func compareWords(a, b uint64, physical mutation.Physical) int {
-	switch physical {
-	case mutation.PhysicalDouble:
-		return cmp.Compare(ordered(a, 1<<63), ordered(b, 1<<63))
-	case mutation.PhysicalFloat:
-		return cmp.Compare(ordered(a, 1<<31), ordered(b, 1<<31))
-	}
-	return cmp.Compare(int64(a), int64(b))
-}
-
-// ordered maps the bits of a float to a number with the same order.
-func ordered(word, sign uint64) uint64 {
-	if word&sign != 0 {
-		return ^word & (sign<<1 - 1)
-	}
-	return word | sign
+	return cmp.Compare(signed(a, physical), signed(b, physical))
 }
 
 func appendStatistics(dst []byte, columns []ColumnStatistics) []byte {
