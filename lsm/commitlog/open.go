@@ -156,6 +156,7 @@ func (l *Log) Replay(fn func(Position, *Record) error) error {
 
 func replaySegment(s *scanner, fn func(Position, *Record) error) error {
 	for {
+		from := s.offset
 		body, ok := s.next()
 		if !ok {
 			return nil
@@ -165,7 +166,7 @@ func replaySegment(s *scanner, fn func(Position, *Record) error) error {
 			err = fn(Position{s.number, s.offset}, &r)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: record that ends at offset %d: %w", fileName(s.number), s.offset, err)
+			return &PlaceError{File: fileName(s.number), Offset: from, Cause: err}
 		}
 	}
 }
@@ -243,11 +244,16 @@ func listSegments(fs vfs.FS, dir string) ([]uint64, error) {
 	}
 	var numbers []uint64
 	for _, name := range names {
-		var n uint64
-		if _, err := fmt.Sscanf(name, "commitlog-%d.log", &n); err == nil && name == fileName(n) && n > 0 {
+		if n, ok := segmentNumber(name); ok {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.Sort(numbers)
 	return numbers, nil
+}
+
+// segmentNumber returns the number of the segment with that name; ok is false for any other file.
+func segmentNumber(name string) (number uint64, ok bool) {
+	_, err := fmt.Sscanf(name, "commitlog-%d.log", &number)
+	return number, err == nil && name == fileName(number) && number > 0
 }

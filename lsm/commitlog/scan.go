@@ -139,8 +139,8 @@ func findTail(first uint64, files []segmentFile, c contents) (tail, error) {
 		if at.Segment == 0 {
 			at.Segment = first
 		}
-		return t, fmt.Errorf("%s: offset %d: no whole record, but everything before %s was synced: %w",
-			fileName(at.Segment), at.Offset, t.promised, ErrCorrupt)
+		return t, &PlaceError{fileName(at.Segment), at.Offset,
+			fmt.Errorf("no whole record, but everything before %s was synced: %w", t.promised, ErrCorrupt)}
 	}
 	return t, nil
 }

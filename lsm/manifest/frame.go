@@ -84,14 +84,14 @@ func decodeFrame(data []byte, manifest uint64, offset int64) (body []byte, ok bo
 func decodeFile(data []byte, manifest uint64) (*State, int64, error) {
 	store, err := decodeHeader(data)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, broken(manifest, 0, err)
 	}
 	state, offset := newState(store), int64(headerBytes)
 	for offset < int64(len(data)) {
 		body, ok := decodeFrame(data, manifest, offset)
 		if !ok {
 			if at, found := frameBehind(data, manifest, offset); found {
-				return nil, 0, fmt.Errorf("offset %d: broken edit, with a whole one behind it at %d: %w", offset, at, ErrCorrupt)
+				return nil, 0, broken(manifest, offset, fmt.Errorf("broken edit, with a whole one behind it at %d: %w", at, ErrCorrupt))
 			}
 			break
 		}
@@ -100,15 +100,19 @@ func decodeFile(data []byte, manifest uint64) (*State, int64, error) {
 			err = state.apply(edit)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("offset %d: %w", offset, err)
+			return nil, 0, broken(manifest, offset, err)
 		}
 		offset += int64(frameHeadBytes + len(body))
 	}
 	if offset == headerBytes {
 		// The snapshot was synced before the marker was made.
-		return nil, 0, fmt.Errorf("offset %d: no snapshot: %w", offset, ErrCorrupt)
+		return nil, 0, broken(manifest, offset, fmt.Errorf("no snapshot: %w", ErrCorrupt))
 	}
 	return state, offset, nil
+}
+
+func broken(manifest uint64, offset int64, cause error) error {
+	return &PlaceError{File: fileName(manifest), Offset: offset, Cause: cause}
 }
 
 // frameBehind looks for a whole frame behind a broken one. A frame is written only when

@@ -31,6 +31,19 @@ var (
 	ErrFailed = errors.New("manifest failed")
 )
 
+// PlaceError says where in a manifest something is wrong.
+type PlaceError struct {
+	File   string // its name in the data directory
+	Offset int64  // bytes from its beginning
+	Cause  error
+}
+
+// Error returns file, place and cause.
+func (e *PlaceError) Error() string { return fmt.Sprintf("%s: offset %d: %v", e.File, e.Offset, e.Cause) }
+
+// Unwrap returns the cause.
+func (e *PlaceError) Unwrap() error { return e.Cause }
+
 // rotateBytes is the size at which a manifest is replaced by one with a snapshot.
 const rotateBytes = 16 << 20
 
@@ -107,17 +120,21 @@ func (m *Manifest) load() error {
 	}
 	m.file = file
 	data, err := readAll(file)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	} else {
 		m.state, m.offset, err = decodeFile(data, m.number)
 	}
 	if err == nil {
 		// What was read may be in the page cache of a killed process only; the next frame
 		// must not reach the disk before it.
-		err = file.Sync()
+		if err = file.Sync(); err != nil {
+			err = fmt.Errorf("%s: sync: %w", name, err)
+		}
 	}
 	if err != nil {
-		_ = file.Close()
-		return fmt.Errorf("%s: %w", name, err)
+		_ = file.Close() // the error before says more
+		return err
 	}
 	return nil
 }
