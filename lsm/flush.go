@@ -63,6 +63,7 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 		Epochs:     []manifest.Epoch{{Table: id, Epoch: m.epoch}},
 		Sequence:   s.assigned(),
 		LogStart:   s.logStart(m),
+		LogSynced:  s.logSynced(),
 	}
 	if err := s.commitFiles(edit, files); err != nil {
 		return err

@@ -65,7 +65,7 @@ func (s *Store) abandon() {
 		_ = s.log.Close() // the error that made Open fail says more
 	}
 	if s.manifest != nil {
-		_ = s.manifest.Close() // likewise
+		_ = s.manifest.Close(manifest.Place{}) // likewise
 	}
 	s.current.unref()
 	_ = s.lock.Close() // likewise
@@ -84,7 +84,13 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	s.installLocked(nil)
 	s.mu.Unlock()
-	return errors.Join(classify(err), s.manifest.Close(), s.lock.Close())
+	return errors.Join(classify(err), s.manifest.Close(s.logSynced()), s.lock.Close())
+}
+
+// logSynced returns up to where the log is synced, as the manifest keeps it.
+func (s *Store) logSynced() manifest.Place {
+	p := s.log.Synced()
+	return manifest.Place{Segment: p.Segment, Offset: p.Offset}
 }
 
 // writable returns ErrReadOnly with the cause after a failed write or sync.

@@ -24,7 +24,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	s.log, err = commitlog.Open(fs, dir, commitlog.Options{
-		First: state.LogStart, Mode: s.opts.LogMode, SyncPeriod: s.opts.LogPeriod,
+		First: state.LogStart, Synced: commitlog.Position(state.LogSynced), Mode: s.opts.LogMode, SyncPeriod: s.opts.LogPeriod,
 		SegmentBytes: s.opts.Tuning.LogSegmentBytes, RecordBytesMax: s.opts.RecordBytesMax,
 	})
 	if err != nil {
@@ -108,8 +108,8 @@ func (s *Store) removeOrphans(state *manifest.State) error {
 		return err
 	}
 	for _, name := range names {
-		var n uint64
-		if _, err := fmt.Sscanf(name, "sstable-%d.sst", &n); err != nil || name != tableFileName(n) {
+		n, ok := tableFileNumber(name)
+		if !ok {
 			continue
 		}
 		if _, listed := state.Files[n]; listed {
@@ -123,3 +123,9 @@ func (s *Store) removeOrphans(state *manifest.State) error {
 }
 
 func tableFileName(n uint64) string { return fmt.Sprintf("sstable-%016d.sst", n) }
+
+// tableFileNumber returns the number of the table file with that name; ok is false for any other file.
+func tableFileNumber(name string) (n uint64, ok bool) {
+	_, err := fmt.Sscanf(name, "sstable-%d.sst", &n)
+	return n, err == nil && name == tableFileName(n)
+}

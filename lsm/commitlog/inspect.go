@@ -9,12 +9,17 @@ import (
 // PlaceError says where in a log something is wrong.
 type PlaceError struct {
 	File   string // of the segment, its name in the data directory
-	Offset int64  // bytes from its beginning
+	Offset int64  // bytes from its beginning; -1: the file as a whole
 	Cause  error
 }
 
 // Error returns file, place and cause.
-func (e *PlaceError) Error() string { return fmt.Sprintf("%s: offset %d: %v", e.File, e.Offset, e.Cause) }
+func (e *PlaceError) Error() string {
+	if e.Offset < 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Cause)
+	}
+	return fmt.Sprintf("%s: offset %d: %v", e.File, e.Offset, e.Cause)
+}
 
 // Unwrap returns the cause.
 func (e *PlaceError) Unwrap() error { return e.Cause }
@@ -29,10 +34,10 @@ type Inspection struct {
 	Stale    []string // segments that do not count; Open deletes them
 }
 
-// Inspect reads the log of dir from segment first on and calls fn, unless it is nil, with every record in
+// Inspect reads the log of dir from segment first on, known to be synced up to a place, and calls fn, unless it is nil, with every record in
 // order. It writes nothing. What is broken at the end of the log, and was never promised to be synced, is a
 // torn tail and no error; what was promised and is not there is a *PlaceError or ErrCorrupt.
-func Inspect(fs vfs.FS, dir string, first uint64, fn func(Position, *Record) error) (Inspection, error) {
+func Inspect(fs vfs.FS, dir string, first uint64, synced Position, fn func(Position, *Record) error) (Inspection, error) {
 	var in Inspection
 	l := &Log{fs: fs, dir: dir, opts: Options{First: first}.withDefaults()}
 	numbers, err := listSegments(fs, dir)
@@ -46,7 +51,7 @@ func Inspect(fs vfs.FS, dir string, first uint64, fn func(Position, *Record) err
 	for _, n := range released {
 		in.Stale = append(in.Stale, fileName(n))
 	}
-	if l.tail, err = findTail(l.opts.First, files, (*loader)(l)); err != nil {
+	if l.tail, err = findTail(first, synced, files, (*loader)(l)); err != nil {
 		return in, err
 	}
 	counts := make(map[uint64]bool)

@@ -17,6 +17,7 @@ const sparesMax = 2
 // Options of a log. Zero values stand for the defaults named.
 type Options struct {
 	First          uint64        // oldest segment still needed, from the manifest. Default 1
+	Synced         Position      // known to be synced, from the manifest; counts if its segment is still needed
 	Mode           Mode          // default Group
 	SyncPeriod     time.Duration // of mode Periodic. Default 1 s
 	SegmentBytes   int64         // default 32 MiB

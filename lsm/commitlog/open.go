@@ -23,7 +23,7 @@ func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.tail, err = findTail(l.opts.First, files, (*loader)(l)); err != nil {
+	if l.tail, err = findTail(l.opts.First, l.opts.Synced, files, (*loader)(l)); err != nil {
 		return nil, err
 	}
 	// Only read so far, perhaps from the page cache of a killed process. The next segment
@@ -95,8 +95,8 @@ func (l *Log) headers(numbers []uint64) (files []segmentFile, released []uint64,
 		files = append(files, f)
 	}
 	if len(files) > 0 && !found {
-		return nil, nil, fmt.Errorf("%s is missing, but %s is there: %w",
-			fileName(l.opts.First), fileName(files[0].number), ErrCorrupt)
+		return nil, nil, &PlaceError{fileName(l.opts.First), -1,
+			fmt.Errorf("it is missing, but %s is there: %w", fileName(files[0].number), ErrCorrupt)}
 	}
 	return files, released, nil
 }

@@ -98,9 +98,13 @@ type contents interface {
 	load(number uint64) ([]byte, error)
 }
 
-// findTail reads the segments from first on and finds the end of the log.
-func findTail(first uint64, files []segmentFile, c contents) (tail, error) {
+// findTail reads the segments from first on and finds the end of the log, which was synced up to a place
+// that counts if its segment is not below first.
+func findTail(first uint64, synced Position, files []segmentFile, c contents) (tail, error) {
 	t := tail{chain: linkSegments(first, files)}
+	if synced.Segment >= first {
+		t.promise(synced)
+	}
 	read := make(map[uint64]bool, len(t.chain))
 	for i, h := range t.chain {
 		data, err := c.load(h.number)

@@ -50,7 +50,7 @@ func TestTailCutAtEveryByte(t *testing.T) {
 	whole := im.segments[1]
 	for cut := headerBytes; cut <= len(whole); cut++ {
 		im.segments[1] = whole[:cut:cut]
-		got, err := findTail(1, im.files, &im)
+		got, err := findTail(1, Position{}, im.files, &im)
 		if err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
@@ -78,7 +78,7 @@ func TestDamageBeforePromiseIsCorrupt(t *testing.T) {
 		data := slices.Clone(whole)
 		data[at] ^= 0x40
 		im.segments[1] = data
-		got, err := findTail(1, im.files, &im)
+		got, err := findTail(1, Position{}, im.files, &im)
 		promise := synced.Offset + frameHeadBytes + syncBodyBytes
 		switch {
 		case at < int(synced.Offset):
@@ -101,7 +101,7 @@ func TestPromiseInLaterSegmentConvicts(t *testing.T) {
 	im.promise(2, end)
 	im.record(2, 2, 5)
 	im.segments[1][headerBytes+12] ^= 1
-	if _, err := findTail(1, im.files, &im); !errors.Is(err, ErrCorrupt) {
+	if _, err := findTail(1, Position{}, im.files, &im); !errors.Is(err, ErrCorrupt) {
 		t.Fatalf("a promise in the next segment was not kept: %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestYoungerSegmentBehindTornOneDoesNotCount(t *testing.T) {
 	im.begin(header{number: 2, previous: 1, previousEnd: end.Offset})
 	im.record(2, 3, 20)
 	im.segments[1] = im.segments[1][:end.Offset-1]
-	got, err := findTail(1, im.files, &im)
+	got, err := findTail(1, Position{}, im.files, &im)
 	if err != nil || got.end != first || got.last != 1 {
 		t.Fatalf("end %s, last %d, %v; want %s, 1", got.end, got.last, err, first)
 	}
@@ -129,7 +129,7 @@ func TestGivenUpSegmentDoesNotCount(t *testing.T) {
 	im.begin(header{number: 3, previous: 1, previousEnd: end.Offset})
 	im.promise(3, end)
 	im.record(3, 2, 30)
-	got, err := findTail(1, im.files, &im)
+	got, err := findTail(1, Position{}, im.files, &im)
 	if err != nil || got.last != 2 || got.end.Segment != 3 || len(got.chain) != 2 {
 		t.Fatalf("end %s, last %d, chain %v, %v", got.end, got.last, got.chain, err)
 	}
@@ -145,7 +145,7 @@ func TestStaleFramesOfRecycledSegmentDoNotCount(t *testing.T) {
 	im.begin(header{number: 2})
 	end := im.record(2, 3, 20)
 	im.segments[2] = append(im.segments[2], stale[end.Offset:]...)
-	got, err := findTail(2, im.files, &im)
+	got, err := findTail(2, Position{}, im.files, &im)
 	if err != nil || got.end != end || got.last != 3 {
 		t.Fatalf("end %s, last %d, %v; want %s, 3", got.end, got.last, err, end)
 	}
@@ -156,12 +156,12 @@ func TestLargeRecordIsAChain(t *testing.T) {
 		var im image
 		im.begin(header{number: 1})
 		end := im.record(1, 1, n)
-		got, err := findTail(1, im.files, &im)
+		got, err := findTail(1, Position{}, im.files, &im)
 		if err != nil || got.end != end {
 			t.Fatalf("record of %d bytes: end %s, %v; want %s", n, got.end, err, end)
 		}
 		im.segments[1] = im.segments[1][:end.Offset-1]
-		if got, err = findTail(1, im.files, &im); err != nil || got.end.Offset != headerBytes {
+		if got, err = findTail(1, Position{}, im.files, &im); err != nil || got.end.Offset != headerBytes {
 			t.Fatalf("record of %d bytes without its last: end %s, %v", n, got.end, err)
 		}
 	}
@@ -193,7 +193,7 @@ func FuzzScan(f *testing.F) {
 		}
 		files := []segmentFile{{header: header{number: 1}, begun: true}}
 		im := image{segments: map[uint64][]byte{1: src}}
-		got, err := findTail(1, files, &im)
+		got, err := findTail(1, Position{}, files, &im)
 		if err == nil && (got.end.Offset > int64(len(src)) || got.end.Offset < headerBytes) {
 			t.Fatalf("end %s of %d bytes", got.end, len(src))
 		}

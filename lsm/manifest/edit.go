@@ -34,6 +34,18 @@ type Edit struct {
 	LogStart      uint64 // 0: unchanged
 	NextFile      uint64 // 0: unchanged
 	Sequence      uint64 // 0: unchanged
+	LogSynced     Place  // zero: unchanged
+}
+
+// Place is a place in the commit log.
+type Place struct {
+	Segment uint64
+	Offset  int64 // bytes
+}
+
+// Less reports whether p lies before q.
+func (p Place) Less(q Place) bool {
+	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
 }
 
 const (
@@ -46,6 +58,7 @@ const (
 	tagLogStart     = 7 // on disk: never reuse
 	tagNextFile     = 8 // on disk: never reuse
 	tagSequence     = 9 // on disk: never reuse
+	tagLogSynced    = 10 // on disk: never reuse
 )
 
 // AppendEdit appends the body of e's frame.
@@ -70,7 +83,12 @@ func AppendEdit(dst []byte, e *Edit) []byte {
 	}
 	dst = appendNumber(dst, tagLogStart, e.LogStart)
 	dst = appendNumber(dst, tagNextFile, e.NextFile)
-	return appendNumber(dst, tagSequence, e.Sequence)
+	dst = appendNumber(dst, tagSequence, e.Sequence)
+	if p := e.LogSynced; p != (Place{}) {
+		content := binary.AppendUvarint(nil, p.Segment)
+		dst = appendField(dst, tagLogSynced, binary.AppendUvarint(content, uint64(p.Offset)))
+	}
+	return dst
 }
 
 func appendField(dst []byte, tag byte, content []byte) []byte {
@@ -193,6 +211,8 @@ func (e *Edit) decodeField(tag byte, f *reader) error {
 		e.NextFile = f.uvarint()
 	case tagSequence:
 		e.Sequence = f.uvarint()
+	case tagLogSynced:
+		e.LogSynced = Place{Segment: f.uvarint(), Offset: f.length()}
 	default:
 		return fmt.Errorf("edit: unknown field %d: %w", tag, ErrCorrupt)
 	}

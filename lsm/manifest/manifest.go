@@ -39,7 +39,9 @@ type PlaceError struct {
 }
 
 // Error returns file, place and cause.
-func (e *PlaceError) Error() string { return fmt.Sprintf("%s: offset %d: %v", e.File, e.Offset, e.Cause) }
+func (e *PlaceError) Error() string {
+	return fmt.Sprintf("%s: offset %d: %v", e.File, e.Offset, e.Cause)
+}
 
 // Unwrap returns the cause.
 func (e *PlaceError) Unwrap() error { return e.Cause }
@@ -299,14 +301,23 @@ func (m *Manifest) cleanLocked() error {
 	return nil
 }
 
-// Close closes the file. Everything committed is synced.
-func (m *Manifest) Close() error {
+// Close closes the file, after one more edit: that the log is synced up to a place; the zero place: without.
+// Behind what was committed there is then a whole edit, so that damage to it is told from an edit that a
+// crash cut short.
+func (m *Manifest) Close(logSynced Place) error {
+	var err error
+	if logSynced != (Place{}) {
+		err = m.Commit(&Edit{LogSynced: logSynced})
+	}
+	if errors.Is(err, ErrDiskFull) || errors.Is(err, ErrFailed) {
+		err = nil // what was committed is there without it; a failure was reported to whom it concerned
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err == nil {
 		m.err = fmt.Errorf("%w: closed", ErrFailed)
 	}
-	return m.file.Close()
+	return errors.Join(err, m.file.Close())
 }
 
 func fileName(n uint64) string   { return fmt.Sprintf("manifest-%016d", n) }

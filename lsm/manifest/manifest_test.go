@@ -34,7 +34,7 @@ func fullEdit() *Edit {
 	return &Edit{
 		RemovedTables: []mutation.TableID{{9}}, Tables: []mutation.Table{table}, RemovedFiles: []uint64{3, 300},
 		AddedFiles: []File{{Table: table.ID, Number: 7, Bytes: 1 << 40, Rows: 5, Partitions: 2}, {Table: table.ID, Number: 8}},
-		Epochs:     []Epoch{{table.ID, 12}}, Schema: []byte("schema"), LogStart: 4, NextFile: 9, Sequence: 1 << 50,
+		Epochs:     []Epoch{{table.ID, 12}}, Schema: []byte("schema"), LogStart: 4, NextFile: 9, Sequence: 1 << 50, LogSynced: Place{4, 300},
 	}
 }
 
@@ -123,12 +123,12 @@ func TestReopenFindsTheState(t *testing.T) {
 		opts.RotateBytes = rotate
 		m := mustOpen(t, mem, opts)
 		states := fill(t, m)
-		mustNot(t, m.Close())
+		mustNot(t, m.Close(Place{}))
 		m = mustOpen(t, mem.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), opts)
 		if want := states[len(states)-1]; !reflect.DeepEqual(m.State(), want) {
 			t.Errorf("state %+v, want %+v", m.State(), want)
 		}
-		mustNot(t, m.Close())
+		mustNot(t, m.Close(Place{}))
 		names, err := mem.List("data")
 		mustNot(t, err)
 		if len(names) != 2 {
@@ -143,7 +143,7 @@ func TestCutOrDamagedManifest(t *testing.T) {
 	mem := newDirectory(t)
 	m := mustOpen(t, mem, options)
 	states := fill(t, m)
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 	file, err := mem.Open("data/" + fileName(1))
 	mustNot(t, err)
 	whole, err := readAll(file)
@@ -192,7 +192,7 @@ func TestOtherDirectoriesAreRefused(t *testing.T) {
 	}
 	mustNot(t, mem.Remove("data/notes"))
 	create("LOCK", nil)
-	mustNot(t, mustOpen(t, mem, options).Close())
+	mustNot(t, mustOpen(t, mem, options).Close(Place{}))
 	other := appendHeader(nil, [16]byte{5})
 	other[8] = 77
 	other = other[:headerBytes-4]
@@ -210,7 +210,7 @@ func TestUnfinishedManifestDoesNotCount(t *testing.T) {
 	mem := newDirectory(t)
 	m := mustOpen(t, mem, options)
 	states := fill(t, m)
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 	f, err := mem.Create("data/" + fileName(9))
 	mustNot(t, err)
 	mustNot(t, f.Close())
@@ -218,7 +218,7 @@ func TestUnfinishedManifestDoesNotCount(t *testing.T) {
 	if !reflect.DeepEqual(m.State(), states[len(states)-1]) {
 		t.Errorf("state %+v", m.State())
 	}
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 	if _, err := mem.Stat("data/" + fileName(9)); err == nil {
 		t.Error("it is still there")
 	}
@@ -242,12 +242,12 @@ func TestFullDiskRefusesTheEditOnly(t *testing.T) {
 	full = false
 	mustNot(t, m.Commit(fullEditFor(6)))
 	want := m.State()
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 	m = mustOpen(t, mem, options)
 	if !reflect.DeepEqual(m.State(), want) {
 		t.Errorf("state %+v, want %+v", m.State(), want)
 	}
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 }
 
 func fullEditFor(n uint64) *Edit {
@@ -275,7 +275,7 @@ func TestFailedSyncIsNotTriedAgain(t *testing.T) {
 	if syncs != 1 {
 		t.Errorf("%d syncs", syncs)
 	}
-	mustNot(t, m.Close())
+	mustNot(t, m.Close(Place{}))
 }
 
 // TestGoldenEdit compares the bytes of an edit with those on the format page.

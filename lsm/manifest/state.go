@@ -18,6 +18,8 @@ type State struct {
 	LogStart uint64
 	NextFile uint64
 	Sequence uint64
+	// LogSynced is a place up to which the commit log was synced, if its segment is not below LogStart.
+	LogSynced Place
 }
 
 func newState(store [16]byte) *State {
@@ -87,12 +89,15 @@ func (s *State) apply(e *Edit) error {
 	s.LogStart = max(s.LogStart, e.LogStart)
 	s.NextFile = max(s.NextFile, e.NextFile)
 	s.Sequence = max(s.Sequence, e.Sequence)
+	if s.LogSynced.Less(e.LogSynced) {
+		s.LogSynced = e.LogSynced
+	}
 	return nil
 }
 
 // snapshot returns the edit that leads from nothing to s.
 func (s *State) snapshot() *Edit {
-	e := &Edit{Schema: s.Schema, LogStart: s.LogStart, NextFile: s.NextFile, Sequence: s.Sequence}
+	e := &Edit{Schema: s.Schema, LogStart: s.LogStart, NextFile: s.NextFile, Sequence: s.Sequence, LogSynced: s.LogSynced}
 	byID := func(a, b mutation.TableID) int { return slices.Compare(a[:], b[:]) }
 	for _, id := range slices.SortedFunc(maps.Keys(s.Tables), byID) {
 		e.Tables = append(e.Tables, s.Tables[id])

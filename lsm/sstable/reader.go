@@ -65,6 +65,9 @@ func (r *Reader) As(table *mutation.Table) (*Reader, error) {
 // Info returns what is known of the file. It must not be changed.
 func (r *Reader) Info() *Info { return &r.info }
 
+// RowGroups returns how many row groups the file has.
+func (r *Reader) RowGroups() int { return len(r.groups) }
+
 // load reads header, footer, contents and sections.
 func (r *Reader) load() error {
 	size, err := r.file.Size()
