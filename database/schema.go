@@ -265,3 +265,10 @@ func (d *Database) requireEmptyBases(next *schema.Snapshot) error {
 	}
 	return nil
 }
+
+// CheckSchema reports whether the bytes that a store keeps for the database can be read.
+func CheckSchema(blob []byte) error {
+	var d Database
+	_, err := d.loadSchema(blob)
+	return err
+}

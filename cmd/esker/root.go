@@ -14,6 +14,7 @@ func newRoot() *cobra.Command {
 		newServerCommand(),
 		newShellCommand(),
 		newIngestCommand(),
+		newCheckCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
 		newVersionCommand(),

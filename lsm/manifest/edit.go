@@ -49,15 +49,15 @@ func (p Place) Less(q Place) bool {
 }
 
 const (
-	tagAddedFile    = 1 // on disk: never reuse
-	tagRemovedFile  = 2 // on disk: never reuse
-	tagEpoch        = 3 // on disk: never reuse
-	tagSchema       = 4 // on disk: never reuse
-	tagTable        = 5 // on disk: never reuse
-	tagRemovedTable = 6 // on disk: never reuse
-	tagLogStart     = 7 // on disk: never reuse
-	tagNextFile     = 8 // on disk: never reuse
-	tagSequence     = 9 // on disk: never reuse
+	tagAddedFile    = 1  // on disk: never reuse
+	tagRemovedFile  = 2  // on disk: never reuse
+	tagEpoch        = 3  // on disk: never reuse
+	tagSchema       = 4  // on disk: never reuse
+	tagTable        = 5  // on disk: never reuse
+	tagRemovedTable = 6  // on disk: never reuse
+	tagLogStart     = 7  // on disk: never reuse
+	tagNextFile     = 8  // on disk: never reuse
+	tagSequence     = 9  // on disk: never reuse
 	tagLogSynced    = 10 // on disk: never reuse
 )
 
