@@ -3,6 +3,8 @@ package mutation
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/eskerdb/esker/clustering"
 )
 
 // reader consumes encoded bytes. After the first thing that does not fit it is bad and
@@ -57,8 +59,10 @@ func (r *reader) upTo(most uint64) uint64 {
 }
 
 // bytes reads a length and that many bytes. They are part of the source.
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
+func (r *reader) bytes() []byte { return r.take(r.uvarint()) }
+
+// take reads n bytes. They are part of the source.
+func (r *reader) take(n uint64) []byte {
 	if n > uint64(len(r.src)) {
 		r.fail()
 		return nil
@@ -86,4 +90,14 @@ func appendEnd(dst []byte, end int64) []byte {
 
 func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+func (r *reader) bound() clustering.Bound {
+	b, rest, err := clustering.DecodeBound(r.src)
+	if err != nil || len(b.Prefix) > keyBytesMax {
+		r.fail()
+		return clustering.Bound{}
+	}
+	r.src = rest
+	return b
 }

@@ -1,24 +1,27 @@
 package mutation
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 )
 
-// ErrCorrupt means that bytes are not what AppendMutation or AppendRow writes.
+// ErrCorrupt means that bytes are not what an Encoder or AppendRow writes.
 var ErrCorrupt = errors.New("corrupt mutation")
 
 // Flags of an encoded row; on disk: never reuse.
 const (
-	rowHasLive     = 1 << 0
-	rowLiveOwn     = 1 << 1 // the marker has a stamp of its own, else the common one
-	rowHasDeletion = 1 << 2
-	rowHasSequence = 1 << 3
-	rowCellsCommon = 1 << 4 // every cell is a value with the common stamp
-	rowSameColumns = 1 << 5 // the columns of the row before
-	rowFlagsKnown  = 1<<6 - 1
+	rowHasLive        = 1 << 0
+	rowLiveOwn        = 1 << 1 // the marker has a stamp of its own, else the common one
+	rowHasDeletion    = 1 << 2
+	rowHasSequence    = 1 << 3
+	rowCellsCommon    = 1 << 4 // every cell is a value with the common stamp
+	rowSameColumns    = 1 << 5 // the columns of the row before
+	rowSameClustering = 1 << 6 // the clustering of the row before
+	rowStampOwn       = 1 << 7 // the common stamp is another one from here on
+	rowFlagsAlone     = 1<<5 - 1
 )
 
 // Kinds of an encoded cell; on disk: never reuse.
@@ -81,9 +84,10 @@ func (r *reader) deletion(base int64) Deletion {
 // AppendRow appends an encoding of row, clustering first, that DecodeRow reads back.
 func AppendRow(dst []byte, row *Row) []byte {
 	common := commonStamp(row)
+	flags := rowFlags(row, common)
 	dst = appendBytes(dst, row.Clustering)
-	dst = appendStamp(dst, common, 0)
-	return appendRowBody(dst, row, common, nil)
+	dst = append(appendStamp(dst, common, 0), flags)
+	return appendRowBody(dst, row, common, flags, nil)
 }
 
 // DecodeRow decodes what AppendRow wrote into row and returns the bytes behind it. It
@@ -91,17 +95,43 @@ func AppendRow(dst []byte, row *Row) []byte {
 func DecodeRow(src []byte, row *Row) ([]byte, error) {
 	r := reader{src: src}
 	row.Clustering = r.bytes()
-	row.Cells = r.rowBody(row, r.stamp(0), nil, row.Cells[:0])
+	common, flags := r.stamp(0), r.byte()
+	if flags&^byte(rowFlagsAlone) != 0 {
+		r.fail()
+	}
+	row.Cells = r.rowBody(row, common, flags, row.Cells[:0])
 	if r.bad {
 		return nil, fmt.Errorf("row: %w", ErrCorrupt)
 	}
 	return r.src, nil
 }
 
-// appendRowBody appends row without its clustering. before is the row in front, or nil.
-func appendRowBody(dst []byte, row *Row, common stamp, before *Row) []byte {
-	flags := rowFlags(row, common, before)
-	dst = append(dst, flags)
+// rowFlags returns the flags of a row that is coded alone.
+func rowFlags(row *Row, common stamp) byte {
+	var flags byte
+	if !row.Live.IsNone() {
+		flags |= rowHasLive
+		if (stamp{row.Live.Timestamp, row.Live.TTL, row.Live.ExpiresAt}) != common {
+			flags |= rowLiveOwn
+		}
+	}
+	if !row.Deletion.IsNone() {
+		flags |= rowHasDeletion
+	}
+	if row.Sequence != 0 {
+		flags |= rowHasSequence
+	}
+	for i := range row.Cells {
+		if !common.has(&row.Cells[i]) {
+			return flags
+		}
+	}
+	return flags | rowCellsCommon
+}
+
+// appendRowBody appends what follows the flags, the clustering and the common stamp. before is the
+// cells of the row in front if the flags say that their columns are the same.
+func appendRowBody(dst []byte, row *Row, common stamp, flags byte, before []Cell) []byte {
 	if flags&rowHasSequence != 0 {
 		dst = binary.AppendUvarint(dst, row.Sequence)
 	}
@@ -111,21 +141,42 @@ func appendRowBody(dst []byte, row *Row, common stamp, before *Row) []byte {
 	if flags&rowHasDeletion != 0 {
 		dst = appendDeletion(dst, row.Deletion, common.timestamp)
 	}
-	if flags&rowSameColumns == 0 {
-		dst = binary.AppendUvarint(dst, uint64(len(row.Cells)))
+	if flags&rowSameColumns != 0 {
+		return appendSameCells(dst, row.Cells, common, flags, before)
 	}
+	dst = binary.AppendUvarint(dst, uint64(len(row.Cells)))
 	next := ColumnID(0)
 	for i := range row.Cells {
 		c := &row.Cells[i]
-		if flags&rowSameColumns == 0 {
-			dst = binary.AppendUvarint(dst, uint64(c.Column-next))
-			next = c.Column + 1
-		}
+		dst = binary.AppendUvarint(dst, uint64(c.Column-next))
+		next = c.Column + 1
 		if flags&rowCellsCommon == 0 {
 			dst = appendCellHead(dst, c, common)
 		}
 		if !c.IsTombstone() {
 			dst = appendBytes(dst, c.Value)
+		}
+	}
+	return dst
+}
+
+// appendSameCells appends cells against those of the row before, which has the same columns.
+func appendSameCells(dst []byte, cells []Cell, common stamp, flags byte, before []Cell) []byte {
+	at := len(dst)
+	for range (len(cells) + 7) / 8 {
+		dst = append(dst, 0)
+	}
+	for i := range cells {
+		c := &cells[i]
+		if flags&rowCellsCommon == 0 {
+			dst = appendCellHead(dst, c, common)
+		}
+		switch {
+		case c.IsTombstone():
+		case bytes.Equal(c.Value, before[i].Value):
+			dst[at+i/8] |= 1 << (i % 8)
+		default:
+			dst = appendAlike(dst, c.Value, before[i].Value)
 		}
 	}
 	return dst
@@ -144,44 +195,40 @@ func appendCellHead(dst []byte, c *Cell, common stamp) []byte {
 	return appendStamp(dst, stamp{c.Timestamp, c.TTL, c.ExpiresAt}, common.timestamp)
 }
 
-func rowFlags(row *Row, common stamp, before *Row) byte {
-	var flags byte
-	if !row.Live.IsNone() {
-		flags |= rowHasLive
-		if (stamp{row.Live.Timestamp, row.Live.TTL, row.Live.ExpiresAt}) != common {
-			flags |= rowLiveOwn
+// rowBody reads what appendRowBody wrote of a row coded alone, its cells to the end of cells, and
+// returns those.
+func (r *reader) rowBody(row *Row, common stamp, flags byte, cells []Cell) []Cell {
+	r.rowHead(row, common, flags)
+	// A cell takes two bytes at least: a claim beyond the source is not believed.
+	count := int(r.upTo(uint64(len(r.src) / 2)))
+	start := len(cells)
+	next := uint64(0)
+	for range count {
+		if r.bad {
+			return cells[:start]
 		}
+		id := next + r.upTo(math.MaxUint32)
+		if id > math.MaxUint32 {
+			r.fail()
+		}
+		c := Cell{Column: ColumnID(id)}
+		next = id + 1
+		r.cellHead(&c, common, flags)
+		if !c.IsTombstone() {
+			c.Value = r.bytes()
+		}
+		cells = append(cells, c)
 	}
-	if !row.Deletion.IsNone() {
-		flags |= rowHasDeletion
-	}
-	if row.Sequence != 0 {
-		flags |= rowHasSequence
-	}
-	same := before != nil && len(before.Cells) == len(row.Cells)
-	allCommon := true
-	for i := range row.Cells {
-		allCommon = allCommon && common.has(&row.Cells[i])
-		same = same && before.Cells[i].Column == row.Cells[i].Column
-	}
-	if allCommon {
-		flags |= rowCellsCommon
-	}
-	if same {
-		flags |= rowSameColumns
-	}
-	return flags
+	row.Cells = cells[start:len(cells):len(cells)]
+	return cells
 }
 
-// rowBody reads what appendRowBody wrote, its cells to the end of cells, and returns those.
-func (r *reader) rowBody(row *Row, common stamp, before *Row, cells []Cell) []Cell {
-	flags := r.byte()
-	if flags&^byte(rowFlagsKnown) != 0 || flags&rowLiveOwn != 0 && flags&rowHasLive == 0 ||
-		flags&rowSameColumns != 0 && before == nil {
-		r.fail()
-		return cells
-	}
+// rowHead reads what lies between the flags and the cells.
+func (r *reader) rowHead(row *Row, common stamp, flags byte) {
 	row.Sequence, row.Live, row.Deletion, row.Cells = 0, Liveness{}, Deletion{}, nil
+	if flags&rowLiveOwn != 0 && flags&rowHasLive == 0 {
+		r.fail()
+	}
 	if flags&rowHasSequence != 0 {
 		row.Sequence = r.uvarint()
 	}
@@ -195,43 +242,10 @@ func (r *reader) rowBody(row *Row, common stamp, before *Row, cells []Cell) []Ce
 	if flags&rowHasDeletion != 0 {
 		row.Deletion = r.deletion(common.timestamp)
 	}
-	return r.rowCells(row, common, before, cells, flags)
 }
 
-func (r *reader) rowCells(row *Row, common stamp, before *Row, cells []Cell, flags byte) []Cell {
-	var columns []Cell
-	count := 0
-	if flags&rowSameColumns != 0 {
-		columns = before.Cells
-		count = len(columns)
-	} else {
-		// A cell takes two bytes at least: a claim beyond the source is not believed.
-		count = int(r.upTo(uint64(len(r.src) / 2)))
-	}
-	start := len(cells)
-	next := uint64(0)
-	for i := range count {
-		if r.bad {
-			return cells[:start]
-		}
-		var c Cell
-		if columns != nil {
-			c.Column = columns[i].Column
-		} else {
-			id := next + r.upTo(math.MaxUint32)
-			if id > math.MaxUint32 {
-				r.fail()
-			}
-			c.Column, next = ColumnID(id), id+1
-		}
-		r.cell(&c, common, flags)
-		cells = append(cells, c)
-	}
-	row.Cells = cells[start:len(cells):len(cells)]
-	return cells
-}
-
-func (r *reader) cell(c *Cell, common stamp, flags byte) {
+// cellHead reads all of a cell but its column and value.
+func (r *reader) cellHead(c *Cell, common stamp, flags byte) {
 	kind := byte(cellCommon)
 	if flags&rowCellsCommon == 0 {
 		kind = r.byte()
@@ -255,5 +269,4 @@ func (r *reader) cell(c *Cell, common stamp, flags byte) {
 		r.fail() // a value that would read as a tombstone
 	}
 	c.Timestamp, c.TTL, c.ExpiresAt = common.timestamp, common.ttl, common.expiresAt
-	c.Value = r.bytes()
 }
