@@ -206,8 +206,9 @@ func (c *checker) log() error {
 // logChecker checks the records of a log, in order.
 type logChecker struct {
 	*checker
-	last   uint64 // sequence of the record before
-	epochs map[mutation.TableID]uint64
+	last    uint64 // sequence of the record before
+	epochs  map[mutation.TableID]uint64
+	decoder mutation.Decoder
 }
 
 func (r *logChecker) record(_ commitlog.Position, record *commitlog.Record) error {
@@ -229,12 +230,15 @@ func (r *logChecker) record(_ commitlog.Position, record *commitlog.Record) erro
 		if p.Epoch > r.state.Epochs[p.Table] {
 			r.sum.Unflushed++
 		}
-		for src := p.Payload; len(src) > 0; {
-			_, rest, err := mutation.DecodeMutation(src, p.Table)
+		r.decoder.Reset(p.Payload, p.Table)
+		for {
+			m, err := r.decoder.Next()
 			if err != nil {
 				return fmt.Errorf("record %d: table %s: %w", record.Sequence, t.Name, err)
 			}
-			src = rest
+			if m == nil {
+				break
+			}
 		}
 	}
 	return nil

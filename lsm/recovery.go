@@ -69,6 +69,7 @@ func (s *Store) openTables(state *manifest.State) (map[mutation.TableID]*tableVe
 // by TRUNCATE, if its epoch is not above the flushed one: applying it again could bring back rows whose
 // deletion has been purged (R36).
 func (s *Store) replay(tables map[mutation.TableID]*tableVersion, state *manifest.State) error {
+	var decoder mutation.Decoder
 	return s.log.Replay(func(pos commitlog.Position, r *commitlog.Record) error {
 		for i := range r.Parts {
 			p := &r.Parts[i]
@@ -76,7 +77,7 @@ func (s *Store) replay(tables map[mutation.TableID]*tableVersion, state *manifes
 			if !found || p.Epoch <= state.Epochs[p.Table] {
 				continue
 			}
-			if err := replayPart(t.active, p, pos, r.Sequence); err != nil {
+			if err := replayPart(t.active, &decoder, p, pos, r.Sequence); err != nil {
 				return fmt.Errorf("table %s: %w", t.table.Name, err)
 			}
 		}
@@ -84,17 +85,20 @@ func (s *Store) replay(tables map[mutation.TableID]*tableVersion, state *manifes
 	})
 }
 
-func replayPart(m *memory, p *commitlog.Part, pos commitlog.Position, sequence uint64) error {
+func replayPart(m *memory, decoder *mutation.Decoder, p *commitlog.Part, pos commitlog.Position, sequence uint64) error {
 	m.epoch = max(m.epoch, p.Epoch)
-	for src := p.Payload; len(src) > 0; {
-		one, rest, err := mutation.DecodeMutation(src, p.Table)
+	decoder.Reset(p.Payload, p.Table)
+	for {
+		one, err := decoder.Next()
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
-		m.enterLocked(pos, sequence, oldestOf(&one))
-		m.Apply(&one, sequence)
+		if one == nil {
+			break
+		}
+		m.enterLocked(pos, sequence, oldestOf(one))
+		m.Apply(one, sequence)
 		m.leave()
-		src = rest
 	}
 	m.count()
 	return nil

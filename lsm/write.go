@@ -68,6 +68,7 @@ type group struct {
 type part struct {
 	table     mutation.TableID
 	mutations []*mutation.Mutation
+	encoder   mutation.Encoder
 	payload   []byte
 	oldest    int64   // smallest timestamp of data; MaxInt64: none
 	memory    *memory // entered
@@ -79,7 +80,7 @@ func newGroup(ms []mutation.Mutation) *group {
 	for i := range ms {
 		p := g.part(ms[i].Table)
 		p.mutations = append(p.mutations, &ms[i])
-		p.payload = mutation.AppendMutation(p.payload, &ms[i])
+		p.payload = p.encoder.Append(p.payload, &ms[i])
 		p.oldest = min(p.oldest, oldestOf(&ms[i]))
 	}
 	return g
