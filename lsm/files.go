@@ -3,6 +3,7 @@ package lsm
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 
 	"github.com/eskerdb/esker/clustering"
@@ -250,6 +251,9 @@ func (s *Store) openFile(number uint64, table *mutation.Table) (*file, error) {
 // anything else is corruption.
 func (s *Store) openListed(listed manifest.File, table *mutation.Table) (*file, error) {
 	f, err := s.openFile(listed.Number, table)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is listed in the manifest and is not there", ErrCorrupt, tableFileName(listed.Number))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listed in the manifest: %w", corrupt(err))
 	}

@@ -419,8 +419,12 @@ func (m *model) checkPartition(v *View, t *mutation.Table, key partition.Decorat
 		if err != nil {
 			return err
 		}
-		if merged, err := rowsText(v, t, &req, now); err != nil || !req.Reverse && merged != got {
-			return fmt.Errorf("at %d, slices %s: Rows gives %v\n%sRead gives\n%s", v.Sequence(), req.Slices, err, merged, got)
+		merged, err := rowsText(v, t, &req, now)
+		if err != nil {
+			return err
+		}
+		if !req.Reverse && merged != got {
+			return fmt.Errorf("at %d, slices %s: Rows gives\n%sRead gives\n%s", v.Sequence(), req.Slices, merged, got)
 		}
 		if want := p.text(t, &req, now); got != want {
 			return fmt.Errorf("at %d, slices %s, reverse %v: got\n%swant\n%s", v.Sequence(), req.Slices, req.Reverse, got, want)

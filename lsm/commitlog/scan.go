@@ -143,6 +143,10 @@ func findTail(first uint64, synced Position, files []segmentFile, c contents) (t
 		if at.Segment == 0 {
 			at.Segment = first
 		}
+		if at.Segment < t.promised.Segment {
+			return t, &PlaceError{fileName(at.Segment), at.Offset, fmt.Errorf(
+				"the log does not go on in %s, but everything before %s was synced: %w", fileName(at.Segment+1), t.promised, ErrCorrupt)}
+		}
 		return t, &PlaceError{fileName(at.Segment), at.Offset,
 			fmt.Errorf("no whole record, but everything before %s was synced: %w", t.promised, ErrCorrupt)}
 	}
