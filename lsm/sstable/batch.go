@@ -6,40 +6,46 @@ import (
 	"github.com/eskerdb/esker/mutation"
 )
 
-// BatchSource yields the rows of one partition as vectors, decoding no more columns than it was asked for.
+// BatchSource yields the rows of one partition as vectors, decoding no more than it was asked for.
 type BatchSource struct {
 	walk    walk
-	law     mutation.Law
-	meta    bool
-	wanted  []int // of ReadRequest.Columns: place in Reader.columns; -1: the file does not have it
-	kinds   []mutation.Column
+	req     *mutation.ReadRequest
+	columns []wantedColumn
 	rowsMax int // of the next batch
-	rows    []int
+	showing showing
+	picks   picks
 	batch   mutation.Batch
-	alive   []int64
-	bits    []bitmap // presence of the columns
 }
+
+// wantedColumn is a column of the request.
+type wantedColumn struct {
+	mutation.Column
+	place int // in Reader.columns; -1: the file does not have it
+}
+
+// showing says how to tell which rows of the open group show.
+type showing byte
+
+const (
+	allShow   showing = iota // for ever
+	byRows                   // by their stored ends
+	byCells                  // by their cells: the stored ends count cells of columns that have been dropped since
+	aliveRows = 64           // how many rows are looked at together
+)
 
 // Batches yields the rows of the request's slices that are not deleted, in batches. It is right only
 // where no other source has rows or deletions in between: the caller knows. The side data of the partition is
 // taken to have been applied when the file was written. The first batch has at most RowsMax rows, if that is set.
+// Rows that have ended by NowSec are left out. The request must stay as it is.
 func (p *Partition) Batches(req *mutation.ReadRequest) *BatchSource {
-	r := p.r
-	b := &BatchSource{walk: newWalk(p, req.Slices, req.Reverse), law: r.table.Law, meta: req.Metadata, rowsMax: mutation.BatchRowsMax}
+	b := &BatchSource{walk: newWalk(p, req.Slices, req.Reverse), req: req, rowsMax: mutation.BatchRowsMax}
 	if req.RowsMax > 0 {
 		b.rowsMax = min(req.RowsMax, mutation.BatchRowsMax)
 	}
-	for _, id := range req.Columns {
-		at := sort.Search(len(r.columns), func(i int) bool { return r.columns[i].ID >= id })
-		if at == len(r.columns) || r.columns[at].ID != id {
-			at = -1
-		}
-		b.wanted = append(b.wanted, at)
-		b.kinds = append(b.kinds, r.columnOf(id))
+	b.columns = make([]wantedColumn, len(req.Columns))
+	for i, id := range req.Columns {
+		b.columns[i] = wantedColumn{p.r.columnOf(id), p.r.place(id)}
 	}
-	b.batch.Clustering = make([]mutation.Vector, len(r.keys.columns))
-	b.batch.Columns = make([]mutation.Vector, len(req.Columns))
-	b.bits = make([]bitmap, len(req.Columns))
 	return b
 }
 
@@ -56,24 +62,32 @@ func (r *Reader) columnOf(id mutation.ColumnID) mutation.Column {
 func (b *BatchSource) Next() (*mutation.Batch, error) {
 	for {
 		for len(b.walk.ranges) == 0 {
-			more, err := b.walk.nextGroup(false)
-			if err == nil && more && len(b.walk.ranges) > 0 {
-				err = b.loadRows()
-				b.walk.failed = err
-			}
-			if err != nil || !more {
+			s, err := b.walk.nextGroup()
+			if s == nil || err != nil {
 				return nil, err
 			}
+			if b.walk.d.group.maxAlive <= max(b.req.NowSec, 0) {
+				continue // all rows have ended
+			}
+			if err = b.load(); err == nil {
+				err = b.walk.find(s)
+			}
+			if err != nil {
+				return nil, b.walk.fail(err)
+			}
 		}
-		if b.pick(); len(b.rows) == 0 {
-			continue // only deleted rows
+		b.picks.reset(b.req.Reverse)
+		err := b.pick()
+		if err == nil && b.picks.count > 0 {
+			err = b.fill()
 		}
-		if err := b.fill(); err != nil {
-			b.walk.failed = err
-			return nil, err
+		if err != nil {
+			return nil, b.walk.fail(err)
 		}
-		b.rowsMax = min(4*b.rowsMax, mutation.BatchRowsMax)
-		return &b.batch, nil
+		if b.picks.count > 0 {
+			b.rowsMax = min(4*b.rowsMax, mutation.BatchRowsMax)
+			return &b.batch, nil
+		}
 	}
 }
 
@@ -81,240 +95,210 @@ func (b *BatchSource) Next() (*mutation.Batch, error) {
 // batch is no longer valid.
 func (b *BatchSource) Close() { b.walk.close() }
 
-// everyRowShows reports whether all rows of the open group show for ever.
-func (b *BatchSource) everyRowShows() bool {
-	return b.walk.d.group.flags&(groupAllLive|groupEnds|groupRowDeletions) == groupAllLive
-}
-
-// loadRows decodes what decides which rows of the open group show.
-func (b *BatchSource) loadRows() error {
-	if b.everyRowShows() {
-		return nil
-	}
+// load reads the chunks of the open group that the request needs.
+func (b *BatchSource) load() error {
 	d := b.walk.d
-	if err := d.loadSystem(roleEnd, roleAlive); err != nil {
-		return err
-	}
-	if b.law == mutation.BySequence || !d.hasDropped() {
-		return nil
-	}
-	// The stored ends count cells of columns that have been dropped since.
-	if err := d.loadSystem(roleLiveness); err != nil {
-		return err
-	}
-	for i := range d.columns {
-		if err := d.loadColumn(i, roleValue, roleCellEnd); err != nil {
-			return err
+	flags := d.group.flags
+	b.showing = byRows
+	switch {
+	case flags&(groupAllLive|groupEnds|groupRowDeletions) == groupAllLive:
+		b.showing = allShow
+	case d.r.table.Law != mutation.BySequence && d.r.hasDropped(d.group):
+		b.showing = byCells
+		d.wantSystem(roleEnd, roleLiveness)
+		for i := range d.columns {
+			d.wantColumn(i, roleValue, roleCellEnd)
 		}
+	default:
+		d.wantSystem(roleEnd, roleAlive)
 	}
-	return nil
-}
-
-// hasDropped reports whether the open group has values of columns that the table does not have.
-func (d *decoder) hasDropped() bool {
-	next := 0
-	for i := range d.group.chunks {
-		c := &d.group.chunks[i]
-		if c.role != roleValue {
+	if b.req.Metadata {
+		d.wantSystem(roleTimestamp, roleTTL)
+	}
+	for _, c := range b.columns {
+		if c.place < 0 {
 			continue
 		}
-		for next < len(d.r.columns) && uint32(d.r.columns[next].ID) < c.number {
-			next++
+		d.wantColumn(c.place, roleValue)
+		if flags&groupEnds != 0 {
+			d.wantColumn(c.place, roleCellEnd)
 		}
-		if next == len(d.r.columns) || uint32(d.r.columns[next].ID) != c.number {
+		if b.req.Metadata {
+			d.wantColumn(c.place, roleCellTimestamp, roleCellTTL)
+		}
+	}
+	return d.fetch()
+}
+
+// hasDropped reports whether a group has values of columns that the table does not have.
+func (r *Reader) hasDropped(g *group) bool {
+	for i := range g.chunks {
+		c := &g.chunks[i]
+		if c.role == roleValue && r.place(mutation.ColumnID(c.number)) < 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// aliveUntil returns when row i ends, 0 if it does not show. loadRows has been called.
-func (d *decoder) aliveUntil(i int, byCells bool) int64 {
-	end := d.system[roleEnd].word(i, mutation.Forever)
-	if !byCells {
-		return d.system[roleAlive].word(i, end)
-	}
-	until := int64(0)
-	if d.system[roleLiveness].has(i) {
-		until = end
-	}
-	for k := range d.columns {
-		if d.columns[k].values.has(i) {
-			until = max(until, d.columns[k].ends.word(i, end))
-		}
-	}
-	return until
-}
-
-// pick takes the next rows that show, at most rowsMax, and their ends.
-func (b *BatchSource) pick() {
-	d := b.walk.d
-	b.rows, b.alive = b.rows[:0], b.alive[:0]
-	all := b.everyRowShows()
-	byCells := !all && b.law != mutation.BySequence && d.hasDropped()
-	forever := true
-	for len(b.rows) < b.rowsMax && len(b.walk.ranges) > 0 {
-		i := b.walk.take()
-		if all {
-			b.rows = append(b.rows, i)
+// pick takes the next rows that show, at most rowsMax.
+func (b *BatchSource) pick() error {
+	l := &b.walk.d.lent
+	l.alive = l.alive[:0]
+	for b.picks.count < b.rowsMax && len(b.walk.ranges) > 0 {
+		most := b.rowsMax - b.picks.count
+		if b.showing == allShow {
+			r := b.walk.peek(most)
+			b.walk.skip(r.to - r.from)
+			b.picks.add(r)
 			continue
 		}
-		if until := d.aliveUntil(i, byCells); until > 0 {
-			b.rows = append(b.rows, i)
-			b.alive = append(b.alive, until)
-			forever = forever && until == mutation.Forever
-		}
-	}
-	b.batch.Rows, b.batch.AliveUntil = len(b.rows), b.alive
-	if all || forever {
-		b.batch.AliveUntil = nil
-	}
-}
-
-// fill decodes the columns wanted and puts the picked rows into vectors.
-func (b *BatchSource) fill() error {
-	d := b.walk.d
-	for k, c := range d.key {
-		col := d.r.keys.columns[k]
-		if err := d.gather(&b.batch.Clustering[k], c, col.physical, col.width, b.rows); err != nil {
+		r := b.walk.peek(max(most, aliveRows))
+		if err := b.pickShowing(r, most); err != nil {
 			return err
 		}
 	}
-	ends := d.group.flags&groupEnds != 0
-	var err error
-	if ends {
-		err = d.loadSystem(roleEnd)
+	b.batch.Rows, b.batch.AliveUntil = b.picks.count, nil
+	for _, until := range l.alive {
+		if until != mutation.Forever {
+			b.batch.AliveUntil = l.alive
+			break
+		}
 	}
-	if err == nil && b.meta {
-		err = d.loadSystem(roleTimestamp, roleTTL)
+	return nil
+}
+
+// pickShowing takes those rows of r that show, at most so many, and their ends.
+func (b *BatchSource) pickShowing(r rowRange, most int) error {
+	d := b.walk.d
+	l := &d.lent
+	if err := d.loadEnds(r, b.showing); err != nil {
+		return err
 	}
-	for k := 0; k < len(b.wanted) && err == nil; k++ {
-		err = b.fillColumn(k, ends)
+	now := max(b.req.NowSec, 0)
+	seen := 0
+	for ; seen < r.to-r.from && most > 0; seen++ {
+		i := r.from + seen
+		if b.req.Reverse {
+			i = r.to - 1 - seen
+		}
+		until := l.ends[i-r.from]
+		if until <= now {
+			continue
+		}
+		b.picks.add(rowRange{i, i + 1})
+		l.alive = append(l.alive, until)
+		most--
+	}
+	b.walk.skip(seen)
+	return nil
+}
+
+// loadEnds puts into lent.ends when rows end, 0 if they do not show.
+func (d *decoder) loadEnds(r rowRange, how showing) error {
+	end, alive := d.system[roleEnd], d.system[roleAlive]
+	l := &d.lent
+	if how == byRows {
+		if err := d.decode(end, r.from, r.to); err != nil {
+			return err
+		}
+		if err := d.decode(alive, r.from, r.to); err != nil {
+			return err
+		}
+		l.ends = end.appendInts(l.ends[:0], r, mutation.Forever)
+		alive.override(l.ends, r)
+		return nil
+	}
+	if err := d.decodeAll(r.from, r.to); err != nil {
+		return err
+	}
+	l.ends = l.ends[:0]
+	for i := r.from; i < r.to; i++ {
+		own, until := end.word(i, mutation.Forever), int64(0)
+		if d.system[roleLiveness].has(i) {
+			until = own
+		}
+		for k := range d.columns {
+			if d.columns[k].values.has(i) {
+				until = max(until, d.columns[k].ends.word(i, own))
+			}
+		}
+		l.ends = append(l.ends, until)
+	}
+	return nil
+}
+
+// fill puts the picked rows into vectors.
+func (b *BatchSource) fill() error {
+	d := b.walk.d
+	d.lent.resize(len(d.key), len(b.columns))
+	b.batch.Clustering, b.batch.Columns = d.lent.clustering, d.lent.columns
+	if err := d.gatherKey(b.batch.Clustering, &b.picks); err != nil {
+		return err
+	}
+	for k := range b.columns {
+		if err := b.fillColumn(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *BatchSource) fillColumn(k int) error {
+	d, c := b.walk.d, &b.columns[k]
+	v := &b.batch.Columns[k]
+	var cols columnChunks
+	if c.place >= 0 {
+		cols = d.columns[c.place]
+	}
+	if err := d.gather(v, cols.values, c.Physical, c.Width, &b.picks); err != nil {
+		return err
+	}
+	v.Present = cols.values.presence(&d.lent.bits[k], &b.picks)
+	if d.group.flags&groupEnds != 0 && cols.values != nil {
+		if err := b.fillEnds(k, &cols); err != nil {
+			return err
+		}
+	}
+	if b.req.Metadata {
+		return b.fillMetadata(k, &cols)
+	}
+	return nil
+}
+
+// fillEnds says when the values of a column end, if one does.
+func (b *BatchSource) fillEnds(k int, cols *columnChunks) (err error) {
+	d, x := b.walk.d, &b.walk.d.lent.extras[k]
+	x.ends, err = d.gatherInts(x.ends[:0], cellInts{d.system[roleEnd], cols.ends, cols.values, mutation.Forever, mutation.Forever}, &b.picks)
+	for _, end := range x.ends {
+		if end != mutation.Forever {
+			b.batch.Columns[k].ExpiresAt = x.ends
+			break
+		}
 	}
 	return err
 }
 
-func (b *BatchSource) fillColumn(k int, ends bool) error {
-	d := b.walk.d
-	v, kind, at := &b.batch.Columns[k], b.kinds[k], b.wanted[k]
-	var cols columnChunks
-	if at >= 0 {
-		roles := []byte{roleValue}
-		if ends {
-			roles = append(roles, roleCellEnd)
-		}
-		if b.meta {
-			roles = append(roles, roleCellTimestamp, roleCellTTL)
-		}
-		if err := d.loadColumn(at, roles...); err != nil {
-			return err
-		}
-		cols = d.columns[at]
+// fillMetadata fills write timestamps and, if there is one, TTLs.
+func (b *BatchSource) fillMetadata(k int, cols *columnChunks) (err error) {
+	d, x, v := b.walk.d, &b.walk.d.lent.extras[k], &b.batch.Columns[k]
+	if cols.values == nil {
+		x.timestamps = longer(x.timestamps, b.picks.count)
+		clear(x.timestamps)
+		v.Timestamps = x.timestamps
+		return nil
 	}
-	if err := d.gather(v, cols.values, kind.Physical, kind.Width, b.rows); err != nil {
+	x.timestamps, err = d.gatherInts(x.timestamps[:0], cellInts{base: d.system[roleTimestamp], exceptions: cols.timestamps, values: cols.values}, &b.picks)
+	if err != nil {
 		return err
 	}
-	v.Present = b.presence(k, cols.values)
-	if ends {
-		v.ExpiresAt = d.gatherEnds(&cols, b.rows)
-	}
-	if b.meta {
-		d.gatherMetadata(v, &cols, b.rows)
-	}
-	return nil
-}
-
-// presence returns which of the picked rows have a value; nil if all have.
-func (b *BatchSource) presence(k int, c *chunk) []uint64 {
-	if c != nil && c.present == nil {
+	v.Timestamps = x.timestamps
+	if d.system[roleTTL] == nil && cols.ttls == nil {
 		return nil
 	}
-	bits := &b.bits[k]
-	*bits = bitmap{}
-	count := 0
-	for n, i := range b.rows {
-		if c.has(i) {
-			bits.set(n)
-			count++
-		}
+	x.ttls, err = d.gatherInts(x.ttls[:0], cellInts{base: d.system[roleTTL], exceptions: cols.ttls, values: cols.values}, &b.picks)
+	if x.narrow() {
+		v.TTLs = x.ttls32
 	}
-	if count == len(b.rows) {
-		return nil
-	}
-	return bits.words(len(b.rows))
-}
-
-// gather puts the values of rows into v; what is absent is 0 or empty.
-func (d *decoder) gather(v *mutation.Vector, c *chunk, physical mutation.Physical, width int, rows []int) error {
-	if c != nil && c.isBytes || physical == mutation.PhysicalBytes {
-		return d.gatherBytes(v, c, rows)
-	}
-	v.Reset(physical, width)
-	switch {
-	case c == nil:
-		for range rows {
-			v.Words = append(v.Words, 0)
-		}
-	case c.present == nil:
-		for _, i := range rows {
-			v.Words = append(v.Words, c.words[i])
-		}
-	default:
-		for _, i := range rows {
-			v.Words = append(v.Words, uint64(c.word(i, 0)))
-		}
-	}
-	return nil
-}
-
-func (d *decoder) gatherBytes(v *mutation.Vector, c *chunk, rows []int) error {
-	v.Reset(mutation.PhysicalBytes, 0)
-	total := 0
-	for _, i := range rows {
-		if c.has(i) {
-			p := c.place(i)
-			total += int(c.offsets[p+1] - c.offsets[p])
-			if total > 1<<32-1 {
-				return d.corrupt("values of more than 4 GiB")
-			}
-			v.Data = append(v.Data, c.data[c.offsets[p]:c.offsets[p+1]]...)
-		}
-		v.Offsets = append(v.Offsets, uint32(total))
-	}
-	return nil
-}
-
-// gatherEnds returns when the values of rows end; nil if none does.
-func (d *decoder) gatherEnds(cols *columnChunks, rows []int) []int64 {
-	out := make([]int64, len(rows))
-	some := false
-	for n, i := range rows {
-		out[n] = mutation.Forever
-		if cols.values.has(i) {
-			out[n] = cols.ends.word(i, d.system[roleEnd].word(i, mutation.Forever))
-			some = some || out[n] != mutation.Forever
-		}
-	}
-	if !some {
-		return nil
-	}
-	return out
-}
-
-// gatherMetadata fills write timestamps and TTLs.
-func (d *decoder) gatherMetadata(v *mutation.Vector, cols *columnChunks, rows []int) {
-	v.Timestamps = make([]int64, len(rows))
-	ttls := make([]int32, len(rows))
-	some := false
-	for n, i := range rows {
-		if !cols.values.has(i) {
-			continue
-		}
-		v.Timestamps[n] = cols.timestamps.word(i, d.system[roleTimestamp].word(i, 0))
-		ttls[n] = int32(cols.ttls.word(i, d.system[roleTTL].word(i, 0)))
-		some = some || ttls[n] != 0
-	}
-	if some {
-		v.TTLs = ttls
-	}
+	return err
 }

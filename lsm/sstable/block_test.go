@@ -6,11 +6,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"pgregory.net/rapid"
 )
 
@@ -114,7 +117,10 @@ func rowOf(table *mutation.Table, b *mutation.Block, i int) (row mutation.Row, o
 	row.Clustering = keys.appendRow([]byte{}, b.Clustering, i)
 	ttl, end := int32(0), mutation.Forever
 	if b.TTLs != nil {
-		ttl, end = b.TTLs[i], b.ExpiresAt[i]
+		ttl = b.TTLs[i]
+	}
+	if b.ExpiresAt != nil {
+		end = b.ExpiresAt[i]
 	}
 	if b.Sequences != nil {
 		row.Sequence = b.Sequences[i]
@@ -225,6 +231,12 @@ func TestBlocksAndRowsWriteTheSame(t *testing.T) {
 			}
 			if !bytes.Equal(got.data, want.data) {
 				rt.Fatalf("%s: %d bytes differ from %d by rows", name, len(got.data), len(want.data))
+			}
+		}
+		r := open(t, store(t, whole.data), table)
+		for i := range parts {
+			if rows := checkBlocks(t, rt, r, table, parts[i].key); rows < 0 && !oddWidths(table, blocks) {
+				rt.Fatalf("partition %d was written as blocks and has none", i)
 			}
 		}
 	})
@@ -344,4 +356,93 @@ func plainBlock(t testing.TB, table *mutation.Table, n int) *mutation.Block {
 		}
 	}
 	return b
+}
+
+// oddWidths reports whether a fixed-width column is bytes in one of the blocks.
+func oddWidths(table *mutation.Table, blocks [][]*mutation.Block) bool {
+	for _, b := range slices.Concat(blocks...) {
+		k := 0
+		for _, c := range table.Columns {
+			if !c.Static {
+				if b.Columns[k].Physical != c.Physical {
+					return true
+				}
+				k++
+			}
+		}
+	}
+	return false
+}
+
+// checkBlocks compares the blocks of a partition with its rows, and returns how many there are; -1 if it has no blocks.
+func checkBlocks(t *testing.T, rt *rapid.T, r *Reader, table *mutation.Table, key partition.DecoratedKey) int {
+	p, err := r.Partition(key)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	run := p.Run()
+	if run == nil {
+		return 0
+	}
+	blocks := run.Blocks()
+	if blocks == nil {
+		return -1
+	}
+	var got []mutation.Row
+	for {
+		b, err := blocks.Next()
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if b == nil {
+			break
+		}
+		for i := range b.Rows {
+			row, ok := rowOf(table, b, i)
+			if !ok {
+				rt.Fatalf("row %x has nothing", row.Clustering)
+			}
+			got = append(got, cloneRow(&row))
+		}
+	}
+	if want := collect(t, run.Rows(clustering.All(), false)); !reflect.DeepEqual(got, want) {
+		rt.Fatalf("%d rows in blocks\n%+v, by themselves %d\n%+v", len(got), got, len(want), want)
+	}
+	return len(got)
+}
+
+// TestBlocksAreTheRows reads blocks, where there are some, of whatever rows there may be, also after columns were dropped.
+func TestBlocksAreTheRows(t *testing.T) {
+	some := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		table := drawTable(rt)
+		parts := drawParts(rt, table)
+		if rapid.Bool().Draw(rt, "plain") {
+			for i := range parts {
+				for k := range parts[i].rows {
+					row := &parts[i].rows[k]
+					row.Deletion = mutation.Deletion{}
+					row.Live = mutation.Liveness{Timestamp: 5, ExpiresAt: mutation.Forever}
+					row.Cells = slices.DeleteFunc(row.Cells, func(c mutation.Cell) bool { return c.IsTombstone() })
+					for n := range row.Cells {
+						row.Cells[n].Timestamp, row.Cells[n].TTL, row.Cells[n].ExpiresAt = 5, 0, mutation.Forever
+					}
+				}
+			}
+		}
+		fs := vfs.NewMem()
+		write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+		now := *table
+		now.Columns = slices.DeleteFunc(slices.Clone(table.Columns), func(mutation.Column) bool { return rapid.IntRange(0, 4).Draw(rt, "dropped") == 0 })
+		now.Columns = append(now.Columns, mutation.Column{ID: 301, Physical: mutation.PhysicalDouble, Width: 8})
+		r := open(t, fs, &now)
+		for i := range parts {
+			if checkBlocks(t, rt, r, &now, parts[i].key) > 0 {
+				some++
+			}
+		}
+	})
+	if some == 0 {
+		t.Error("no partition had blocks")
+	}
 }

@@ -40,222 +40,22 @@ const (
 // checksumBytes follow what they cover.
 const checksumBytes = 4
 
-var errChecksum = errors.New("checksum differs")
+var (
+	errChecksum  = errors.New("checksum differs")
+	errWrongKind = errors.New("no values of its kind")
+)
 
-// bitmap is a bit a row of a group.
-type bitmap [groupRowsMax / 64]uint64
-
-func (b *bitmap) set(i int) { b[i/64] |= 1 << (i % 64) }
-
-// setBits sets the bits of word from bit i on, none beyond the last row.
-func (b *bitmap) setBits(i int, word uint64) {
-	b[i/64] |= word << (i % 64)
-	if high := word >> 1 >> (63 - i%64); high != 0 {
-		b[i/64+1] |= high
-	}
-}
-
-// allBits has the lowest n bits set; n is 1 to 64.
-func allBits(n int) uint64 { return ^uint64(0) >> (64 - n) }
-
-// bitsAt returns n bits, 1 to 64, of present from bit i on; of a nil one all are set.
-func bitsAt(present []uint64, i, n int) uint64 {
-	if present == nil {
-		return allBits(n)
-	}
-	word := present[i/64] >> (i % 64)
-	if i%64+n > 64 {
-		word |= present[i/64+1] << (64 - i%64)
-	}
-	return word & allBits(n)
-}
-
-func (b *bitmap) words(rows int) []uint64 { return b[:(rows+63)/64] }
-
-// builder collects the values of one chunk: those of present rows only.
-type builder struct {
-	present  bitmap
-	count    int
-	physical mutation.Physical
-	width    int
-	words    []uint64
-	offsets  []uint32
-	data     []byte
-}
-
-func (b *builder) reset(physical mutation.Physical, width int) {
-	b.present, b.count = bitmap{}, 0
-	b.physical, b.width = physical, width
-	b.words, b.offsets, b.data = b.words[:0], append(b.offsets[:0], 0), b.data[:0]
-}
-
-// mark sets a row present that has no value to speak of.
-func (b *builder) mark(row int) {
-	b.present.set(row)
-	b.count++
-}
-
-// putWord gives a row a word.
-func (b *builder) putWord(row int, word uint64) {
-	b.mark(row)
-	b.words = append(b.words, word)
-}
-
-// put gives a row a serialized value. If it does not have the width of the others all become bytes.
-func (b *builder) put(row int, value []byte) {
-	b.mark(row)
-	if b.physical != mutation.PhysicalBytes {
-		if len(value) == b.width {
-			b.words = append(b.words, wordOf(b.physical, value))
-			return
-		}
-		v := mutation.Vector{Physical: b.physical, Width: b.width, Words: b.words}
-		for i := range b.words {
-			b.data = v.AppendValue(b.data, i)
-			b.offsets = append(b.offsets, uint32(len(b.data)))
-		}
-		b.physical = mutation.PhysicalBytes
-		b.words = b.words[:0]
-	}
-	b.data = append(b.data, value...)
-	b.offsets = append(b.offsets, uint32(len(b.data)))
-}
-
-// markAll sets n rows from that one on present.
-func (b *builder) markAll(row, n int) {
-	for at := 0; at < n; at += 64 {
-		b.present.setBits(row+at, allBits(min(64, n-at)))
-	}
-	b.count += n
-}
-
-// markSome sets those of n rows present that have a bit in present, where the first row has bit at. It returns how many.
-func (b *builder) markSome(row int, present []uint64, at, n int) int {
-	count := 0
-	for k := 0; k < n; k += 64 {
-		some := bitsAt(present, at+k, min(64, n-k))
-		b.present.setBits(row+k, some)
-		count += bits.OnesCount64(some)
-	}
-	b.count += count
-	return count
-}
-
-// putInts gives rows from that one on a word each.
-func (b *builder) putInts(row int, values []int64) {
-	b.markAll(row, len(values))
-	for _, v := range values {
-		b.words = append(b.words, uint64(v))
-	}
-}
-
-// putVector gives n rows the values of rows of v from at on, and returns how many bytes they have.
-func (b *builder) putVector(row int, v *mutation.Vector, at, n int) int {
-	switch {
-	case b.physical != v.Physical:
-		return b.putOther(row, v, at, n)
-	case b.physical == mutation.PhysicalBytes:
-		return b.putData(row, v, at, n)
-	case v.Present == nil:
-		b.markAll(row, n)
-		b.words = append(b.words, v.Words[at:at+n]...)
-		return n * b.width
-	}
-	count := b.markSome(row, v.Present, at, n)
-	for k := 0; k < n; k += 64 {
-		size := min(64, n-k)
-		some := bitsAt(v.Present, at+k, size)
-		if some == allBits(size) {
-			b.words = append(b.words, v.Words[at+k:at+k+size]...)
-			continue
-		}
-		for ; some != 0; some &= some - 1 {
-			b.words = append(b.words, v.Words[at+k+bits.TrailingZeros64(some)])
-		}
-	}
-	return count * b.width
-}
-
-// putData is putVector for byte strings.
-func (b *builder) putData(row int, v *mutation.Vector, at, n int) int {
-	if v.Present != nil {
-		size := 0
-		for i := at; i < at+n; i++ {
-			if v.Has(i) {
-				b.put(row+i-at, v.Data[v.Offsets[i]:v.Offsets[i+1]])
-				size += int(v.Offsets[i+1] - v.Offsets[i])
-			}
-		}
-		return size
-	}
-	b.markAll(row, n)
-	shift := uint32(len(b.data)) - v.Offsets[at]
-	for _, end := range v.Offsets[at+1 : at+n+1] {
-		b.offsets = append(b.offsets, end+shift)
-	}
-	b.data = append(b.data, v.Data[v.Offsets[at]:v.Offsets[at+n]]...)
-	return int(v.Offsets[at+n] - v.Offsets[at])
-}
-
-// putOther is putVector for a vector of another kind: where fixed-width values have become bytes.
-func (b *builder) putOther(row int, v *mutation.Vector, at, n int) int {
-	size := 0
-	var value []byte
-	for i := at; i < at+n; i++ {
-		if v.Has(i) {
-			value = v.AppendValue(value[:0], i)
-			b.put(row+i-at, value)
-			size += len(value)
-		}
-	}
-	return size
-}
-
-// wordOf returns the word of a value that has its full width.
-func wordOf(physical mutation.Physical, value []byte) uint64 {
-	switch len(value) {
-	case 8:
-		return binary.BigEndian.Uint64(value)
-	case 4:
-		w := binary.BigEndian.Uint32(value)
-		if physical == mutation.PhysicalInt {
-			return uint64(int64(int32(w)))
-		}
-		return uint64(w)
-	case 2:
-		return uint64(int64(int16(binary.BigEndian.Uint16(value))))
-	}
-	return uint64(int64(int8(value[0])))
-}
-
-// appendTo appends the chunk, its checksum included. values is false for presence alone.
-func (b *builder) appendTo(dst []byte, rows int, values bool) []byte {
-	at := len(dst)
-	dst = append(dst, 0)
-	mode, dst := encoding.AppendPresence(dst, b.present.words(rows), rows)
-	flags := byte(mode)
-	switch {
-	case !values:
-		flags |= chunkNone
-	case b.physical == mutation.PhysicalBytes:
-		flags |= chunkBytes
-		dst = encoding.AppendBytes(dst, b.offsets, b.data)
-	default:
-		flags |= chunkWords
-		dst = encoding.AppendWords(dst, b.words, b.physical, b.width)
-	}
-	dst[at] = flags
-	return binary.LittleEndian.AppendUint32(dst, checksum(dst[at:]))
-}
-
-// chunk is a decoded column of a row group.
+// chunk is a column of a row group, whose values are decoded when they are asked for.
 type chunk struct {
 	rows    int
 	present []uint64 // nil: every row
 	ranks   []uint16 // present rows before each word of present
-	count   int
-	isBytes bool
-	words   []uint64
+	count   int      // of present rows
+	kind    byte     // chunkNone, chunkWords or chunkBytes
+	source  []byte   // the encoded values, lent by the decoder
+
+	lo, hi  int      // places of the values that are decoded
+	words   []uint64 // theirs
 	offsets []uint32
 	data    []byte
 }
@@ -272,40 +72,52 @@ func chunkBody(src []byte) ([]byte, error) {
 	return body, nil
 }
 
-// decode decodes src, a whole chunk, reusing memory of c.
-func (c *chunk) decode(src []byte, rows int) error {
+// open checks src, a whole chunk, and decodes which rows are present. It keeps src.
+func (c *chunk) open(src []byte, rows int) error {
 	body, err := chunkBody(src)
 	if err != nil {
 		return err
 	}
-	return c.decodeBody(body, rows)
+	return c.openBody(body, rows)
 }
 
-func (c *chunk) decodeBody(body []byte, rows int) error {
+func (c *chunk) openBody(body []byte, rows int) error {
 	flags := body[0]
-	if flags&^(chunkPresence|chunkValues) != 0 {
+	if flags&^(chunkPresence|chunkValues) != 0 || flags&chunkValues == chunkValues {
 		return fmt.Errorf("flags %#x", flags)
 	}
-	c.rows, c.isBytes = rows, false
+	c.rows, c.kind, c.lo, c.hi = rows, flags&chunkValues, 0, 0
 	c.words, c.offsets, c.data = c.words[:0], c.offsets[:0], c.data[:0]
 	var err error
-	c.present, c.count, body, err = encoding.DecodePresence(c.present, encoding.Presence(flags&chunkPresence), body[1:], rows)
+	c.present, c.count, c.source, err = encoding.DecodePresence(c.present, encoding.Presence(flags&chunkPresence), body[1:], rows)
 	if err != nil {
 		return err
 	}
+	if c.kind == chunkNone && len(c.source) != 0 {
+		return fmt.Errorf("%d bytes behind the presence", len(c.source))
+	}
 	c.rank()
-	switch flags & chunkValues {
-	case chunkNone:
-		if len(body) != 0 {
-			err = fmt.Errorf("%d bytes behind the presence", len(body))
-		}
-	case chunkWords:
-		c.words, err = encoding.DecodeWords(c.words, body, c.count)
-	case chunkBytes:
-		c.isBytes = true
-		c.offsets, c.data, err = encoding.DecodeBytes(c.offsets, c.data, body, c.count)
-	default:
-		err = fmt.Errorf("flags %#x", flags)
+	return nil
+}
+
+// decode decodes the values of rows [from, to), unless that is done.
+func (c *chunk) decode(from, to int) error {
+	if c == nil || c.kind == chunkNone {
+		return nil
+	}
+	lo, hi := c.place(from), c.placeEnd(to)
+	if lo >= c.lo && hi <= c.hi || lo == hi {
+		return nil
+	}
+	c.lo, c.hi = 0, 0
+	var err error
+	if c.kind == chunkBytes {
+		c.offsets, c.data, err = encoding.DecodeBytes(c.offsets[:0], c.data[:0], c.source, c.count)
+	} else {
+		c.words, err = encoding.DecodeWords(c.words[:0], c.source, c.count)
+	}
+	if err == nil {
+		c.hi = c.count
 	}
 	return err
 }
@@ -333,20 +145,33 @@ func (c *chunk) place(i int) int {
 	return int(c.ranks[i/64]) + bits.OnesCount64(c.present[i/64]&(1<<(i%64)-1))
 }
 
-// word returns the word of row i, or otherwise if it has none.
+// placeEnd is place of row i, or behind the last value if there is no such row.
+func (c *chunk) placeEnd(i int) int {
+	if i == c.rows {
+		return c.count
+	}
+	return c.place(i)
+}
+
+// word returns the word of row i, or otherwise if it has none. It is decoded.
 func (c *chunk) word(i int, otherwise int64) int64 {
 	if !c.has(i) {
 		return otherwise
 	}
-	return int64(c.words[c.place(i)])
+	return int64(c.words[c.place(i)-c.lo])
 }
 
-// appendValue appends the serialized value of row i, which has one.
+// bytes returns the serialized value of row i, which has one. It is decoded and of bytes.
+func (c *chunk) bytes(i int) []byte {
+	p := c.place(i) - c.lo
+	return c.data[c.offsets[p]:c.offsets[p+1]]
+}
+
+// appendValue appends the serialized value of row i, which has one. It is decoded.
 func (c *chunk) appendValue(dst []byte, i, width int) []byte {
-	p := c.place(i)
-	if c.isBytes {
-		return append(dst, c.data[c.offsets[p]:c.offsets[p+1]]...)
+	if c.kind == chunkBytes {
+		return append(dst, c.bytes(i)...)
 	}
 	v := mutation.Vector{Physical: mutation.PhysicalInt, Width: width, Words: c.words}
-	return v.AppendValue(dst, p)
+	return v.AppendValue(dst, c.place(i)-c.lo)
 }

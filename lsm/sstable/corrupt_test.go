@@ -274,14 +274,14 @@ func FuzzChunk(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, rows int) {
 		var c chunk
-		if rows < 1 || rows > groupRowsMax || len(body) == 0 || c.decodeBody(body, rows) != nil {
+		if rows < 1 || rows > groupRowsMax || len(body) == 0 || c.openBody(body, rows) != nil || c.decode(0, rows) != nil {
 			return
 		}
 		for i := range rows {
 			if c.has(i) && len(c.words) == c.count {
 				_ = c.word(i, 0)
 			}
-			if c.has(i) && c.isBytes {
+			if c.has(i) && c.kind == chunkBytes {
 				_ = c.appendValue(nil, i, 0)
 			}
 		}

@@ -48,6 +48,9 @@ type chunkRef struct {
 	length int
 }
 
+// end is where the chunk ends.
+func (c *chunkRef) end() uint64 { return c.offset + uint64(c.length) }
+
 // find returns the reference of a chunk, or nil.
 func (g *group) find(role byte, number uint32) *chunkRef {
 	i, ok := slices.BinarySearchFunc(g.chunks, chunkRef{role: role, number: number}, func(a, b chunkRef) int {

@@ -195,36 +195,6 @@ func touches(slices clustering.Slices, first, last []byte) bool {
 	return i < len(slices) && slices[i].Start.CompareKey(last) < 0
 }
 
-// rowRange is a run of rows of a group.
-type rowRange struct{ from, to int }
-
-// rangesOf returns which rows of a span lie in the slices, ascending. The group is open.
-func (d *decoder) rangesOf(dst []rowRange, slices clustering.Slices, s *span) []rowRange {
-	for _, slice := range slices[slices.Seek(s.first):] {
-		if slice.Start.CompareKey(s.last) > 0 {
-			break
-		}
-		r := rowRange{s.from, s.to}
-		if slice.Start.CompareKey(s.first) > 0 {
-			r.from = d.searchRow(slice.Start, s)
-		}
-		if slice.End.CompareKey(s.last) < 0 {
-			r.to = d.searchRow(slice.End, s)
-		}
-		if r.from < r.to {
-			dst = append(dst, r)
-		}
-	}
-	return dst
-}
-
-// searchRow returns the first row of a span behind the bound.
-func (d *decoder) searchRow(bound clustering.Bound, s *span) int {
-	return s.from + sort.Search(s.to-s.from, func(i int) bool {
-		return bound.CompareKey(d.clustering(s.from+i)) < 0
-	})
-}
-
 // keyIterator yields the keys of a range of tokens.
 type keyIterator struct {
 	r     *Reader

@@ -21,18 +21,23 @@ func (p *Partition) Rows(slices clustering.Slices, reverse bool) mutation.RowSou
 func (s *rowSource) Next() (*mutation.Row, error) {
 	w := &s.walk
 	for len(w.ranges) == 0 {
-		more, err := w.nextGroup(true)
-		if err != nil || !more {
+		at, err := w.nextGroup()
+		if at == nil || err != nil {
 			return nil, err
 		}
-		if err := w.d.loadAll(); err != nil {
-			return nil, err
+		if err = w.d.loadAll(); err == nil {
+			err = w.find(at)
+		}
+		if err != nil {
+			return nil, w.fail(err)
 		}
 	}
+	r := w.peek(1)
+	w.skip(1)
 	var err error
-	s.data, err = w.d.row(w.take(), &s.row, s.data[:0])
+	s.data, err = w.d.row(r.from, &s.row, s.data[:0])
 	if err != nil {
-		return nil, err
+		return nil, w.fail(err)
 	}
 	return &s.row, nil
 }
@@ -54,27 +59,37 @@ func newWalk(p *Partition, slices clustering.Slices, reverse bool) walk {
 	return walk{r: p.r, spans: p.spansIn(slices, reverse), reverse: reverse}
 }
 
-// nextGroup opens the next row group that may have rows in the slices; it may turn out to have none.
-func (w *walk) nextGroup(whole bool) (bool, error) {
+// nextGroup opens the next row group that may have rows in the slices; the end is nil, nil. Nothing of it is read yet.
+func (w *walk) nextGroup() (*span, error) {
 	if w.failed != nil {
-		return false, w.failed
+		return nil, w.failed
 	}
 	s, err := w.spans.next()
 	if err != nil {
-		w.failed = err
-		return false, err
+		return nil, w.fail(err)
 	}
 	if s == nil {
 		w.close()
-		return false, nil
+		return nil, nil
 	}
 	if w.d == nil {
 		w.d = w.r.newDecoder()
 	}
-	if w.failed = w.d.open(s.group, whole); w.failed == nil {
-		w.ranges = w.d.rangesOf(w.ranges[:0], w.spans.slices, s)
+	if err := w.d.open(s.group); err != nil {
+		return nil, w.fail(err)
 	}
-	return w.failed == nil, w.failed
+	return s, nil
+}
+
+// find finds the rows of the open group that are wanted; there may be none. Its clustering was read.
+func (w *walk) find(s *span) (err error) {
+	w.ranges, err = w.d.rangesOf(w.ranges[:0], w.spans.slices, s)
+	return err
+}
+
+func (w *walk) fail(err error) error {
+	w.failed = err
+	return err
 }
 
 // close gives up the groups that are left.
@@ -85,22 +100,29 @@ func (w *walk) close() {
 	w.d, w.spans, w.ranges = nil, spanCursor{}, nil
 }
 
-// take returns the next row of the open group. There is one.
-func (w *walk) take() int {
+// peek returns the next rows of the open group that lie together, at most so many. There is one.
+func (w *walk) peek(most int) rowRange {
+	if w.reverse {
+		r := w.ranges[len(w.ranges)-1]
+		return rowRange{max(r.from, r.to-most), r.to}
+	}
+	r := w.ranges[0]
+	return rowRange{r.from, min(r.to, r.from+most)}
+}
+
+// skip leaves the next n rows behind. They lie together.
+func (w *walk) skip(n int) {
 	if w.reverse {
 		r := &w.ranges[len(w.ranges)-1]
-		r.to--
-		i := r.to
+		r.to -= n
 		if r.from == r.to {
 			w.ranges = w.ranges[:len(w.ranges)-1]
 		}
-		return i
+		return
 	}
 	r := &w.ranges[0]
-	i := r.from
-	r.from++
+	r.from += n
 	if r.from == r.to {
 		w.ranges = w.ranges[1:]
 	}
-	return i
 }

@@ -16,7 +16,7 @@ func (r *Reader) Verify() error {
 	before := -1 // partition of the row before
 	var last []byte
 	for n := range r.groupCount() {
-		if err := d.open(n, true); err != nil {
+		if err := d.open(n); err != nil {
 			return err
 		}
 		if err := d.verifyChunks(); err != nil {
@@ -42,14 +42,18 @@ func (r *Reader) Verify() error {
 
 // verifyChunks decodes all chunks of the open group, also those that no column of the table asks for.
 func (d *decoder) verifyChunks() error {
+	if err := d.readWhole(); err != nil {
+		return err
+	}
 	var c chunk
 	for i := range d.group.chunks {
 		ref := &d.group.chunks[i]
-		at := ref.offset - d.group.offset
-		src := d.memory.buffer[at : at+uint64(ref.length)]
+		src := d.bytesOf(ref)
 		_, err := chunkBody(src)
-		if err == nil && roleName(ref.role) != "" {
-			err = c.decode(src, d.group.rows) // what an unknown role means, a newer program knows
+		if err == nil && roleName(ref.role) != "" { // what an unknown role means, a newer program knows
+			if err = c.open(src, d.group.rows); err == nil {
+				err = c.decode(0, d.group.rows)
+			}
 		}
 		if err != nil {
 			return d.r.corrupt(int64(ref.offset), fmt.Sprintf("row group at %d: chunk %d of %d", d.group.offset, ref.role, ref.number), err)
