@@ -17,7 +17,7 @@ lint:
 	.ci/lint.sh
 
 bench: build
-	$(BIN) bench run
+	$(BIN) bench run --quick --shape all
 
 # The exhaustive loops of the tests: every byte, every operation.
 soak: build

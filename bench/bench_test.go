@@ -2,35 +2,230 @@ package bench
 
 import (
 	"bytes"
-	"encoding/json"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/partition"
 )
 
-// A small run of each shape loads, compacts and reads back right.
+// small are options of a run that takes a moment.
+func small(t *testing.T) Options {
+	return Options{Dir: t.TempDir(), Shapes: Shapes, Devices: 20, Ticks: 500, Reads: 20, Clock: clock.System{}}
+}
+
+// A small run of each shape loads, compacts and reads back right, whatever the write timestamps.
 func TestRunReadsBackWhatItLoaded(t *testing.T) {
-	for _, shape := range []Shape{Regular, Jitter} {
-		var out bytes.Buffer
-		err := Run(Options{Dir: t.TempDir(), Shape: shape, Devices: 20, Ticks: 500, Reads: 20, JSON: true, Out: &out, Clock: clock.System{}})
+	for _, rowTimestamps := range []bool{false, true} {
+		o := small(t)
+		o.RowTimestamps = rowTimestamps
+		report, err := Run(o)
 		if err != nil {
-			t.Fatalf("%s: %v", shape, err)
-		}
-		var report struct{ Measurements []Measurement }
-		if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 			t.Fatal(err)
 		}
-		verified := 0.0
-		for _, m := range report.Measurements {
-			if m.Name == "verified" {
-				verified = m.Value
+		if len(report.Sections) != len(Shapes) {
+			t.Fatalf("%d sections", len(report.Sections))
+		}
+		for _, s := range report.Sections {
+			if n := valueOf(t, &s, "rows read back and compared"); n != 20*500 {
+				t.Errorf("%s: %v rows were compared, want all", s.Name, n)
+			}
+			for _, name := range []string{nameIngest, nameDisk, nameRecovery, nameLogBytes, nameHour, nameRollup} {
+				if valueOf(t, &s, name) <= 0 {
+					t.Errorf("%s: no %s", s.Name, name)
+				}
 			}
 		}
-		if verified != 20*500 {
-			t.Errorf("%s: %v rows were verified, want all", shape, verified)
+	}
+	if _, err := Run(Options{Shapes: []Shape{"square"}, Clock: clock.System{}}); err == nil {
+		t.Error("an unknown shape was accepted")
+	}
+}
+
+func valueOf(t *testing.T, s *Section, name string) float64 {
+	t.Helper()
+	i := slices.IndexFunc(s.Measurements, func(m Measurement) bool { return m.Name == name })
+	if i < 0 {
+		t.Fatalf("%s: %q was not measured", s.Name, name)
+	}
+	return s.Measurements[i].Value
+}
+
+// A wrong value, a missing one and a wrong time are found by the comparison.
+func TestVerifyFindsWhatIsWrong(t *testing.T) {
+	for name, spoil := range map[string]func(w *Workload){
+		"seed":  func(w *Workload) { w.Seed++ },
+		"start": func(w *Workload) { w.Start += 1 },
+	} {
+		o := small(t).withDefaults()
+		work, err := New(o.Seed, Wide, o.Devices, o.Ticks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &run{Options: &o, work: work, keys: decorate(work), dir: o.Dir, clock: newWindowClock(o.Clock, work)}
+		for i := range work.Columns {
+			r.columns = append(r.columns, columnID(i))
+		}
+		if r.store, err = r.open(o.Dir+"/data", lsm.Tuning{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.load(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.verify(); err != nil {
+			t.Errorf("%s, nothing spoilt: %v", name, err)
+		}
+		if spoil(work); r.verify() == nil {
+			t.Errorf("%s: not found", name)
+		}
+		if err := r.store.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err := Run(Options{Shape: "square"}); err == nil {
-		t.Error("an unknown shape was accepted")
+}
+
+// Device and tick alone decide a reading: other devices, and whether the walk began anew, do not.
+func TestReadingsDependOnNothingElse(t *testing.T) {
+	for _, shape := range Shapes {
+		all, err := New(7, shape, 5, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := New(7, shape, 5, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history [5][]Reading
+		for tick := range 300 {
+			for d := range 5 {
+				var r Reading
+				all.Next(d, tick, &r)
+				history[d] = append(history[d], r)
+			}
+		}
+		for range 2 {
+			for tick, want := range history[3] {
+				var got Reading
+				if again.Next(3, tick, &got); got != want {
+					t.Fatalf("%s: tick %d: %+v, want %+v", shape, tick, got, want)
+				}
+				if got.Millis != again.Millis(3, tick) {
+					t.Fatalf("%s: tick %d: Millis differs", shape, tick)
+				}
+			}
+			again.Rewind(3)
+		}
+	}
+}
+
+// The readings are what decision 012 says of them.
+func TestReadingsWalk(t *testing.T) {
+	w, err := New(1, Jitter, 1, 20_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before Reading
+	w.Next(0, 0, &before)
+	other := 0
+	for tick := 1; tick < w.Ticks; tick++ {
+		var r Reading
+		w.Next(0, tick, &r)
+		for i, most := range []float64{0.2, 0.1} {
+			if step := math.Abs(r.Double(i) - before.Double(i)); step > most+1e-9 {
+				t.Fatalf("tick %d: column %d went by %v", tick, i, step)
+			}
+			if tenths := r.Double(i) * 10; math.Abs(tenths-math.Round(tenths)) > 1e-9 {
+				t.Fatalf("tick %d: %v has more than one decimal", tick, r.Double(i))
+			}
+		}
+		if off := r.Millis - (w.Start + int64(tick)*StepMillis); off < -500 || off > 500 {
+			t.Fatalf("tick %d is off by %d ms", tick, off)
+		}
+		if r.Text(3) != "ok" {
+			other++
+		}
+		before = r
+	}
+	if share := float64(other) / float64(w.Ticks); share < 0.02 || share > 0.04 {
+		t.Errorf("%.3f of the readings are not ok, want 0.03", share)
+	}
+	sparse, err := New(1, Sparse, 1, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tick := range 1000 {
+		var r Reading
+		sparse.Next(0, tick, &r)
+		n := 0
+		for i := range ColumnsMax {
+			if r.Has(i) {
+				n++
+			}
+		}
+		if n != 2 {
+			t.Fatalf("tick %d has %d values", tick, n)
+		}
+	}
+}
+
+// Making readings for an atomic write allocates nothing.
+func TestGroupsAreUsedAgain(t *testing.T) {
+	for _, shape := range Shapes {
+		w, err := New(1, shape, 10, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, tick := newGroup(w, decorate(w), 10), 0
+		if n := testing.AllocsPerRun(50, func() {
+			for d := range 10 {
+				g.add(d, tick, 1)
+			}
+			tick++
+			g.reset()
+		}); n > 0 {
+			t.Errorf("%s: %v allocations a group", shape, n)
+		}
+	}
+}
+
+// The parts of the ring cover it once.
+func TestRingParts(t *testing.T) {
+	for of := 1; of < 5; of++ {
+		for _, token := range []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64/2 + 1, math.MaxInt64} {
+			in := 0
+			for part := range of {
+				if r := ringPart(part, of); r.Contains(partition.Token(token)) {
+					in++
+				}
+			}
+			if in != 1 {
+				t.Errorf("token %d is in %d of %d parts", token, in, of)
+			}
+		}
+	}
+}
+
+func TestReportForms(t *testing.T) {
+	r := &Report{Machine: ThisMachine("v1"), Seed: 3, Started: "2026-01-01T00:00:00Z", Sections: []Section{
+		{Name: "s", Shape: Regular, Devices: 2, Readings: 3, Measurements: []Measurement{{Name: nameIngest, Value: 1234567.8, Unit: "rows/s", Goal: 1_500_000}}},
+	}}
+	for format, want := range map[string]string{
+		"table": "1,234,568  rows/s  ≥ 1,500,000", "markdown": "| ingest | 1,234,568 | rows/s | ≥ 1,500,000 |  |", "json": `"value": 1234567.8`,
+	} {
+		var out bytes.Buffer
+		if err := r.Write(&out, format); err != nil || !bytes.Contains(out.Bytes(), []byte(want)) {
+			t.Errorf("%s: %v\n%s", format, err, out.Bytes())
+		}
+		if format == "json" {
+			back, err := Read(&out)
+			if err != nil || back.Sections[0].Measurements[0] != r.Sections[0].Measurements[0] || back.Machine != r.Machine {
+				t.Errorf("read back: %v, %+v", err, back)
+			}
+		}
+	}
+	if err := r.Write(&bytes.Buffer{}, "xml"); err == nil {
+		t.Error("a form nobody knows was written")
 	}
 }
