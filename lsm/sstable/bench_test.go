@@ -1,6 +1,8 @@
 package sstable
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/eskerdb/esker/clustering"
@@ -90,16 +92,119 @@ func drain(b *testing.B, source *BatchSource) {
 	}
 }
 
-// BenchmarkLatest reads the last row of a partition.
-func BenchmarkLatest(b *testing.B) {
-	p := benchPartition(b, "time")
-	b.ReportAllocs()
-	for b.Loop() {
-		source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: []mutation.ColumnID{1, 2, 3}, RowsMax: 1})
-		if batch, err := source.Next(); err != nil || batch.Rows != 1 {
-			b.Fatal(batch, err)
+// dashboard is what a dashboard asks of a file: 40 partitions of a day each, a row every ten seconds, four columns that wander.
+func dashboard(b *testing.B) []*Partition {
+	table := &mutation.Table{
+		ID: mutation.TableID{1}, Name: "ks.weather", Law: mutation.ByTimestamp, Clustering: layouts["time"],
+		Columns: []mutation.Column{
+			{ID: 1, Physical: mutation.PhysicalDouble, Width: 8}, {ID: 2, Physical: mutation.PhysicalDouble, Width: 8},
+			{ID: 3, Physical: mutation.PhysicalInt, Width: 4}, {ID: 4, Physical: mutation.PhysicalFloat, Width: 4},
+		},
+	}
+	parts := make([]stored, 40)
+	for i := range parts {
+		parts[i].key = key(i)
+	}
+	sortParts(parts)
+	rng := rand.New(rand.NewPCG(1, 2))
+	fs := vfs.NewMem()
+	f, err := fs.Create(testPath)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := NewWriter(f, WriterOptions{Table: table, FileID: 7})
+	for i := range parts {
+		if err := w.StartPartition(parts[i].key, nil); err != nil {
+			b.Fatal(err)
 		}
-		source.Close()
+		if err := w.AppendBlock(wandering(rng, dayRows), 0, dayRows); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := w.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	r := open(b, fs, table)
+	out := make([]*Partition, len(parts))
+	for i := range parts {
+		if out[i], err = r.Partition(parts[i].key); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return out
+}
+
+const (
+	dayRows   = 8640
+	hourRows  = 360
+	dayStart  = 1700000000000 // ms
+	rowMillis = 10000
+)
+
+// wandering is a block of the columns of dashboard.
+func wandering(rng *rand.Rand, n int) *mutation.Block {
+	b := &mutation.Block{Rows: n, Clustering: make([]mutation.Vector, 1), Columns: make([]mutation.Vector, 4)}
+	b.Clustering[0].Reset(mutation.PhysicalInt, 8)
+	b.Columns[0].Reset(mutation.PhysicalDouble, 8)
+	b.Columns[1].Reset(mutation.PhysicalDouble, 8)
+	b.Columns[2].Reset(mutation.PhysicalInt, 4)
+	b.Columns[3].Reset(mutation.PhysicalFloat, 4)
+	warm, wet, up := 2000, 5000, 100
+	for i := range n {
+		warm, wet, up = warm+rng.IntN(5)-2, wet+rng.IntN(21)-10, up+1
+		b.Clustering[0].Words = append(b.Clustering[0].Words, uint64(dayStart+i*rowMillis))
+		b.Timestamps = append(b.Timestamps, int64(dayStart+i/100*100*rowMillis)*1000)
+		b.Columns[0].Words = append(b.Columns[0].Words, math.Float64bits(float64(warm)/100))
+		b.Columns[1].Words = append(b.Columns[1].Words, math.Float64bits(float64(wet)/100))
+		b.Columns[2].Words = append(b.Columns[2].Words, uint64(up))
+		b.Columns[3].Words = append(b.Columns[3].Words, uint64(math.Float32bits(float32(warm)/10)))
+	}
+	return b
+}
+
+// readAll reads a request to its end and returns how many rows there were.
+func readAll(b *testing.B, p *Partition, req *mutation.ReadRequest) int {
+	source := p.Run().Batches(req)
+	defer source.Close()
+	rows := 0
+	for {
+		batch, err := source.Next()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if batch == nil || req.RowsMax > 0 && rows >= req.RowsMax {
+			return rows
+		}
+		rows += batch.Rows
+	}
+}
+
+// BenchmarkRead reads what dashboards ask for, each time of another partition.
+func BenchmarkRead(b *testing.B) {
+	parts := dashboard(b)
+	bound := func(row int) clustering.Bound {
+		return clustering.Before(encodeKey(b, layouts["time"], be(int64(dayStart+row*rowMillis), 8)))
+	}
+	four := []mutation.ColumnID{1, 2, 3, 4}
+	for _, c := range []struct {
+		name string
+		rows int
+		req  mutation.ReadRequest
+	}{
+		{"latest", 1, mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: four, RowsMax: 1}},
+		{"hour", hourRows, mutation.ReadRequest{Slices: clustering.Slices{{Start: bound(1500), End: bound(1500 + hourRows)}}, Columns: four}},
+		{"day of a column", dayRows, mutation.ReadRequest{Slices: clustering.All(), Columns: four[:1]}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if rows := readAll(b, parts[n%len(parts)], &c.req); rows != c.rows {
+					b.Fatal(rows)
+				}
+				n++
+			}
+		})
 	}
 }
 

@@ -52,7 +52,7 @@ const (
 
 // newDecoder returns a decoder, maybe one that was used before and still has a row group open: whoever reads
 // one small partition after the other finds them all in the group that is decoded already (BenchmarkSmallPartitions), and
-// whoever asks for the last row again finds it there, too (BenchmarkLatest).
+// whoever asks for the last row again finds it there, too (it is decoded).
 func (r *Reader) newDecoder() *decoder {
 	if d, ok := r.decoders.Get().(*decoder); ok {
 		return d
