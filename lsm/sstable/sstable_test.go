@@ -292,6 +292,10 @@ func drawSlices(t *rapid.T, p *stored) clustering.Slices {
 	for range rapid.IntRange(0, 3).Draw(t, "slices") {
 		bound := func() clustering.Bound {
 			k := p.rows[rapid.IntRange(0, len(p.rows)-1).Draw(t, "at")].Clustering
+			if len(k) > 0 && rapid.Bool().Draw(t, "beside") {
+				k = slices.Clone(k)
+				k[len(k)-1] ^= byte(rapid.IntRange(1, 3).Draw(t, "by")) // mostly no row has it
+			}
 			return rapid.SampledFrom([]clustering.Bound{clustering.Before(k), clustering.After(k), clustering.Before(nil), clustering.After(nil)}).Draw(t, "bound")
 		}
 		in = append(in, clustering.Slice{Start: bound(), End: bound()})
