@@ -20,7 +20,7 @@ type Node interface {
 }
 
 // Statement is one statement: a pointer to one of the structs of ast_ddl.go, ast_dml.go, ast_select.go
-// and ast_derived.go, or *Unsupported.
+// and ast_derived.go, *Admin or *Unsupported.
 type Statement interface {
 	Node
 	statement()

@@ -24,6 +24,8 @@ func (p *printer) statement(stmt Statement) {
 		p.words("EXPLAIN RETENTION ", s.Table.String())
 	case *Describe:
 		p.describe(s)
+	case *Admin:
+		p.admin(s)
 	case *Unsupported:
 		p.WriteString(s.What)
 	default:

@@ -123,6 +123,7 @@ type grammar struct {
 	CheckRollup     *checkRollupGrammar      `parser:"| @@"`
 	Refresh         *refreshGrammar          `parser:"| @@"`
 	Rebuild         *rebuildGrammar          `parser:"| @@"`
+	Admin           *adminGrammar            `parser:"| @@"`
 }
 
 // root looks no token back: what a production has begun it must end, so errors point at the token that is wrong.
@@ -167,6 +168,7 @@ var readers = map[string]reader{
 	"ALTER QUERY": production((*builder).alterDerived), "ALTER MATERIALIZED": production((*builder).alterDerived),
 	"CHECK QUERY": production((*builder).checkQueryTable), "CHECK ROLLUP": production((*builder).checkRollup),
 	"REFRESH ROLLUP": production((*builder).refresh), "REBUILD QUERY": production((*builder).rebuild),
+	"ADMIN": production((*builder).admin),
 }
 
 var readRetention = production((*builder).explainRetention)

@@ -108,6 +108,12 @@ var statements = []struct{ text, want string }{
 	// Looking in.
 	{`EXPLAIN ANALYZE SELECT * FROM t`, `EXPLAIN ANALYZE SELECT * FROM t`},
 	{`EXPLAIN RETENTION iot.readings`, `EXPLAIN RETENTION iot.readings`},
+	{`admin flush`, `ADMIN FLUSH`},
+	{`ADMIN FLUSH iot;`, `ADMIN FLUSH iot`},
+	{`ADMIN COMPACT "Iot".readings`, `ADMIN COMPACT "Iot".readings`},
+	{`ADMIN TABLESTATS WITH FILES`, `ADMIN TABLESTATS WITH FILES`},
+	{`ADMIN TABLESTATS iot.files WITH COLUMNS`, `ADMIN TABLESTATS iot.files WITH COLUMNS`},
+	{`ADMIN BACKUP '/var/it''s'`, `ADMIN BACKUP '/var/it''s'`},
 	{`DESC CLUSTER`, `DESCRIBE CLUSTER`},
 	{`DESCRIBE SCHEMA`, `DESCRIBE SCHEMA`},
 	{`DESCRIBE FULL SCHEMA`, `DESCRIBE FULL SCHEMA`},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"syscall"
@@ -80,7 +81,8 @@ func Check(o CheckOptions) (CheckSummary, error) {
 type checker struct {
 	CheckOptions
 	state   *manifest.State
-	missing int // listed files that are not there
+	missing int             // listed files that are not there
+	known   map[string]bool // files of which damage has been reported
 	sum     CheckSummary
 }
 
@@ -113,6 +115,23 @@ func (c *checker) run() error {
 		c.damage(in.File, err)
 		return nil // it alone says what the other files are
 	}
+	if err := c.contents(in); err != nil {
+		return err
+	}
+	if err := c.log(); err != nil {
+		return err
+	}
+	if err := c.leftovers(lockName); err != nil {
+		return err
+	}
+	if c.missing > 0 && (in.Torn > 0 || c.hasNewer()) {
+		c.report(Damage{in.File, in.Bytes, "ends too early: it lists files that are gone, and lacks what came after them"})
+	}
+	return nil
+}
+
+// contents checks the schema and the table files that a manifest lists.
+func (c *checker) contents(in manifest.Inspection) error {
 	c.state = in.State
 	c.sum.Store, c.sum.Tables, c.sum.ManifestEdits, c.sum.Orphans = in.State.Store, len(in.State.Tables), in.Edits, in.Stale
 	if c.Schema != nil && in.State.Schema != nil {
@@ -120,21 +139,10 @@ func (c *checker) run() error {
 			c.report(Damage{in.File, -1, fmt.Sprintf("schema: %v", err)})
 		}
 	}
-	for id := range in.State.Tables {
-		for _, listed := range in.State.FilesOf(id) {
-			if err := c.tableFile(listed); err != nil {
-				return err
-			}
+	for _, number := range slices.Sorted(maps.Keys(in.State.Files)) {
+		if err := c.tableFile(in.State.Files[number]); err != nil {
+			return err
 		}
-	}
-	if err := c.log(); err != nil {
-		return err
-	}
-	if err := c.leftovers(); err != nil {
-		return err
-	}
-	if c.missing > 0 && (in.Torn > 0 || c.hasNewer()) {
-		c.report(Damage{in.File, in.Bytes, "ends too early: it lists files that are gone, and lacks what came after them"})
 	}
 	return nil
 }
@@ -244,8 +252,8 @@ func (r *logChecker) record(_ commitlog.Position, record *commitlog.Record) erro
 	return nil
 }
 
-// leftovers names the files that the manifest does not list.
-func (c *checker) leftovers() error {
+// leftovers names the files that the manifest does not list, but for one that belongs there.
+func (c *checker) leftovers(known string) error {
 	names, err := c.FS.List(c.Dir)
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", c.Dir, err)
@@ -256,7 +264,7 @@ func (c *checker) leftovers() error {
 		switch {
 		case isTable && !listed:
 			c.sum.Orphans = append(c.sum.Orphans, name)
-		case !isTable && name != lockName && !manifest.IsName(name) && !commitlog.IsName(name):
+		case !isTable && name != known && !manifest.IsName(name) && !commitlog.IsName(name):
 			c.sum.Unknown = append(c.sum.Unknown, name)
 		}
 	}

@@ -16,6 +16,9 @@ import (
 func (c *checker) tableFile(listed manifest.File) error {
 	name, table := tableFileName(listed.Number), c.state.Tables[listed.Table]
 	c.sum.Files++
+	if c.known[name] {
+		return nil
+	}
 	info, err := c.FS.Stat(vfs.Join(c.Dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		c.missing++

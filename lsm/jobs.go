@@ -11,6 +11,7 @@ import (
 type jobs struct {
 	flush   sync.Mutex // held by whoever seals and flushes
 	compact sync.Mutex // held by whoever compacts
+	backup  sync.Mutex // held by whoever makes a backup; taken before the others
 
 	waiting    atomic.Int32 // who excludes: a running compaction gives up for it
 	done       chan struct{}

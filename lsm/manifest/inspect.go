@@ -34,7 +34,6 @@ func Inspect(fs vfs.FS, dir string) (Inspection, error) {
 		return in, fmt.Errorf("data directory %s: %w", dir, ErrNone)
 	}
 	number := slices.Max(markers)
-	in.File = fileName(number)
 	for _, name := range []func(uint64) string{markerName, fileName} {
 		for _, n := range numbered(names, name) {
 			if n != number {
@@ -42,13 +41,22 @@ func Inspect(fs vfs.FS, dir string) (Inspection, error) {
 			}
 		}
 	}
-	return in, in.read(fs, vfs.Join(dir, in.File), number)
+	err = in.read(fs, dir, number)
+	return in, err
 }
 
-func (in *Inspection) read(fs vfs.FS, path string, number uint64) error {
-	file, err := fs.Open(path)
+// InspectFile is Inspect of the manifest with a number, whether a marker names it or not.
+func InspectFile(fs vfs.FS, dir string, number uint64) (Inspection, error) {
+	var in Inspection
+	err := in.read(fs, dir, number)
+	return in, err
+}
+
+func (in *Inspection) read(fs vfs.FS, dir string, number uint64) error {
+	in.File = fileName(number)
+	file, err := fs.Open(vfs.Join(dir, in.File))
 	if err != nil {
-		return fmt.Errorf("%s, named by its marker: %w", in.File, err)
+		return fmt.Errorf("%s: %w", in.File, err)
 	}
 	defer file.Close()
 	data, err := readAll(file)
@@ -68,5 +76,8 @@ func (in *Inspection) read(fs vfs.FS, path string, number uint64) error {
 
 // IsName reports whether a file of that name is a marker or a manifest.
 func IsName(name string) bool {
-	return len(numbered([]string{name}, markerName))+len(numbered([]string{name}, fileName)) > 0
+	return IsMarker(name) || len(numbered([]string{name}, fileName)) > 0
 }
+
+// IsMarker reports whether a file of that name is a marker.
+func IsMarker(name string) bool { return len(numbered([]string{name}, markerName)) > 0 }

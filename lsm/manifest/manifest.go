@@ -232,12 +232,7 @@ func (m *Manifest) replaceLocked() error {
 // that counts. After ErrDiskFull the old one still does.
 func (m *Manifest) rotateLocked() error {
 	number := m.number + 1
-	frame, err := appendFrame(nil, number, headerBytes, AppendEdit(nil, m.state.snapshot()))
-	if err != nil {
-		return err
-	}
-	data := append(appendHeader(nil, m.state.Store), frame...)
-	file, err := m.writeSynced(fileName(number), data)
+	file, size, err := m.writeSnapshot(number)
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w: %s: %w", ErrDiskFull, fileName(number), err)
 	}
@@ -254,8 +249,19 @@ func (m *Manifest) rotateLocked() error {
 		_ = file.Close() // the error before says more
 		return fmt.Errorf("%s: %w", markerName(number), err)
 	}
-	m.file, m.number, m.offset = file, number, int64(len(data))
+	m.file, m.number, m.offset = file, number, size
 	return nil
+}
+
+// writeSnapshot writes a manifest of the state, and returns the file and its length.
+func (m *Manifest) writeSnapshot(number uint64) (vfs.File, int64, error) {
+	frame, err := appendFrame(nil, number, headerBytes, AppendEdit(nil, m.state.snapshot()))
+	if err != nil {
+		return nil, 0, err
+	}
+	data := append(appendHeader(nil, m.state.Store), frame...)
+	file, err := m.writeSynced(fileName(number), data)
+	return file, int64(len(data)), err
 }
 
 // writeSynced creates a file that is there after a crash. On an error it is removed.
