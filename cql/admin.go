@@ -1,6 +1,9 @@
 package cql
 
-import "github.com/alecthomas/participle/v2/lexer"
+import (
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+)
 
 // AdminVerb says what an ADMIN statement does.
 type AdminVerb uint8
@@ -58,7 +61,7 @@ func (n *adminNode) Parse(lex *lexer.PeekingLexer) error {
 	}
 	switch n.Verb {
 	case 0:
-		return mismatch(lex.Peek(), "FLUSH, COMPACT, TABLESTATS or BACKUP")
+		return participle.Errorf(lex.Peek().Pos, "after ADMIN comes FLUSH, COMPACT, TABLESTATS or BACKUP")
 	case AdminBackup:
 		return n.directory(lex)
 	}
@@ -71,14 +74,14 @@ func (n *adminNode) Parse(lex *lexer.PeekingLexer) error {
 	case accept(lex, "FILES"):
 		n.Detail = AdminByFile
 	default:
-		return mismatch(lex.Peek(), "COLUMNS or FILES")
+		return participle.Errorf(lex.Peek().Pos, "after WITH comes COLUMNS or FILES")
 	}
 	return nil
 }
 
 func (n *adminNode) directory(lex *lexer.PeekingLexer) error {
 	if lex.Peek().Type != tokenString {
-		return mismatch(lex.Peek(), "directory in quotes")
+		return participle.Errorf(lex.Peek().Pos, "after BACKUP comes a directory of the server in single quotes")
 	}
 	n.Directory = stringText(lex.Next())
 	return nil

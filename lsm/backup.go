@@ -153,7 +153,7 @@ func makeEmpty(fs vfs.FS, dir string) (made bool, err error) {
 	if names, err := fs.List(dir); err == nil {
 		for _, name := range names {
 			if name != lockName {
-				return false, fmt.Errorf("it is not empty: it holds %s", name)
+				return false, fmt.Errorf("%w: it holds %s", ErrNotEmpty, name)
 			}
 		}
 		return false, nil

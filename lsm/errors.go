@@ -34,6 +34,8 @@ var (
 	// ErrUnknownTable means that a mutation or read names a table that is not there, as after
 	// a DROP in between.
 	ErrUnknownTable = errors.New("unknown table")
+	// ErrNotEmpty means that a directory that is to be filled holds something.
+	ErrNotEmpty = errors.New("the directory is not empty")
 	// ErrClosed means that the store is closed.
 	ErrClosed = errors.New("store is closed")
 )

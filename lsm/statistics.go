@@ -2,8 +2,11 @@ package lsm
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 
+	"github.com/eskerdb/esker/lsm/sstable"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -24,7 +27,12 @@ type TableStatistics struct {
 	Files         int
 	FileBytes     int64
 	FileRows      int64 // versions of a row in several files count several times
+	Partitions    int64 // in files; one in several files counts several times
+	Tombstones    int   // files in which anything deletes
+	MinTimestamp  int64 // µs, of what is in files; math.MaxInt64 if nothing is
+	MaxTimestamp  int64 // math.MinInt64 if nothing is
 	MemtableBytes int64 // active and waiting to be flushed
+	MemtableRows  int64 // likewise
 	Memtables     int
 	Buckets       []BucketStatistics // ascending by Start; rows of no single bucket first, with Start = End = 0
 }
@@ -52,14 +60,20 @@ func (s *Store) Statistics() Statistics {
 func (t *tableVersion) statistics() TableStatistics {
 	out := TableStatistics{
 		Table: t.table.ID, Name: t.table.Name, Files: len(t.files),
-		MemtableBytes: t.active.Bytes(), Memtables: 1 + len(t.sealed),
+		Memtables: 1 + len(t.sealed), MinTimestamp: math.MaxInt64, MaxTimestamp: math.MinInt64,
 	}
-	for _, m := range t.sealed {
+	for _, m := range t.memories() {
 		out.MemtableBytes += m.Bytes()
+		out.MemtableRows += m.Rows()
 	}
 	for _, f := range t.files {
 		out.FileBytes += f.info.Bytes
 		out.FileRows += f.info.Rows
+		out.Partitions += f.info.Partitions
+		if f.info.HasTombstones() {
+			out.Tombstones++
+		}
+		out.MinTimestamp, out.MaxTimestamp = min(out.MinTimestamp, f.info.MinTimestamp), max(out.MaxTimestamp, f.info.MaxTimestamp)
 		out.addBucket(f)
 	}
 	slices.SortFunc(out.Buckets, func(a, b BucketStatistics) int {
@@ -79,4 +93,56 @@ func (t *TableStatistics) addBucket(f *file) {
 	t.Buckets[i].Files++
 	t.Buckets[i].Bytes += f.info.Bytes
 	t.Buckets[i].Rows += f.info.Rows
+}
+
+// FileStatistics describes one table file.
+type FileStatistics struct {
+	Name      string
+	RowGroups int
+	Info      sstable.Info
+}
+
+// FileStatistics describes the files of a table, ascending by number.
+func (s *Store) FileStatistics(table mutation.TableID) ([]FileStatistics, error) {
+	v, _ := s.acquire()
+	defer v.unref()
+	t, found := v.tables[table]
+	if !found {
+		return nil, fmt.Errorf("%w: %x", ErrUnknownTable, table)
+	}
+	var out []FileStatistics
+	for _, f := range t.files {
+		out = append(out, FileStatistics{tableFileName(f.number), f.reader.RowGroups(), *f.info})
+	}
+	return out, nil
+}
+
+// Encodings counts the chunks in all files of a table by what they hold and how. It reads the files.
+func (s *Store) Encodings(table mutation.TableID) ([]sstable.EncodingUse, error) {
+	v, _ := s.acquire()
+	defer v.unref()
+	t, found := v.tables[table]
+	if !found {
+		return nil, fmt.Errorf("%w: %x", ErrUnknownTable, table)
+	}
+	var out []sstable.EncodingUse
+	index := make(map[sstable.EncodingUse]int)
+	for _, f := range t.files {
+		uses, err := f.reader.Encodings()
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", t.table.Name, corrupt(err))
+		}
+		for _, use := range uses {
+			kind := sstable.EncodingUse{Role: use.Role, Column: use.Column, Encoding: use.Encoding}
+			at, found := index[kind]
+			if !found {
+				at = len(out)
+				index[kind] = at
+				out = append(out, kind)
+			}
+			out[at].Chunks += use.Chunks
+			out[at].Bytes += use.Bytes
+		}
+	}
+	return out, nil
 }

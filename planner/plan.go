@@ -12,7 +12,7 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// Plan is what a bound statement asks for: *Read, *Write, *Alter, *Truncate, *Use, *Describe, *Explain.
+// Plan is what a bound statement asks for: *Read, *Write, *Alter, *Truncate, *Use, *Describe, *Explain, *Admin.
 type Plan interface{ plan() }
 
 // Read is a SELECT, bound.

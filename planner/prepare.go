@@ -36,6 +36,8 @@ func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
 		return c.prepareDescribe(stmt)
 	case *cql.Explain:
 		return c.prepareExplain(stmt)
+	case *cql.Admin:
+		return c.prepareAdmin(stmt)
 	case *cql.Unsupported:
 		return nil, unsupported(stmt)
 	default:
