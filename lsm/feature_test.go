@@ -173,25 +173,45 @@ func TestWindows(t *testing.T) {
 	req := allOf(&table, keyOf(1))
 	from, to := rowKey(&table, base+5*bucketMillis), rowKey(&table, base+2*bucketMillis)
 	req.Slices = clustering.MakeSlices([]clustering.Slice{{Start: clustering.Before(from), End: clustering.After(to)}})
-	opened := 0
-	for _, f := range files {
-		if f.mayHold(&table, &req) {
-			opened++
-		}
-	}
-	if opened < 4 || opened > 5 {
-		t.Errorf("%d files are opened for four windows", opened)
-	}
 	v := s.View()
 	text, err := readText(v, &table, req, 0)
 	if err != nil || strings.Count(text, "\n") != 4 {
 		t.Errorf("%v\n%s", err, text)
+	}
+	if opened := filesOpened(t, v, &table, req, 0); opened < 4 || opened > 5 {
+		t.Errorf("%d files were opened for four windows", opened)
+	}
+	for _, reverse := range []bool{false, true} {
+		last := allOf(&table, keyOf(1))
+		last.Reverse, last.RowsMax = reverse, 1
+		if opened := filesOpened(t, v, &table, last, 1); opened > 2 {
+			t.Errorf("%d files were opened for one row, reverse %v", opened, reverse)
+		}
+		if opened := filesOpened(t, v, &table, last, 0); opened != windows {
+			t.Errorf("%d files were opened for all rows", opened)
+		}
 	}
 	v.Close()
 	if st := s.Statistics(); len(st.Tables[1].Buckets) != windows || st.Tables[1].FileRows != windows {
 		t.Errorf("statistics: %+v", st.Tables[1])
 	}
 	mustNot(t, s.Close())
+}
+
+// filesOpened reads so many batches, 0 for all, and returns how many files that took.
+func filesOpened(t *testing.T, v *View, table *mutation.Table, req mutation.ReadRequest, batches int) int {
+	t.Helper()
+	r, err := v.Read(table.ID, req)
+	mustNot(t, err)
+	defer r.Close()
+	for n := 0; batches == 0 || n < batches; n++ {
+		batch, err := r.Next()
+		mustNot(t, err)
+		if batch == nil {
+			break
+		}
+	}
+	return r.(*reader).files
 }
 
 // TestCompactionComesToRest: rows whose event time is not known stay in a file of no window, which

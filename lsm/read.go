@@ -3,7 +3,6 @@ package lsm
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/lsm/memtable"
@@ -14,140 +13,29 @@ import (
 
 // Read reads rows of one partition: first what lies beside the rows, then the rows. Sources
 // that do not overlap are decoded straight into vectors, one after the other; where they do,
-// rows are merged one by one. Both give the same answer (law 8).
+// rows are merged one by one. Both give the same answer (law 8). Files of windows are opened
+// only when the reader gets to their time.
 func (v *View) Read(table mutation.TableID, req mutation.ReadRequest) (mutation.PartitionReader, error) {
 	t, err := v.table(table)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := t.open(&req, v.sequence)
-	if err != nil {
+	r := &reader{req: req}
+	naive := v.store.opts.Tuning.NoFastLane
+	if err := r.open(t, &r.req, v.sequence, naive); err != nil {
 		return nil, fmt.Errorf("read of %s: %w", t.table.Name, corrupt(err))
 	}
-	r := &reader{table: t.table, req: req, side: mergedSide(t.table.Law, sources)}
-	// What a file deletes beside its rows it has applied to them itself, but not to those of others.
-	r.fast = !v.store.opts.Tuning.NoFastLane && (len(sources) == 1 || !hides(&r.side))
-	if r.fast {
-		r.runs = splitRuns(sources, &req)
-	} else {
-		r.runs = oneRun(sources)
-	}
+	r.naive = naive
 	return r, nil
-}
-
-// source is what a memtable or a file holds of the partition.
-type source struct {
-	side        *mutation.Side
-	rows        func(clustering.Slices, bool) mutation.RowSource
-	file        *sstable.Partition // nil for a memtable
-	first, last []byte             // clustering of its rows, those outside the slices too
-	any         bool               // it has rows
-}
-
-// open opens the partition in every source that may have it.
-func (t *tableVersion) open(req *mutation.ReadRequest, sequence uint64) ([]source, error) {
-	var out []source
-	for _, f := range t.files {
-		if !f.mayHold(t.table, req) {
-			continue
-		}
-		p, err := f.reader.Partition(req.Key)
-		if err != nil {
-			return nil, err
-		}
-		if p == nil {
-			continue
-		}
-		s := source{side: p.Side(), rows: p.Rows, file: p}
-		s.first, s.last, s.any = p.Bounds()
-		out = append(out, s)
-	}
-	for _, m := range t.memories() {
-		p := m.Partition(req.Key, sequence)
-		if p == nil {
-			continue
-		}
-		s := source{side: p.Side(), rows: p.Rows}
-		s.first, s.last = p.Bounds()
-		s.any = s.first != nil
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-// mayHold reports whether the file may hold anything for the request. A file of one window has
-// rows of that event time and nothing beside rows, so that other slices pass it by.
-func (f *file) mayHold(table *mutation.Table, req *mutation.ReadRequest) bool {
-	if f.info.Partitions == 0 || req.Key.Compare(f.info.FirstKey) < 0 || req.Key.Compare(f.info.LastKey) > 0 {
-		return false
-	}
-	w := window{f.info.BucketStart, f.info.BucketEnd}
-	return w == (window{}) || slices.ContainsFunc(req.Slices, func(s clustering.Slice) bool {
-		return w.touches(table.Clustering, s)
-	})
-}
-
-func mergedSide(law mutation.Law, sources []source) mutation.Side {
-	sides := make([]*mutation.Side, len(sources))
-	for i := range sources {
-		sides[i] = sources[i].side
-	}
-	return mutation.MergeSides(law, sides...)
-}
-
-// hides reports whether side deletes rows.
-func hides(side *mutation.Side) bool { return !side.Deletion.IsNone() || len(side.Ranges) > 0 }
-
-// run is sources whose rows lie together, apart from those of other runs.
-type run struct{ sources []source }
-
-func oneRun(sources []source) []run {
-	return []run{{slices.DeleteFunc(sources, func(s source) bool { return !s.any })}}
-}
-
-// splitRuns groups sources that overlap, in the order of the request. Sources without rows in
-// the slices are left out.
-func splitRuns(sources []source, req *mutation.ReadRequest) []run {
-	sources = slices.DeleteFunc(sources, func(s source) bool { return !s.any || !s.touches(req.Slices) })
-	slices.SortFunc(sources, func(a, b source) int { return bytes.Compare(a.first, b.first) })
-	var runs []run
-	var last []byte
-	for _, s := range sources {
-		if len(runs) > 0 && bytes.Compare(s.first, last) <= 0 {
-			r := &runs[len(runs)-1]
-			r.sources = append(r.sources, s)
-			if bytes.Compare(s.last, last) > 0 {
-				last = s.last
-			}
-			continue
-		}
-		runs, last = append(runs, run{[]source{s}}), s.last
-	}
-	if req.Reverse {
-		slices.Reverse(runs)
-	}
-	return runs
-}
-
-func (s *source) touches(in clustering.Slices) bool {
-	i := in.Seek(s.first)
-	return i < len(in) && in[i].Start.CompareKey(s.last) < 0
 }
 
 // reader implements mutation.PartitionReader: one run after the other.
 type reader struct {
-	table   *mutation.Table
+	sources
 	req     mutation.ReadRequest
-	side    mutation.Side
-	fast    bool // a run of one file is decoded straight into vectors
-	runs    []run
-	current batches // of the run being read; nil: none
-	rows    int     // returned so far
-}
-
-// batches yields batches; the end is nil, nil.
-type batches interface {
-	Next() (*mutation.Batch, error)
+	naive   bool                 // everything is merged row by row
+	current mutation.BatchSource // of the run being read; nil: none
+	rows    int                  // returned so far
 }
 
 // Side implements mutation.PartitionReader.
@@ -157,11 +45,14 @@ func (r *reader) Side() *mutation.Side { return &r.side }
 func (r *reader) Next() (*mutation.Batch, error) {
 	for {
 		if r.current == nil {
-			if len(r.runs) == 0 {
+			run, err := r.next()
+			if err != nil {
+				return nil, fmt.Errorf("read of %s: %w", r.table.Name, corrupt(err))
+			}
+			if len(run) == 0 {
 				return nil, nil
 			}
-			r.current = r.openRun(&r.runs[0])
-			r.runs = r.runs[1:]
+			r.current = r.openRun(run)
 		}
 		batch, err := r.current.Next()
 		if err != nil {
@@ -171,54 +62,82 @@ func (r *reader) Next() (*mutation.Batch, error) {
 			r.rows += batch.Rows
 			return batch, nil
 		}
+		r.current.Close()
 		r.current = nil
 	}
 }
 
-// Close implements mutation.PartitionReader.
-func (r *reader) Close() { r.runs, r.current = nil, nil }
-
-// openRun chooses the lane.
-func (r *reader) openRun(run *run) batches {
-	if r.fast && len(run.sources) == 1 && run.sources[0].file != nil {
-		return run.sources[0].file.Batches(&r.req)
+// next returns the sources to read next; a naive reader takes all at once.
+func (r *reader) next() ([]source, error) {
+	if r.naive {
+		return r.rest(), nil
 	}
-	return r.mergeRun(run)
+	return r.nextRun(&r.req)
 }
 
-// mergeRun merges rows one by one.
-func (r *reader) mergeRun(run *run) batches {
-	rows := make([]mutation.RowSource, len(run.sources))
-	for i, s := range run.sources {
-		rows[i] = s.rows(r.req.Slices, r.req.Reverse)
+// Close implements mutation.PartitionReader.
+func (r *reader) Close() {
+	if r.current != nil {
+		r.current.Close()
+		r.current = nil
+	}
+	r.opened, r.waiting = nil, nil
+}
+
+// openRun chooses the lane for sources that overlap each other and nobody else.
+func (r *reader) openRun(run []source) mutation.BatchSource {
+	if len(run) == 1 && !r.naive && run[0].shows(r) {
+		r.req.RowsMax = r.left()
+		if batches := run[0].run.Batches(&r.req); batches != nil {
+			return batches
+		}
+	}
+	rows := make([]mutation.RowSource, len(run))
+	for i := range run {
+		rows[i] = run[i].run.Rows(r.req.Slices, r.req.Reverse)
+	}
+	want := mutation.BatchRowsMax
+	if n := r.left(); n > 0 {
+		want = min(max(n, wantMin), want)
 	}
 	return &rowLane{
 		rows:    mutation.MergeRows(r.table.Law, rows, &r.side, r.req.Reverse),
+		sources: rows,
 		builder: mutation.NewBatchBuilder(r.table, &r.req),
-		want:    r.want(),
+		want:    want,
 	}
 }
 
-// want returns how many rows the first batch should have: no more than the caller says he will
-// take. He may take more, since hidden rows do not count for him.
-func (r *reader) want() int {
-	if left := r.req.RowsMax - r.rows; r.req.RowsMax > 0 {
-		return min(max(left, wantMin), mutation.BatchRowsMax)
-	}
-	return mutation.BatchRowsMax
+// shows reports whether no deletion beside the rows hides rows of s: there is none, or only its own, which
+// were applied when its file was written.
+func (s *source) shows(r *reader) bool {
+	return !hides(&r.side) || s.applied && s.hides && r.hiders == 1
 }
 
-// wantMin keeps batches from becoming tiny when the caller goes on beyond what he said.
+// hides reports whether side deletes rows.
+func hides(side *mutation.Side) bool { return !side.Deletion.IsNone() || len(side.Ranges) > 0 }
+
+// left returns how many rows the caller will still take, by what it says; 0: it does not say. It may take
+// more, since hidden rows do not count for it.
+func (r *reader) left() int {
+	if r.limit == 0 {
+		return 0
+	}
+	return max(r.limit-r.rows, 1)
+}
+
+// wantMin keeps batches from becoming tiny when the caller goes on beyond what it said.
 const wantMin = 16
 
 // rowLane builds batches of merged rows.
 type rowLane struct {
 	rows    mutation.RowSource
+	sources []mutation.RowSource
 	builder *mutation.BatchBuilder
 	want    int
 }
 
-// Next implements batches.
+// Next implements mutation.BatchSource.
 func (l *rowLane) Next() (*mutation.Batch, error) {
 	l.builder.Reset()
 	for l.builder.Len() < l.want {
@@ -235,6 +154,15 @@ func (l *rowLane) Next() (*mutation.Batch, error) {
 	}
 	l.want = min(4*l.want, mutation.BatchRowsMax)
 	return l.builder.Batch(), nil
+}
+
+// Close implements mutation.BatchSource.
+func (l *rowLane) Close() {
+	for _, s := range l.sources {
+		if c, ok := s.(interface{ Close() }); ok {
+			c.Close()
+		}
+	}
 }
 
 // Frontier is how far a partition reaches: a row beyond it is new (R39c).

@@ -43,7 +43,7 @@ func (s *Store) recover() error {
 func (s *Store) openTables(state *manifest.State) (map[mutation.TableID]*tableVersion, error) {
 	tables := make(map[mutation.TableID]*tableVersion, len(state.Tables))
 	for id, t := range state.Tables {
-		tables[id] = &tableVersion{table: &t, active: newMemory(&t, state.Epochs[id]+1, &s.memoryUsed)}
+		tables[id] = &tableVersion{table: &t, order: new(fileOrder), active: newMemory(&t, state.Epochs[id]+1, &s.memoryUsed)}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

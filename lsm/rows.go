@@ -16,17 +16,20 @@ func (v *View) Rows(table mutation.TableID, key partition.DecoratedKey, slices c
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := t.open(&mutation.ReadRequest{Key: key, Slices: slices}, v.sequence)
+	req := &mutation.ReadRequest{Key: key, Slices: slices}
+	var s sources
+	err = s.open(t, req, v.sequence, false)
+	for err == nil && len(s.waiting) > 0 {
+		err = s.openWaiting(req, false)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("rows of %s: %w", t.table.Name, corrupt(err))
 	}
-	side := mergedSide(t.table.Law, sources)
-	rows := make([]mutation.RowSource, 0, len(sources))
-	for _, s := range sources {
-		if s.any && s.touches(slices) {
-			rows = append(rows, s.rows(slices, false))
-		}
+	var rows []mutation.RowSource
+	for _, one := range s.rest() {
+		rows = append(rows, one.run.Rows(slices, false))
 	}
+	side := s.side
 	return &side, &namedRows{t.table, mutation.MergeRows(t.table.Law, rows, &side, false)}, nil
 }
 

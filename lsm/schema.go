@@ -107,10 +107,10 @@ func (s *Store) installSchema(edit *manifest.Edit, files map[mutation.TableID][]
 	}
 	for i := range edit.Tables {
 		t := &edit.Tables[i]
-		next := &tableVersion{table: t}
+		next := &tableVersion{table: t, order: new(fileOrder)}
 		if old, found := tables[t.ID]; found {
 			*next = *old
-			next.table, next.files = t, files[t.ID]
+			next.table, next.files, next.order = t, files[t.ID], new(fileOrder)
 			next.sealLocked()
 		} else {
 			next.active = newMemory(t, 1, &s.memoryUsed)
@@ -153,7 +153,7 @@ func (s *Store) Truncate(ids []mutation.TableID) error {
 		for _, f := range t.files {
 			f.gone.Store(true)
 		}
-		t.files, t.sealed = nil, nil
+		t.files, t.sealed, t.order = nil, nil, new(fileOrder)
 		tables[id] = &t
 	}
 	s.installLocked(tables)

@@ -23,9 +23,10 @@ type version struct {
 // tableVersion is what a version holds of one table.
 type tableVersion struct {
 	table  *mutation.Table
-	active *memory   // takes writes
-	sealed []*memory // waiting to be flushed, oldest first
-	files  []*file   // ascending by number
+	active *memory    // takes writes
+	sealed []*memory  // waiting to be flushed, oldest first
+	files  []*file    // ascending by number
+	order  *fileOrder // of files; a new one whenever they change
 }
 
 // memory is a memtable with what the store needs to know about it.
@@ -119,6 +120,7 @@ func (v *version) with(id mutation.TableID, fn func(*tableVersion)) map[mutation
 	t := *tables[id]
 	t.sealed, t.files = slices.Clone(t.sealed), slices.Clone(t.files)
 	fn(&t)
+	t.order = new(fileOrder)
 	tables[id] = &t
 	return tables
 }

@@ -1,9 +1,6 @@
 package lsm
 
 import (
-	"math"
-
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -25,21 +22,4 @@ func windowOf(t *mutation.Table, row []byte) window {
 	}
 	start, end := t.Bucket.BucketOf(millis)
 	return window{start, end}
-}
-
-// touches reports whether a slice may hold rows of the window. Bounds that say nothing of time
-// touch every window.
-func (w window) touches(l clustering.Layout, s clustering.Slice) bool {
-	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	from, to := s.Start, s.End
-	if len(l) > 0 && l[0].Desc {
-		from, to = to, from
-	}
-	if ms, ok := l.FirstTimeMillis(from.Prefix); ok {
-		low = ms
-	}
-	if ms, ok := l.FirstTimeMillis(to.Prefix); ok {
-		high = ms
-	}
-	return (low < w.end || w.end == math.MaxInt64) && high >= w.start
 }

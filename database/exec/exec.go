@@ -99,7 +99,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
-	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata}
+	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata, NowSec: opts.NowSec}
 	for _, col := range plan.Fetch {
 		r.request.Columns = append(r.request.Columns, col.ID)
 	}
