@@ -256,3 +256,28 @@ func BenchmarkWriteBlock(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
 }
+
+// BenchmarkCopy copies partitions of a day from file to file.
+func BenchmarkCopy(b *testing.B) {
+	parts := dashboard(b)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		f, err := vfs.NewMem().Create(testPath)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w := NewWriter(f, WriterOptions{Table: parts[0].r.table, FileID: 8})
+		if err := w.StartPartition(key(1), nil); err != nil {
+			b.Fatal(err)
+		}
+		if copied, err := copyInto(w, parts[n%len(parts)]); err != nil || copied < dayRows-copyRowsMin {
+			b.Fatal(copied, err)
+		}
+		if _, err := w.Finish(); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/dayRows, "ns/row")
+}

@@ -57,16 +57,26 @@ func (r *run) Blocks() mutation.BlockSource {
 // blockSource yields the rows of a partition in blocks, one a row group.
 type blockSource struct {
 	walk  walk
+	next  *span // whose row group is open, and not yielded yet; nil: unknown
 	picks picks
 	block mutation.Block
 }
 
+// peek turns to the next row group and returns its rows; the end is nil, nil.
+func (b *blockSource) peek() (s *span, err error) {
+	if b.next == nil {
+		b.next, err = b.walk.nextGroup()
+	}
+	return b.next, err
+}
+
 // Next implements mutation.BlockSource.
 func (b *blockSource) Next() (*mutation.Block, error) {
-	s, err := b.walk.nextGroup()
+	s, err := b.peek()
 	if s == nil || err != nil {
 		return nil, err
 	}
+	b.next = nil
 	d := b.walk.d
 	b.picks.reset(false)
 	b.picks.add(rowRange{s.from, s.to})

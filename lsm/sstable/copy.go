@@ -1,0 +1,159 @@
+package sstable
+
+import (
+	"bytes"
+
+	"github.com/eskerdb/esker/mutation"
+)
+
+// copyRowsMin is how many rows a group needs to be copied: smaller ones are better joined.
+const copyRowsMin = groupRowsMax / 2
+
+// CopyGroup appends the next row group of blocks, which Run.Blocks of a file yielded, as it is encoded there, and returns how many rows
+// that are. 0: the group has to be taken by Next, or there is none, or blocks come from elsewhere. A group is copied if all its
+// rows lie before a clustering (nil: wherever they lie), nothing of it has ended by nowSec, it has copyRowsMin rows, and it would be
+// written with the same columns now. Checksums are checked. The rows must follow those appended before.
+func (w *Writer) CopyGroup(blocks mutation.BlockSource, before []byte, nowSec int64) (rows int, err error) {
+	b, ok := blocks.(*blockSource)
+	if w.err != nil || !ok {
+		return 0, w.err
+	}
+	s, err := b.peek()
+	if s == nil || err != nil {
+		return 0, err
+	}
+	g := b.walk.d.group
+	if before != nil && bytes.Compare(s.last, before) >= 0 || g.minEnd <= nowSec || !w.canCopy(b.walk.d, s) {
+		return 0, nil
+	}
+	if w.rows > 0 && bytes.Compare(w.clustering, s.first) >= 0 {
+		return 0, b.walk.fail(b.walk.d.corrupt("row %x after %x", s.first, w.clustering))
+	}
+	if open := w.group.group.rows; open > 0 {
+		if w.rows > 0 && open < copyRowsMin {
+			return w.evenOut(b)
+		}
+		if err := w.closeGroup(); err != nil {
+			return 0, err
+		}
+	}
+	if err := w.copyGroup(b.walk.d, s); err != nil {
+		return 0, err
+	}
+	b.next = nil
+	return s.to - s.from, nil
+}
+
+// canCopy reports whether the open group of d can be part of this file as it is.
+func (w *Writer) canCopy(d *decoder, s *span) bool {
+	g := d.group
+	if g.flags&groupPlain == 0 || g.rows < copyRowsMin || s.to-s.from != g.rows || d.r.stats == nil || d.r.info.Table != w.opts.Table.ID {
+		return false
+	}
+	for i := range g.chunks {
+		c := &g.chunks[i]
+		if roleName(c.role) == "" || c.role == roleValue && !w.has(d.r, mutation.ColumnID(c.number)) {
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether the file that is written has a column of r.
+func (w *Writer) has(r *Reader, id mutation.ColumnID) bool {
+	place := r.place(id)
+	if place < 0 {
+		return false
+	}
+	for _, c := range w.group.columns {
+		if c.column == r.columns[place] {
+			return true
+		}
+	}
+	return false
+}
+
+// evenOut makes row groups of at least copyRowsMin rows of those in the open one, which are fewer, and those of the next
+// block: so a short end of one file does not stay a short group for ever, and what follows can be copied.
+func (w *Writer) evenOut(b *blockSource) (rows int, err error) {
+	block, err := b.Next()
+	if err != nil {
+		return 0, err
+	}
+	cut := block.Rows
+	if total := w.group.group.rows + block.Rows; total > groupRowsMax {
+		cut = total/2 - w.group.group.rows
+	}
+	for _, r := range []rowRange{{0, cut}, {cut, block.Rows}} {
+		if r.from == r.to {
+			continue
+		}
+		if err := w.AppendBlock(block, r.from, r.to); err != nil {
+			return 0, err
+		}
+		if err := w.closeGroup(); err != nil {
+			return 0, err
+		}
+	}
+	return block.Rows, nil
+}
+
+// copyGroup appends the open group of d, whose rows are those of the span.
+func (w *Writer) copyGroup(d *decoder, s *span) error {
+	cells, sequence, err := d.checkGroup()
+	if err != nil {
+		return err
+	}
+	g := *d.group
+	g.offset = w.offset()
+	g.segments = []segment{{partition: w.index.n - 1, to: g.rows, first: s.first, last: s.last}}
+	w.buffer = append(w.buffer, d.raw...)
+	if w.rows == 0 {
+		w.index.begins(int(w.groups), 0)
+	}
+	w.directory = appendGroup(w.directory, &g)
+	w.statistics = appendStatistics(w.statistics, d.r.stats[s.group])
+	w.groups++
+	w.rows += int64(g.rows)
+	w.clustering = append(w.clustering[:0], s.last...)
+	w.info.Rows += int64(g.rows)
+	w.info.Cells += int64(cells)
+	w.info.MaxSequence = max(w.info.MaxSequence, sequence)
+	w.info.addTimestamp(g.minTimestamp)
+	w.info.addTimestamp(g.maxTimestamp)
+	w.info.addEnd(g.minEnd)
+	w.info.addEnd(g.maxEnd)
+	if len(w.buffer) >= writeBytes {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.group.reset(w.offset())
+	return nil
+}
+
+// checkGroup reads the open group whole, checks its checksums, and returns how many values it has and the largest sequence.
+func (d *decoder) checkGroup() (cells int, sequence uint64, err error) {
+	if err := d.readWhole(); err != nil {
+		return 0, 0, err
+	}
+	c := d.memory.chunk()
+	for i := range d.group.chunks {
+		ref := &d.group.chunks[i]
+		if err := c.open(d.bytesOf(ref), d.group.rows); err != nil {
+			return 0, 0, d.brokenChunk(ref, err)
+		}
+		switch ref.role {
+		case roleValue:
+			cells += c.count
+		case roleSequence:
+			if err := d.decode(c, 0, d.group.rows); err != nil {
+				return 0, 0, err
+			}
+			for _, word := range c.words {
+				sequence = max(sequence, word)
+			}
+		}
+	}
+	return cells, sequence, nil
+}

@@ -1,0 +1,238 @@
+package sstable
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/mutation"
+	"pgregory.net/rapid"
+)
+
+// copyInto appends a partition of a file, copying what can be copied.
+func copyInto(w *Writer, p *Partition) (copied int, err error) {
+	blocks := p.Run().Blocks()
+	for {
+		n, err := w.CopyGroup(blocks, nil, 0)
+		if err != nil {
+			return copied, err
+		}
+		if copied += n; n > 0 {
+			continue
+		}
+		b, err := blocks.Next()
+		if b == nil || err != nil {
+			return copied, err
+		}
+		if err := w.AppendBlock(b, 0, b.Rows); err != nil {
+			return copied, err
+		}
+	}
+}
+
+// blockFile writes blocks of one partition each to a file, which it opens.
+func blockFile(t testing.TB, table *mutation.Table, blocks ...*mutation.Block) (*Reader, written) {
+	parts := make([]stored, len(blocks))
+	of := map[string]*mutation.Block{}
+	for i := range parts {
+		parts[i].key = key(i)
+		of[string(key(i).Key)] = blocks[i]
+	}
+	sortParts(parts)
+	file := writeWith(t, table, func(w *Writer) error {
+		for i := range parts {
+			if err := w.StartPartition(parts[i].key, nil); err != nil {
+				return err
+			}
+			b := of[string(parts[i].key.Key)]
+			if err := w.AppendBlock(b, 0, b.Rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return open(t, store(t, file.data), table), file
+}
+
+func partitionOf(t testing.TB, r *Reader, i int) *Partition {
+	t.Helper()
+	p, err := r.Partition(key(i))
+	if err != nil || p == nil {
+		t.Fatal(p, err)
+	}
+	return p
+}
+
+// TestCopiedGroupsAreTheSame copies a file whole: what comes out is the same file.
+func TestCopiedGroupsAreTheSame(t *testing.T) {
+	for _, law := range []mutation.Law{mutation.ByTimestamp, mutation.BySequence} {
+		table := testTable(law, layouts["time"])
+		block := plainBlock(t, table, 3*groupRowsMax+copyRowsMin)
+		if law == mutation.BySequence {
+			for i := range block.Rows {
+				block.Sequences = append(block.Sequences, uint64(i))
+			}
+		}
+		r, file := blockFile(t, table, block)
+		copied := 0
+		got := writeWith(t, table, func(w *Writer) (err error) {
+			if err := w.StartPartition(key(0), nil); err != nil {
+				return err
+			}
+			copied, err = copyInto(w, partitionOf(t, r, 0))
+			return err
+		})
+		if copied != block.Rows {
+			t.Errorf("%d of %d rows copied", copied, block.Rows)
+		}
+		if !reflect.DeepEqual(got, file) {
+			t.Errorf("info\n%+v\n%+v, or bytes differ", got.info, file.info)
+		}
+	}
+}
+
+// TestCopiedRunsFollowEachOther appends runs of any length of several files to one partition, one after the other.
+func TestCopiedRunsFollowEachOther(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		table := drawTable(rt)
+		if table.Clustering == nil {
+			table.Clustering = layouts["time"]
+		}
+		var runs []*Partition
+		var want []mutation.Row
+		start := 0
+		for range rapid.IntRange(1, 4).Draw(rt, "runs") {
+			b := drawnBlock(rt, table, start, rapid.SampledFrom([]int{1, 300, 512, 1024, 1500, 3000}).Draw(rt, "rows"))
+			start += b.Rows
+			r, _ := blockFile(t, table, b)
+			if p := partitionOf(t, r, 0); p.Run() != nil && p.Run().Blocks() != nil {
+				runs = append(runs, p)
+				want = append(want, collect(t, p.Rows(clustering.All(), false))...)
+			}
+		}
+		copied := 0
+		write := func(appendRun func(w *Writer, p *Partition) error) written {
+			return writeWith(t, table, func(w *Writer) error {
+				if err := w.StartPartition(key(0), nil); err != nil {
+					return err
+				}
+				for _, p := range runs {
+					if err := appendRun(w, p); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		got := write(func(w *Writer, p *Partition) error {
+			n, err := copyInto(w, p)
+			copied += n
+			return err
+		})
+		byRows := write(func(w *Writer, p *Partition) error {
+			for _, row := range collect(t, p.Rows(clustering.All(), false)) {
+				if err := w.AppendRow(&row); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		r := open(t, store(t, got.data), table)
+		if err := r.Verify(); err != nil {
+			rt.Fatal(err)
+		}
+		if rows := collect(t, partitionOf(t, r, 0).Rows(clustering.All(), false)); !reflect.DeepEqual(rows, want) {
+			rt.Fatalf("%d rows, want %d", len(rows), len(want))
+		}
+		got.info.Bytes, byRows.info.Bytes = 0, 0
+		if !reflect.DeepEqual(got.info, byRows.info) {
+			rt.Fatalf("info\n%+v, by rows\n%+v", got.info, byRows.info)
+		}
+		checkGroupSizes(t, rt, r, copied)
+		checkSums(rt, table, partitionOf(t, r, 0), partitionOf(t, open(t, store(t, byRows.data), table), 0))
+	})
+}
+
+// checkGroupSizes checks that what was copied did not leave small groups but at the end.
+func checkGroupSizes(t *testing.T, rt *rapid.T, r *Reader, copied int) {
+	for i := range r.groupCount() - 1 {
+		if g := groupOf(t, r, i); copied > 0 && g.rows < copyRowsMin {
+			rt.Fatalf("row group %d of %d has %d rows", i, r.groupCount(), g.rows)
+		}
+	}
+}
+
+// checkSums compares what the statistics of two files of the same rows add up to.
+func checkSums(t *rapid.T, table *mutation.Table, a, b *Partition) {
+	for _, c := range table.Columns {
+		var sums [2]struct {
+			rows, values int
+			low          uint64
+		}
+		for i, p := range []*Partition{a, b} {
+			for _, s := range p.Statistics(c.ID) {
+				sums[i].rows += s.Rows
+				sums[i].values += s.Column.Count
+				sums[i].low += s.Column.SumLow
+			}
+		}
+		if sums[0] != sums[1] {
+			t.Fatalf("column %d: %v, by rows %v", c.ID, sums[0], sums[1])
+		}
+	}
+}
+
+func TestGroupsThatAreNotCopied(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	block := plainBlock(t, table, groupRowsMax)
+	block.ExpiresAt, block.TTLs = make([]int64, block.Rows), make([]int32, block.Rows)
+	for i := range block.Rows {
+		block.ExpiresAt[i], block.TTLs[i] = 1000+int64(i), 60
+	}
+	r, file := blockFile(t, table, block)
+	keys := newKeyCodec(table.Clustering)
+	last := keys.appendRow(nil, block.Clustering, block.Rows-1)
+	narrow := *table
+	narrow.Columns = table.Columns[1:]
+	for name, c := range map[string]struct {
+		table  *mutation.Table
+		before []byte
+		now    int64
+		want   int
+	}{
+		"as it is":        {table, nil, 999, block.Rows},
+		"a row has ended": {table, nil, 1000, 0},
+		"before the last": {table, last, 0, 0},
+		"behind the last": {table, append(bytes.Clone(last), 0), 0, block.Rows},
+		"dropped column":  {&narrow, nil, 0, 0},
+	} {
+		writeWith(t, c.table, func(w *Writer) error {
+			if err := w.StartPartition(key(0), nil); err != nil {
+				return err
+			}
+			n, err := w.CopyGroup(partitionOf(t, r, 0).Run().Blocks(), c.before, c.now)
+			if n != c.want {
+				t.Errorf("%s: %d rows copied, want %d", name, n, c.want)
+			}
+			return err
+		})
+	}
+	g := groupOf(t, r, 0)
+	for i := range g.chunks {
+		broken := bytes.Clone(file.data)
+		broken[g.chunks[i].offset+2] ^= 1
+		p := partitionOf(t, open(t, store(t, broken), table), 0)
+		writeWith(t, table, func(w *Writer) error {
+			if err := w.StartPartition(key(0), nil); err != nil {
+				return err
+			}
+			var corrupt *CorruptError
+			if n, err := w.CopyGroup(p.Run().Blocks(), nil, 0); n != 0 || !errors.As(err, &corrupt) {
+				t.Errorf("chunk %d broken: %d rows copied, %v", i, n, err)
+			}
+			return nil
+		})
+	}
+}
