@@ -17,7 +17,7 @@ lint:
 	.ci/lint.sh
 
 bench: build
-	$(BIN) bench run --quick --shape all
+	$(BIN) bench run --quick --shape all --tcp
 
 # The exhaustive loops of the tests: every byte, every operation.
 soak: build

@@ -229,3 +229,41 @@ func TestReportForms(t *testing.T) {
 		t.Error("a form nobody knows was written")
 	}
 }
+
+// Ratios are of what both reports have; a tenth is noise, and more is better only of what comes in a second.
+func TestCompare(t *testing.T) {
+	report := func(name string, devices int, values ...float64) *Report {
+		s := Section{Name: name, Shape: Regular, Devices: devices, Readings: 1}
+		for i, v := range values {
+			s.note([]string{nameIngest, nameDisk, "refused", nameHour}[i], v, []string{"rows/s", "bytes/row", "writes", "µs"}[i], "")
+		}
+		return &Report{Sections: []Section{s}}
+	}
+	verdicts := func(before, after *Report) (all []string) {
+		for _, c := range Compare(before, after) {
+			all = append(all, c.Verdict)
+		}
+		return all
+	}
+	before := report("a", 5, 1000, 1, 0, 50)
+	for _, c := range []struct {
+		after *Report
+		want  []string
+	}{
+		{report("a", 5, 1000, 1, 0, 50), []string{"", "", "", ""}},
+		{report("a", 5, 1089, 1.09, 0, 46), []string{"", "", "", ""}},
+		{report("a", 5, 1111, 1.11, 9, 44), []string{"better", "worse", "", "better"}},
+		{report("a", 5, 889, 0.89, 9, 56), []string{"worse", "better", "", "worse"}},
+		{report("a", 5, 2000), []string{"better"}},
+		{report("a", 6, 2000), nil},
+		{report("b", 5, 2000), nil},
+	} {
+		if got := verdicts(before, c.after); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.after.Sections[0], got, c.want)
+		}
+	}
+	var out bytes.Buffer
+	if err := WriteChanges(&out, Compare(before, report("a", 5, 2000))); err != nil || !bytes.Contains(out.Bytes(), []byte("2.00   better")) {
+		t.Errorf("%v\n%s", err, out.Bytes())
+	}
+}

@@ -1,10 +1,16 @@
 package bench
 
 import (
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
+
+// clockTick is the unit of processor times in /proc: USER_HZ, which is 100 on all that Linux runs on.
+const clockTick = 10 * time.Millisecond
 
 // cpuTime is the processor time of this process so far.
 func cpuTime() time.Duration {
@@ -13,6 +19,29 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// cpuTimeOf is the processor time of another process so far.
+func cpuTimeOf(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name of the program may hold anything; what follows its parenthesis are numbers from the third on.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	const user, system = 14 - 3, 15 - 3
+	if len(fields) <= system {
+		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+	}
+	ticks := int64(0)
+	for _, f := range []string{fields[user], fields[system]} {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
 }
 
 // memoryOf is what a process holds of memory and the most it ever held, in bytes; "self" is this one.

@@ -3,6 +3,8 @@ package bench
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/eskerdb/esker/clustering"
@@ -92,6 +94,39 @@ func appendValue(dst []byte, kind Kind, word uint64) []byte {
 		return append(dst, byte(word))
 	}
 	return append(dst, Statuses[word]...)
+}
+
+// appendLiteral appends the value of a column as CQL writes it.
+func appendLiteral(dst []byte, kind Kind, word uint64) []byte {
+	switch kind {
+	case Double:
+		return strconv.AppendFloat(dst, math.Float64frombits(word), 'g', -1, 64)
+	case Float:
+		return strconv.AppendFloat(dst, float64(math.Float32frombits(uint32(word))), 'g', -1, 32)
+	case Int:
+		return strconv.AppendInt(dst, int64(int32(word)), 10)
+	case Bool:
+		return strconv.AppendBool(dst, word != 0)
+	}
+	return append(append(append(dst, '\''), Statuses[word]...), '\'')
+}
+
+// appendInsert appends an INSERT of a reading with its values as literals.
+func (w *Workload) appendInsert(dst []byte, table string, device int, r *Reading) []byte {
+	dst = append(append(append(dst, "INSERT INTO "...), table...), " (device, ts"...)
+	for i, c := range w.Columns {
+		if r.Has(i) {
+			dst = append(append(dst, ", "...), c.Name...)
+		}
+	}
+	dst = append(append(append(dst, ") VALUES ('"...), w.Names[device]...), "', "...)
+	dst = strconv.AppendInt(dst, r.Millis, 10)
+	for i, c := range w.Columns {
+		if r.Has(i) {
+			dst = appendLiteral(append(dst, ", "...), c.Kind, r.Words[i])
+		}
+	}
+	return append(dst, ')')
 }
 
 // bound is the position before a time.

@@ -93,7 +93,8 @@ type Workload struct {
 	Names   []string // of the devices
 	Columns []Column
 
-	walks  []int32 // of each device its walks, as of the last reading made
+	names  [][]byte // Names as bytes
+	walks  []int32  // of each device its walks, as of the last reading made
 	stride int
 }
 
@@ -121,6 +122,7 @@ func New(seed uint64, shape Shape, devices, ticks int) (*Workload, error) {
 	w.walks = make([]int32, devices*w.stride)
 	for d := range devices {
 		w.Names[d] = fmt.Sprintf("device-%06d", d)
+		w.names = append(w.names, []byte(w.Names[d]))
 		w.Rewind(d)
 	}
 	return w, nil

@@ -1,0 +1,169 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/eskerdb/esker/client"
+)
+
+// TCPOptions say how to reach a server.
+type TCPOptions struct {
+	Addr     string // host:port of a server that runs; empty: one is started
+	PID      int    // of the server at Addr, to tell its processor time; 0: not known
+	Program  string // the esker binary, to start a server
+	Singles  int    // rows written one by one. Default 500,000
+	Literals int    // rows written as texts. Default 250,000
+}
+
+// devicesMin is the most connections that write.
+const devicesMin = 8
+
+// Keyspace is where the tables of the workload are made; what is in it is lost.
+const Keyspace = "esker_bench"
+
+// tcpRun is a load of one shape into a server.
+type tcpRun struct {
+	*Options
+	tcp     TCPOptions
+	section Section
+	work    *Workload
+	dir     string
+	server  *Server // nil if it is not ours
+	addr    string
+	pid     int
+}
+
+// RunTCP loads the first shape of the options into a server through CQL, reads it back and tells what that cost.
+func RunTCP(ctx context.Context, o Options, tcp TCPOptions) (*Report, error) {
+	o = o.withDefaults()
+	if tcp.Singles == 0 {
+		tcp.Singles = 500_000
+	}
+	if tcp.Literals == 0 {
+		tcp.Literals = 250_000
+	}
+	if o.Devices < devicesMin {
+		return nil, fmt.Errorf("bench: %d devices: over TCP there must be %d at least, one for each connection", o.Devices, devicesMin)
+	}
+	work, err := New(o.Seed, o.Shapes[0], o.Devices, o.Ticks)
+	if err != nil {
+		return nil, err
+	}
+	const day = dayMillis
+	work.Start = o.Clock.Now().UnixMilli() / day * day // its window is open, as in life
+	r := &tcpRun{Options: &o, tcp: tcp, work: work, addr: tcp.Addr, pid: tcp.PID}
+	r.section = Section{Name: "over TCP, " + string(work.Shape), Shape: work.Shape, Devices: o.Devices, Readings: o.Ticks}
+	if r.dir, err = os.MkdirTemp(o.Dir, "esker-bench-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(r.dir)
+	err = r.all(ctx)
+	if r.server != nil {
+		err = errors.Join(err, r.server.Stop())
+	}
+	if err != nil {
+		return nil, err
+	}
+	report := o.report()
+	report.Sections = []Section{r.section}
+	return report, nil
+}
+
+func (r *tcpRun) all(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		r.start, r.createTables, r.loadBatches, r.loadSingles, r.loadLiterals, r.restart, r.verify, r.reads,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *tcpRun) note(name string, value float64, unit, detail string) {
+	r.section.note(name, value, unit, detail)
+}
+
+// start starts a server unless there is one.
+func (r *tcpRun) start(ctx context.Context) error {
+	if r.tcp.Addr != "" {
+		return nil
+	}
+	if err := r.launch(ctx, "start of a server, empty"); err != nil {
+		return err
+	}
+	if err := r.query(ctx, "SELECT release_version FROM system.local"); err != nil {
+		return err
+	}
+	idle, _ := memoryOf(strconv.Itoa(r.pid))
+	r.note(tcpMemoryIdle, float64(idle)/mebibyte, "MiB", "resident, after one statement")
+	return nil
+}
+
+func (r *tcpRun) launch(ctx context.Context, name string) error {
+	started := r.Clock.Now()
+	server, err := StartServer(ctx, r.tcp.Program, filepath.Join(r.dir, "data"), r.Memory)
+	if err != nil {
+		return err
+	}
+	r.note(name, micros(r.Clock.Now().Sub(started))/1000, "ms", "from the start of the process until it is ready")
+	r.server, r.addr, r.pid = server, server.Addr, server.PID()
+	return nil
+}
+
+// restart lets our server flush and come again, so that reads are of files.
+func (r *tcpRun) restart(ctx context.Context) error {
+	if r.pid != 0 {
+		_, peak := memoryOf(strconv.Itoa(r.pid))
+		r.note("memory of the server, peak while loading", float64(peak)/mebibyte, "MiB", fmt.Sprintf("resident, of --memory %d MiB", r.Memory/mebibyte))
+	}
+	if r.server == nil {
+		return nil
+	}
+	started := r.Clock.Now()
+	err := r.server.Stop()
+	r.server = nil
+	if err != nil {
+		return err
+	}
+	r.note("stop of the server", r.Clock.Now().Sub(started).Seconds(), "s", "what is in memory is flushed")
+	return r.launch(ctx, "start of a server, with the data")
+}
+
+// query runs statements on a connection of their own.
+func (r *tcpRun) query(ctx context.Context, texts ...string) error {
+	conn, err := client.Dial(ctx, client.Options{Addr: r.addr})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, text := range texts {
+		if _, err := conn.Query(ctx, text); err != nil {
+			return fmt.Errorf("bench: %s: %w", text, err)
+		}
+	}
+	return nil
+}
+
+// tableOptions are of the workload's tables in esker.
+const tableOptions = "time_bucket = {'column': 'ts', 'size': '1d'}"
+
+// Tables of a run over TCP, in Keyspace.
+const (
+	batchesTable  = Keyspace + ".batches"
+	singlesTable  = Keyspace + ".singles"
+	literalsTable = Keyspace + ".literals"
+)
+
+func (r *tcpRun) createTables(ctx context.Context) error {
+	return r.query(ctx,
+		"DROP KEYSPACE IF EXISTS "+Keyspace,
+		"CREATE KEYSPACE "+Keyspace+" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+		r.work.CreateTable(batchesTable, tableOptions), r.work.CreateTable(singlesTable, tableOptions), r.work.CreateTable(literalsTable, tableOptions),
+	)
+}
