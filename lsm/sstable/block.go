@@ -60,7 +60,10 @@ func (w *Writer) appendFilled(b *mutation.Block, from, to int) error {
 	if w.rows > 0 && bytes.Compare(w.clustering, g.first) >= 0 {
 		invariants.Check(false, "table file: row %x after %x", g.first, w.clustering)
 	}
-	g.keys.checkOrder(b.Clustering, from, to)
+	if invariants.Enabled || g.keys.isSingleWord() { // elsewhere it is costly
+		bad := g.keys.disorder(b.Clustering, from, to)
+		invariants.Check(bad < 0, "table file: row %d of a block is not above the one before", bad)
+	}
 	for from < to {
 		if g.group.rows == groupRowsMax || g.bytes >= groupBytesMax {
 			if err := w.closeGroup(); err != nil {

@@ -50,6 +50,22 @@ func variedFile(t testing.TB) (*mutation.Table, []byte) {
 	return table, contents(t, fs)
 }
 
+// plainFile has partitions that can be moved as blocks, one of them as it is encoded.
+func plainFile(t testing.TB) (*mutation.Table, []byte) {
+	table := testTable(mutation.BySequence, layouts["time"])
+	large, small := plainBlock(t, table, copyRowsMin), plainBlock(t, table, 5)
+	large.Sequences, small.ExpiresAt = make([]uint64, large.Rows), make([]int64, small.Rows)
+	for i := range large.Sequences {
+		large.Sequences[i] = uint64(i * i)
+	}
+	for i := range small.ExpiresAt {
+		small.ExpiresAt[i] = int64(899 + i)
+	}
+	small.TTLs, small.Live = []int32{7, 7, 8, 8, 8}, []uint64{23}
+	_, file := blockFile(t, table, large, small)
+	return table, file.data
+}
+
 // answer is all that a file says.
 type answer struct {
 	info  Info
@@ -57,6 +73,7 @@ type answer struct {
 	sides []mutation.Side
 	rows  [][]mutation.Row
 	shown [][]shownRow
+	moved int64 // rows in the blocks
 }
 
 // ask reads everything by both lanes.
@@ -91,18 +108,52 @@ func ask(t testing.TB, fs vfs.FS, table *mutation.Table) (a answer, err error) {
 			rows = append(rows, cloneRow(row))
 		}
 		a.rows = append(a.rows, rows)
-		source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}})
-		for {
-			b, err := source.Next()
-			if err != nil {
-				return a, err
+		for _, req := range []mutation.ReadRequest{
+			{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}},
+			{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}, Metadata: true, Reverse: true, RowsMax: 1, NowSec: 900},
+		} {
+			source := p.Batches(&req)
+			for {
+				b, err := source.Next()
+				if err != nil {
+					return a, err
+				}
+				if b == nil {
+					break
+				}
+				a.shown = append(a.shown, shown(t, b, req.Metadata))
 			}
-			if b == nil {
-				break
-			}
-			a.shown = append(a.shown, shown(t, b, false))
 		}
+		moved, err := move(table, p)
+		if err != nil {
+			return a, err
+		}
+		a.moved += moved
 	}
+}
+
+// move writes the blocks of a partition to another file, and returns how many rows it has.
+func move(table *mutation.Table, p *Partition) (int64, error) {
+	run := p.Run()
+	if run == nil {
+		return 0, nil
+	}
+	if run.Blocks() == nil {
+		return 0, nil
+	}
+	f, err := vfs.NewMem().Create(testPath)
+	if err != nil {
+		return 0, err
+	}
+	w := NewWriter(f, WriterOptions{Table: table, FileID: 8})
+	if err := w.StartPartition(key(1), nil); err != nil {
+		return 0, err
+	}
+	if _, err := copyInto(w, p); err != nil {
+		return 0, err
+	}
+	info, err := w.Finish()
+	return info.Rows, err
 }
 
 func isExpected(err error) bool {
@@ -111,7 +162,15 @@ func isExpected(err error) bool {
 }
 
 func TestFlippedBitsNeverGiveWrongData(t *testing.T) {
-	table, data := variedFile(t)
+	for name, file := range map[string]func(testing.TB) (*mutation.Table, []byte){"varied": variedFile, "plain": plainFile} {
+		t.Run(name, func(t *testing.T) {
+			table, data := file(t)
+			flipBits(t, table, data)
+		})
+	}
+}
+
+func flipBits(t *testing.T, table *mutation.Table, data []byte) {
 	want, err := ask(t, store(t, data), table)
 	if err != nil {
 		t.Fatal(err)
@@ -243,9 +302,15 @@ func TestNewerFilesAreRefused(t *testing.T) {
 // TestLiesUnderRightChecksums breaks bytes and repairs the checksums: what a broken program might write. Any
 // answer will do, but no panic.
 func TestLiesUnderRightChecksums(t *testing.T) {
-	table, data := variedFile(t)
+	for _, file := range []func(testing.TB) (*mutation.Table, []byte){variedFile, plainFile} {
+		table, data := file(t)
+		lie(t, table, data)
+	}
+}
+
+func lie(t *testing.T, table *mutation.Table, data []byte) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 4000 {
+	for range 2000 {
 		broken := resealed(data, func(f *footer, list []section, body []byte) []section {
 			at := int(list[0].offset) + rng.IntN(int(f.tocOffset-list[0].offset))
 			body[at] = byte(rng.Uint32())

@@ -1,10 +1,10 @@
 package sstable
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -62,21 +62,34 @@ func (k *keyCodec) appendRow(dst []byte, vectors []mutation.Vector, i int) []byt
 	return dst
 }
 
-// checkOrder checks that rows [from, to) are in order, where that is cheap: in a single column of time or bigint.
-func (k *keyCodec) checkOrder(vectors []mutation.Vector, from, to int) {
-	if len(vectors) != 1 || vectors[0].Physical != mutation.PhysicalInt || vectors[0].Width != 8 {
-		return
-	}
-	words := vectors[0].Words[from:to]
-	flip := uint64(0)
-	if k.layout[0].Desc {
-		flip = ^flip
-	}
-	for i := 1; i < len(words); i++ {
-		if int64(words[i-1]^flip) >= int64(words[i]^flip) {
-			invariants.Check(false, "table file: row %x after %x", words[i], words[i-1])
+// isSingleWord reports whether keys are a single column of eight bytes, whose words have the order of the keys.
+func (k *keyCodec) isSingleWord() bool {
+	return len(k.columns) == 1 && k.columns[0].physical == mutation.PhysicalInt && k.columns[0].width == 8
+}
+
+// disorder returns the first of rows [from, to) that is not above the one before; -1: there is none.
+func (k *keyCodec) disorder(vectors []mutation.Vector, from, to int) int {
+	if k.isSingleWord() && vectors[0].Physical == mutation.PhysicalInt {
+		flip := uint64(0)
+		if k.layout[0].Desc {
+			flip = ^flip
 		}
+		words := vectors[0].Words[from:to]
+		for i := 1; i < len(words); i++ {
+			if int64(words[i-1]^flip) >= int64(words[i]^flip) {
+				return from + i
+			}
+		}
+		return -1
 	}
+	var last, key []byte
+	for i := from; i < to; i++ {
+		if key = k.appendRow(key[:0], vectors, i); i > from && bytes.Compare(last, key) >= 0 {
+			return i
+		}
+		last, key = key, last
+	}
+	return -1
 }
 
 // append appends the sortable bytes of the value of column i.

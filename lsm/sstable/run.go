@@ -1,6 +1,8 @@
 package sstable
 
 import (
+	"bytes"
+
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -60,6 +62,7 @@ type blockSource struct {
 	next  *span // whose row group is open, and not yielded yet; nil: unknown
 	picks picks
 	block mutation.Block
+	last  []byte // clustering of the last row of the block before
 }
 
 // peek turns to the next row group and returns its rows; the end is nil, nil.
@@ -84,10 +87,27 @@ func (b *blockSource) Next() (*mutation.Block, error) {
 		b.fillRows()
 		err = b.fillColumns()
 	}
+	if err == nil {
+		err = b.checkOrder()
+	}
 	if err != nil {
 		return nil, b.walk.fail(err)
 	}
 	return &b.block, nil
+}
+
+// checkOrder checks that the rows lie behind those of the block before, and in order.
+func (b *blockSource) checkOrder() error {
+	d := b.walk.d
+	if bad := d.r.keys.disorder(b.block.Clustering, 0, b.block.Rows); bad >= 0 {
+		return d.corrupt("row %d is not above the one before", bad)
+	}
+	d.sortable = d.r.keys.appendRow(d.sortable[:0], b.block.Clustering, 0)
+	if b.last != nil && bytes.Compare(b.last, d.sortable) >= 0 {
+		return d.corrupt("its rows are not above those before")
+	}
+	b.last = d.r.keys.appendRow(b.last[:0], b.block.Clustering, b.block.Rows-1)
+	return nil
 }
 
 // fillRows fills what rows have beside clustering and values.

@@ -38,7 +38,7 @@ func (d *decoder) searchRow(bound clustering.Bound, s *span) (int, error) {
 			return 0, err
 		}
 	}
-	if len(d.key) == 1 && d.key[0].kind == chunkWords && d.r.keys.columns[0].width == 8 {
+	if d.r.keys.isSingleWord() && d.key[0].kind == chunkWords {
 		if word, ok := d.wordOf(bound); ok {
 			return d.searchWord(word, bound.Side == clustering.SideAfter, s), nil
 		}
