@@ -147,7 +147,7 @@ func (r *adminRows) tableStats(store Maintained, plan *planner.Admin) error {
 func (r *adminRows) byTable(t *schema.Table, s *lsm.TableStatistics) {
 	var perRow any
 	if s.FileRows > 0 {
-		perRow = float64(s.FileBytes) / float64(s.FileRows)
+		perRow = math.Round(1000*float64(s.FileBytes)/float64(s.FileRows)) / 1000
 	}
 	r.add(t.Keyspace, t.Name, int64(s.Files), s.FileBytes, s.FileRows, s.Partitions, perRow, s.MemtableRows, s.MemtableBytes,
 		int64(s.Tombstones), fromMicros(s.MinTimestamp), fromMicros(s.MaxTimestamp))

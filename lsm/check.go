@@ -161,6 +161,9 @@ func (c *checker) withoutMarker() error {
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", c.Dir, err)
 	}
+	if slices.Contains(names, backupName) {
+		return fmt.Errorf("%w: %s: it is a backup: esker backup verify checks it", ErrVersion, c.Dir)
+	}
 	for _, name := range names {
 		if _, ok := tableFileNumber(name); ok || commitlog.IsName(name) {
 			c.report(Damage{"marker-*", -1, "missing: nothing says which manifest counts"})

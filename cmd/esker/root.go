@@ -14,6 +14,8 @@ func newRoot() *cobra.Command {
 		newServerCommand(),
 		newShellCommand(),
 		newIngestCommand(),
+		newAdminCommand(),
+		newBackupCommand(),
 		newCheckCommand(),
 		newDemoCommand(),
 		newBenchCommand(),

@@ -19,31 +19,39 @@ func TestStopUnderLoadLosesNothingAcknowledged(t *testing.T) {
 			"CREATE TABLE ks.t (k int PRIMARY KEY)")
 		acknowledged := writeUntilStopped(t, p, signal)
 		p = startServer(t, "--data", dir)
-		c, err := client.Dial(t.Context(), client.Options{Addr: p.address})
-		if err != nil {
-			t.Fatal(err)
-		}
-		result, err := c.Query(t.Context(), "SELECT k FROM ks.t")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for {
-			row, err := result.Next(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if row == nil {
-				break
-			}
-			delete(acknowledged, binary.BigEndian.Uint32(row[0]))
+		for _, k := range p.keys() {
+			delete(acknowledged, k)
 		}
 		if len(acknowledged) > 0 {
 			t.Errorf("%s: %d acknowledged rows are lost", signal, len(acknowledged))
 		}
-		_ = c.Close()
 		if code := p.stop(syscall.SIGTERM); code != 0 {
 			t.Errorf("exit %d: %s", code, p.log.String())
 		}
+	}
+}
+
+// keys are the keys of ks.t.
+func (p *process) keys() (out []uint32) {
+	p.t.Helper()
+	c, err := client.Dial(p.t.Context(), client.Options{Addr: p.address})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer c.Close()
+	result, err := c.Query(p.t.Context(), "SELECT k FROM ks.t")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for {
+		row, err := result.Next(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if row == nil {
+			return out
+		}
+		out = append(out, binary.BigEndian.Uint32(row[0]))
 	}
 }
 
