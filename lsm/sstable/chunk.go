@@ -7,7 +7,6 @@ import (
 	"math/bits"
 
 	"github.com/eskerdb/esker/lsm/encoding"
-	"github.com/eskerdb/esker/mutation"
 )
 
 // Roles of chunks; on disk: never reuse.
@@ -172,6 +171,14 @@ func (c *chunk) appendValue(dst []byte, i, width int) []byte {
 	if c.kind == chunkBytes {
 		return append(dst, c.bytes(i)...)
 	}
-	v := mutation.Vector{Physical: mutation.PhysicalInt, Width: width, Words: c.words}
-	return v.AppendValue(dst, c.place(i)-c.lo)
+	w := c.words[c.place(i)-c.lo]
+	switch width {
+	case 8:
+		return binary.BigEndian.AppendUint64(dst, w)
+	case 4:
+		return binary.BigEndian.AppendUint32(dst, uint32(w))
+	case 2:
+		return binary.BigEndian.AppendUint16(dst, uint16(w))
+	}
+	return append(dst, byte(w))
 }

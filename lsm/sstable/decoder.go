@@ -333,10 +333,10 @@ func (d *decoder) row(i int, row *mutation.Row, data []byte) ([]byte, error) {
 		row.Live = mutation.Liveness{Timestamp: own.timestamp, TTL: own.ttl, ExpiresAt: own.end}
 	}
 	row.Deletion = mutation.Deletion{MarkedAt: s[roleDeletionMarked].word(i, 0), LocalSec: s[roleDeletionLocal].word(i, 0)}
-	row.Cells = row.Cells[:0]
+	cells := slices.Grow(row.Cells[:0], len(d.columns))[:len(d.columns)] // filled in place: a cell is large
+	n := 0
 	for k := range d.columns {
-		cols := &d.columns[k]
-		cell := mutation.Cell{Column: d.r.columns[k].ID}
+		cols, cell := &d.columns[k], &cells[n]
 		switch {
 		case cols.values.has(i):
 			cell.TTL = int32(cols.ttls.word(i, int64(own.ttl)))
@@ -345,15 +345,16 @@ func (d *decoder) row(i int, row *mutation.Row, data []byte) ([]byte, error) {
 			data = cols.values.appendValue(data, i, d.r.columns[k].Width)
 			cell.Value = data[at:len(data):len(data)]
 			if cell.IsTombstone() {
-				return data, d.corrupt("value of column %d in row %d has an end but no TTL", cell.Column, i)
+				return data, d.corrupt("value of column %d in row %d has an end but no TTL", d.r.columns[k].ID, i)
 			}
 		case cols.tombstones.has(i):
-			cell.ExpiresAt = cols.tombstones.word(i, 0)
+			cell.TTL, cell.ExpiresAt, cell.Value = 0, cols.tombstones.word(i, 0), nil
 		default:
 			continue
 		}
-		cell.Timestamp = cols.timestamps.word(i, own.timestamp)
-		row.Cells = append(row.Cells, cell)
+		cell.Column, cell.Timestamp = d.r.columns[k].ID, cols.timestamps.word(i, own.timestamp)
+		n++
 	}
+	row.Cells = cells[:n]
 	return data, nil
 }
