@@ -18,7 +18,7 @@ const (
 
 // AppendBytes appends byte strings in the encoding that seems smallest: its number, then its payload.
 // Value i is data[offsets[i]:offsets[i+1]]; nothing is appended for no values.
-func AppendBytes(dst []byte, offsets []uint32, data []byte) []byte {
+func AppendBytes(dst []byte, offsets []uint32, data []byte, effort Effort) []byte {
 	n := len(offsets) - 1
 	if n <= 0 {
 		return dst
@@ -126,6 +126,25 @@ func DecodeBytes(offsets []uint32, data []byte, src []byte, n int) ([]uint32, []
 		return decodeDict(offsets, data, src, n)
 	}
 	return offsets, data, fmt.Errorf("%w %d of bytes", ErrUnknown, kind)
+}
+
+// DecodeBytesRange decodes values [from, to) of the n values of src. Offsets and data are overwritten and
+// returned: value from+i is data[offsets[i]:offsets[i+1]].
+func DecodeBytesRange(offsets []uint32, data []byte, src []byte, n, from, to int) ([]uint32, []byte, error) {
+	if err := checkRange(n, from, to); err != nil {
+		return append(offsets[:0], 0), data[:0], err
+	}
+	offsets, data, err := DecodeBytes(offsets, data, src, n)
+	if err != nil {
+		return offsets, data, err
+	}
+	first := offsets[from]
+	data = data[first:offsets[to]]
+	offsets = append(offsets[:0], offsets[from:to+1]...)
+	for i := range offsets {
+		offsets[i] -= first
+	}
+	return offsets, data, nil
 }
 
 func decodePlain(offsets []uint32, data, src []byte, n int, packed bool) ([]uint32, []byte, error) {

@@ -21,13 +21,21 @@ func pack(values [][]byte) (offsets []uint32, data []byte) {
 
 func checkBytes(t interface{ Fatalf(string, ...any) }, values [][]byte) []byte {
 	offsets, data := pack(values)
-	src := AppendBytes(nil, offsets, data)
+	src := AppendBytes(nil, offsets, data, Light)
 	gotOffsets, gotData, err := DecodeBytes([]uint32{9, 9}, []byte("old"), src, len(values))
 	if err != nil {
 		t.Fatalf("decode %d values: %v", len(values), err)
 	}
 	if !slices.Equal(gotOffsets, offsets) || !bytes.Equal(gotData, data) {
 		t.Fatalf("%d values came back otherwise", len(values))
+	}
+	for _, r := range [][2]int{{0, len(values)}, {len(values) / 3, len(values) / 2}, {len(values), len(values)}} {
+		part := values[r[0]:r[1]]
+		offsets, data := pack(part)
+		gotOffsets, gotData, err := DecodeBytesRange([]uint32{9, 9}, []byte("old"), src, len(values), r[0], r[1])
+		if err != nil || !slices.Equal(gotOffsets, offsets) || !bytes.Equal(gotData, data) {
+			t.Fatalf("range %v of %d came back otherwise: %v", r, len(values), err)
+		}
 	}
 	return src
 }
@@ -62,7 +70,7 @@ func TestBytesComeBack(t *testing.T) {
 
 func TestBytesOfALargerColumn(t *testing.T) {
 	offsets, data := pack([][]byte{[]byte("skipped"), []byte("a"), []byte("bc")})
-	src := AppendBytes(nil, offsets[1:], data)
+	src := AppendBytes(nil, offsets[1:], data, Light)
 	gotOffsets, gotData, err := DecodeBytes(nil, nil, src, 2)
 	if err != nil || !slices.Equal(gotOffsets, []uint32{0, 1, 3}) || string(gotData) != "abc" {
 		t.Fatalf("got %v %q %v", gotOffsets, gotData, err)
@@ -80,7 +88,7 @@ func TestBytesRoundTripProperty(t *testing.T) {
 func TestBytesRefuseLies(t *testing.T) {
 	for id, values := range texts(500) {
 		offsets, data := pack(values)
-		src := AppendBytes(nil, offsets, data)
+		src := AppendBytes(nil, offsets, data, Light)
 		if id != bytesConst { // a shorter constant is a constant
 			for cut := 0; cut < len(src); cut += 1 + len(src)/100 {
 				if _, _, err := DecodeBytes(nil, nil, src[:cut], len(values)); err == nil {
@@ -116,7 +124,7 @@ func TestBytesBeyondRepetitionLimit(t *testing.T) {
 func FuzzDecodeBytes(f *testing.F) {
 	for _, values := range texts(50) {
 		offsets, data := pack(values)
-		f.Add(AppendBytes(nil, offsets, data), 50)
+		f.Add(AppendBytes(nil, offsets, data, Light), 50)
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		offsets, data, err := DecodeBytes(nil, nil, src, n)
@@ -137,12 +145,12 @@ func FuzzDecodeBytes(f *testing.F) {
 func BenchmarkBytes(b *testing.B) {
 	for id, values := range texts(1024) {
 		offsets, data := pack(values)
-		src := AppendBytes(nil, offsets, data)
+		src := AppendBytes(nil, offsets, data, Light)
 		b.Run("encode/"+Name(id), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			var dst []byte
 			for b.Loop() {
-				dst = AppendBytes(dst[:0], offsets, data)
+				dst = AppendBytes(dst[:0], offsets, data, Light)
 			}
 			b.ReportMetric(float64(len(src))/1024, "B/value")
 		})

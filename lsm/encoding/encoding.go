@@ -22,6 +22,16 @@ const ValuesMax = 64 * 1024
 // show it often are neither written nor accepted beyond it.
 const ExpandedBytesMax = 16 << 20
 
+// Effort is how much work an encoder does for fewer bytes. Decoders read whatever it made.
+type Effort uint8
+
+const (
+	// Light is for what is soon written again: flushes, and windows that are open.
+	Light Effort = 1
+	// Final is for what stays: it may take several times as long.
+	Final Effort = 2
+)
+
 // Encodings of words.
 const (
 	wordsConst     = 1 // on disk: never reuse
@@ -71,4 +81,12 @@ func Name(id byte) string {
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+// checkRange refuses a range of values that a column of n does not have.
+func checkRange(n, from, to int) error {
+	if from < 0 || to < from || to > n {
+		return corrupt("values %d to %d of %d", from, to, n)
+	}
+	return nil
 }

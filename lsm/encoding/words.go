@@ -11,7 +11,7 @@ import (
 // AppendWords appends words in the encoding that seems smallest: its number, then its payload.
 // Nothing is appended for no words. Physical says what the words are (sign-extended integers, bits of
 // floats); width is bytes a value. Whatever the bits, they come back the same.
-func AppendWords(dst []byte, words []uint64, physical mutation.Physical, width int) []byte {
+func AppendWords(dst []byte, words []uint64, physical mutation.Physical, width int, effort Effort) []byte {
 	if len(words) == 0 {
 		return dst
 	}
@@ -173,6 +173,20 @@ func DecodeWords(dst []uint64, src []byte, n int) ([]uint64, error) {
 		return decodeDecimal(dst, src, n)
 	}
 	return decodeIntegers(dst, src, n)
+}
+
+// DecodeWordsRange appends words [from, to) of the n words of src to dst.
+func DecodeWordsRange(dst []uint64, src []byte, n, from, to int) ([]uint64, error) {
+	if err := checkRange(n, from, to); err != nil {
+		return dst, err
+	}
+	at := len(dst)
+	dst, err := DecodeWords(dst, src, n)
+	if err != nil {
+		return dst[:at], err
+	}
+	copy(dst[at:], dst[at+from:at+to])
+	return dst[:at+to-from], nil
 }
 
 // decodeIntegers decodes the encodings that hold no others.

@@ -69,13 +69,19 @@ func series(n int) map[string][]uint64 {
 
 func checkWords(t interface{ Fatalf(string, ...any) }, words []uint64, physical mutation.Physical, width int) int {
 	prefix := []byte("before")
-	src := AppendWords(slices.Clone(prefix), words, physical, width)[len(prefix):]
+	src := AppendWords(slices.Clone(prefix), words, physical, width, Light)[len(prefix):]
 	got, err := DecodeWords([]uint64{42}, src, len(words))
 	if err != nil {
 		t.Fatalf("decode %d words: %v", len(words), err)
 	}
 	if got[0] != 42 || !slices.Equal(got[1:], words) {
 		t.Fatalf("encoding %s: got %x, want %x", Name(src[0]), got[1:], words)
+	}
+	for _, r := range [][2]int{{0, 0}, {0, len(words)}, {len(words) / 3, len(words) / 2}, {len(words) - 1, len(words)}} {
+		got, err := DecodeWordsRange([]uint64{42}, src, len(words), r[0], r[1])
+		if err != nil || got[0] != 42 || !slices.Equal(got[1:], words[r[0]:r[1]]) {
+			t.Fatalf("encoding %s, range %v of %d: got %x, %v", Name(src[0]), r, len(words), got, err)
+		}
 	}
 	return len(src)
 }
@@ -127,7 +133,7 @@ func TestEveryEncodingOfWordsIsUsed(t *testing.T) {
 	seen := map[byte]bool{}
 	for _, words := range series(1024) {
 		for _, p := range []mutation.Physical{mutation.PhysicalInt, mutation.PhysicalDouble, mutation.PhysicalFloat} {
-			seen[AppendWords(nil, words, p, 8)[0]] = true
+			seen[AppendWords(nil, words, p, 8, Light)[0]] = true
 		}
 	}
 	// A parabola has constant second differences.
@@ -137,8 +143,8 @@ func TestEveryEncodingOfWordsIsUsed(t *testing.T) {
 		parabola[i] = uint64(i * i * 1000)
 		float[i] = uint64(math.Float32bits(float32(i%7) / 10))
 	}
-	seen[AppendWords(nil, parabola, mutation.PhysicalInt, 8)[0]] = true
-	seen[AppendWords(nil, float, mutation.PhysicalFloat, 4)[0]] = true
+	seen[AppendWords(nil, parabola, mutation.PhysicalInt, 8, Light)[0]] = true
+	seen[AppendWords(nil, float, mutation.PhysicalFloat, 4, Light)[0]] = true
 	for id := byte(wordsConst); id <= wordsDecimal32; id++ {
 		if !seen[id] {
 			t.Errorf("no column takes %s", Name(id))
@@ -162,7 +168,7 @@ func TestWordsRoundTripProperty(t *testing.T) {
 func TestWordsRefuseLies(t *testing.T) {
 	whole := map[string][]byte{}
 	for name, words := range series(1024) {
-		whole[name] = AppendWords(nil, words, mutation.PhysicalDouble, 8)
+		whole[name] = AppendWords(nil, words, mutation.PhysicalDouble, 8, Light)
 	}
 	for name, src := range whole {
 		for cut := 0; cut < len(src); cut += 1 + len(src)/100 {
@@ -188,8 +194,8 @@ func TestWordsRefuseLies(t *testing.T) {
 
 func FuzzDecodeWords(f *testing.F) {
 	for _, words := range series(200) {
-		f.Add(AppendWords(nil, words, mutation.PhysicalInt, 8), 200)
-		f.Add(AppendWords(nil, words, mutation.PhysicalDouble, 8), 200)
+		f.Add(AppendWords(nil, words, mutation.PhysicalInt, 8, Light), 200)
+		f.Add(AppendWords(nil, words, mutation.PhysicalDouble, 8, Light), 200)
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		words, err := DecodeWords(nil, src, n)
@@ -212,12 +218,12 @@ func BenchmarkWords(b *testing.B) {
 		if name == "readings" || name == "doubles" || name == "strange doubles" {
 			physical = mutation.PhysicalDouble
 		}
-		src := AppendWords(nil, words, physical, 8)
+		src := AppendWords(nil, words, physical, 8, Light)
 		b.Run("encode/"+name, func(b *testing.B) {
 			b.SetBytes(8 * 1024)
 			var dst []byte
 			for b.Loop() {
-				dst = AppendWords(dst[:0], words, physical, 8)
+				dst = AppendWords(dst[:0], words, physical, 8, Light)
 			}
 			b.ReportMetric(float64(len(src))/1024, "B/value")
 		})

@@ -205,10 +205,10 @@ func (b *builder) appendTo(dst []byte, rows int, values bool) []byte {
 		flags |= chunkNone
 	case b.physical == mutation.PhysicalBytes:
 		flags |= chunkBytes
-		dst = encoding.AppendBytes(dst, b.offsets, b.data)
+		dst = encoding.AppendBytes(dst, b.offsets, b.data, encoding.Light)
 	default:
 		flags |= chunkWords
-		dst = encoding.AppendWords(dst, b.words, b.physical, b.width)
+		dst = encoding.AppendWords(dst, b.words, b.physical, b.width, encoding.Light)
 	}
 	dst[at] = flags
 	return binary.LittleEndian.AppendUint32(dst, checksum(dst[at:]))
