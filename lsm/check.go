@@ -121,7 +121,7 @@ func (c *checker) run() error {
 	if err := c.log(); err != nil {
 		return err
 	}
-	if err := c.leftovers(lockName); err != nil {
+	if err := c.leftovers(); err != nil {
 		return err
 	}
 	if c.missing > 0 && (in.Torn > 0 || c.hasNewer()) {
@@ -255,8 +255,8 @@ func (r *logChecker) record(_ commitlog.Position, record *commitlog.Record) erro
 	return nil
 }
 
-// leftovers names the files that the manifest does not list, but for one that belongs there.
-func (c *checker) leftovers(known string) error {
+// leftovers names the files that the manifest does not list.
+func (c *checker) leftovers(known ...string) error {
 	names, err := c.FS.List(c.Dir)
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", c.Dir, err)
@@ -267,7 +267,7 @@ func (c *checker) leftovers(known string) error {
 		switch {
 		case isTable && !listed:
 			c.sum.Orphans = append(c.sum.Orphans, name)
-		case !isTable && name != known && !manifest.IsName(name) && !commitlog.IsName(name):
+		case !isTable && name != lockName && !slices.Contains(known, name) && !manifest.IsName(name) && !commitlog.IsName(name):
 			c.sum.Unknown = append(c.sum.Unknown, name)
 		}
 	}
