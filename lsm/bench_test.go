@@ -1,0 +1,96 @@
+package lsm
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/mutation"
+)
+
+const benchRows = 8640
+
+// benchTable holds a day of readings of some devices, every ten seconds, in one file.
+func benchTable(b *testing.B) (*Store, *mutation.Table) {
+	store := mustOpen(b, Options{FS: vfs.OS, Dir: b.TempDir(), Clock: clock.NewManual(start), Tuning: Tuning{NoBackground: true}})
+	table := testTable(1)
+	mustNot(b, store.PutSchema(nil, []mutation.Table{table}))
+	rng := rand.New(rand.NewPCG(1, 1))
+	for device := range 20 {
+		walk := 20.0
+		var rows []mutation.Row
+		for n := range int64(benchRows) {
+			walk += float64(rng.IntN(5)-2) / 10
+			at := start.UnixMicro() + n
+			cell := func(id mutation.ColumnID, value []byte) mutation.Cell {
+				return mutation.Cell{Column: id, Timestamp: at, ExpiresAt: mutation.Forever, Value: value}
+			}
+			rows = append(rows, mutation.Row{
+				Clustering: rowKey(&table, start.UnixMilli()+n*10_000),
+				Live:       mutation.Liveness{Timestamp: at, ExpiresAt: mutation.Forever},
+				Cells: []mutation.Cell{
+					cell(columnInt, binary.BigEndian.AppendUint32(nil, uint32(n/1000))), cell(columnText, []byte("ok")),
+					cell(columnDouble, binary.BigEndian.AppendUint64(nil, math.Float64bits(math.Round(walk*10)/10))),
+				},
+			})
+		}
+		_, err := store.Apply([]mutation.Mutation{{Table: table.ID, Key: keyOf(device), Rows: rows}})
+		mustNot(b, err)
+	}
+	mustNot(b, store.FlushAll())
+	b.Cleanup(func() { mustNot(b, store.Close()) })
+	return store, &table
+}
+
+func benchRead(b *testing.B, store *Store, table *mutation.Table, want int, request func(i int) mutation.ReadRequest) {
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		v := store.View()
+		r, err := v.Read(table.ID, request(i))
+		mustNot(b, err)
+		rows := 0
+		for rows < want {
+			batch, err := r.Next()
+			mustNot(b, err)
+			if batch == nil {
+				break
+			}
+			rows += batch.Rows
+		}
+		r.Close()
+		v.Close()
+		if rows < want {
+			b.Fatalf("%d rows, want %d", rows, want)
+		}
+	}
+}
+
+func BenchmarkReadLast(b *testing.B) {
+	store, table := benchTable(b)
+	columns := []mutation.ColumnID{columnInt, columnText, columnDouble}
+	benchRead(b, store, table, 1, func(i int) mutation.ReadRequest {
+		return mutation.ReadRequest{Key: keyOf(i % 20), Slices: clustering.All(), Reverse: true, RowsMax: 1, Columns: columns}
+	})
+}
+
+func BenchmarkReadHour(b *testing.B) {
+	store, table := benchTable(b)
+	columns := []mutation.ColumnID{columnInt, columnText, columnDouble}
+	benchRead(b, store, table, 360, func(i int) mutation.ReadRequest {
+		from := start.UnixMilli() + int64(i*131%(benchRows-360))*10_000
+		in := []clustering.Slice{{Start: clustering.Before(rowKey(table, from)), End: clustering.Before(rowKey(table, from+3_600_000))}}
+		return mutation.ReadRequest{Key: keyOf(i % 20), Slices: clustering.MakeSlices(in), Columns: columns}
+	})
+}
+
+func BenchmarkReadDayOneColumn(b *testing.B) {
+	store, table := benchTable(b)
+	columns := []mutation.ColumnID{columnDouble}
+	benchRead(b, store, table, benchRows, func(i int) mutation.ReadRequest {
+		return mutation.ReadRequest{Key: keyOf(i % 20), Slices: clustering.All(), Columns: columns}
+	})
+}
