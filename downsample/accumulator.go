@@ -21,6 +21,15 @@ type Accumulator interface {
 	Reset()
 }
 
+// Summarizer is implemented by accumulators that can do without the values: those of count, min and max, and of
+// sum and avg of integers (R43).
+type Summarizer interface {
+	// TakesSummary reports whether AddSummary gives what the values would. Of a count of rows s is nil.
+	TakesSummary(s *mutation.ColumnSummary) bool
+	// AddSummary adds rows that a summary stands for.
+	AddSummary(rows int, s *mutation.ColumnSummary)
+}
+
 // Functions are the names of the aggregates.
 var Functions = []string{"count", "sum", "avg", "min", "max", "first", "last"}
 
@@ -92,6 +101,12 @@ func (a *rowCount) AddVector(_ *mutation.Vector, from, to int) { a.n += int64(to
 func (a *rowCount) Result() []byte                             { return types.AppendBigint(nil, a.n) }
 func (a *rowCount) Reset()                                     { a.n = 0 }
 
+// TakesSummary implements Summarizer.
+func (a *rowCount) TakesSummary(*mutation.ColumnSummary) bool { return true }
+
+// AddSummary implements Summarizer.
+func (a *rowCount) AddSummary(rows int, _ *mutation.ColumnSummary) { a.n += int64(rows) }
+
 // count is count(column). The empty value counts.
 type count struct{ n int64 }
 
@@ -115,6 +130,12 @@ func (a *count) AddVector(v *mutation.Vector, from, to int) {
 
 func (a *count) Result() []byte { return types.AppendBigint(nil, a.n) }
 func (a *count) Reset()         { a.n = 0 }
+
+// TakesSummary implements Summarizer.
+func (a *count) TakesSummary(*mutation.ColumnSummary) bool { return true }
+
+// AddSummary implements Summarizer.
+func (a *count) AddSummary(_ int, s *mutation.ColumnSummary) { a.n += int64(s.Count) }
 
 // edge is first or last.
 type edge struct {

@@ -64,6 +64,21 @@ func (a *extreme) AddVector(v *mutation.Vector, from, to int) {
 	}
 }
 
+// TakesSummary implements Summarizer.
+func (a *extreme) TakesSummary(s *mutation.ColumnSummary) bool {
+	physical, _ := mutation.PhysicalOf(a.of)
+	return s.Count == 0 || s.HasRange && !a.unsigned && physical != mutation.PhysicalBytes
+}
+
+// AddSummary implements Summarizer.
+func (a *extreme) AddSummary(_ int, s *mutation.ColumnSummary) {
+	if s.Count == 0 {
+		return
+	}
+	physical, _ := mutation.PhysicalOf(a.of)
+	a.AddVector(&mutation.Vector{Physical: physical, Width: a.width, Words: []uint64{s.Min, s.Max}}, 0, 2)
+}
+
 // rank maps a word to a number in the order of the type.
 func (a *extreme) rank(physical mutation.Physical, w uint64) int64 {
 	switch physical {

@@ -82,6 +82,18 @@ func (a *intSum) Result() []byte {
 	return types.AppendBigint(nil, v)
 }
 
+// TakesSummary implements Summarizer. The exact sum of an average must stay a word.
+func (a *intSum) TakesSummary(s *mutation.ColumnSummary) bool {
+	part := int64(s.SumLow)
+	sum := a.sum + part
+	return s.Count == 0 || !a.average || a.big == nil && s.SumHigh == part>>63 && (a.sum^sum)&(part^sum) >= 0
+}
+
+// AddSummary implements Summarizer.
+func (a *intSum) AddSummary(_ int, s *mutation.ColumnSummary) {
+	a.sum, a.n = a.sum+int64(s.SumLow), a.n+int64(s.Count)
+}
+
 func (a *intSum) Reset() { a.n, a.sum, a.big = 0, 0, nil }
 
 // floatSum is sum or avg of floats and doubles: Kahan's sum in the order of the values, finished as

@@ -426,11 +426,72 @@ func (m *model) checkPartition(v *View, t *mutation.Table, key partition.Decorat
 		if !req.Reverse && merged != got {
 			return fmt.Errorf("at %d, slices %s: Rows gives\n%sRead gives\n%s", v.Sequence(), req.Slices, merged, got)
 		}
+		if err := summariesRight(v, t, req, now); err != nil {
+			return err
+		}
 		if want := p.text(t, &req, now); got != want {
 			return fmt.Errorf("at %d, slices %s, reverse %v: got\n%swant\n%s", v.Sequence(), req.Slices, req.Reverse, got, want)
 		}
 	}
 	return nil
+}
+
+// summariesRight reads with summaries and compares each with the rows that it stands for.
+func summariesRight(v *View, t *mutation.Table, req mutation.ReadRequest, now int64) error {
+	req.Summaries, req.NowSec = true, now
+	req.Columns = slices.DeleteFunc(slices.Clone(req.Columns), func(id mutation.ColumnID) bool { return id == columnText })
+	r, err := v.Read(t.ID, req)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err != nil || b == nil {
+			return err
+		}
+		if b.Summary == nil {
+			continue
+		}
+		rows, columns := b.Rows, slices.Clone(b.Summary.Columns)
+		first, last := b.Clustering[0].Int(0), b.Clustering[0].Int(1)
+		r.(mutation.Expander).Expand()
+		got := make([]mutation.ColumnSummary, len(columns))
+		for seen := 0; seen < rows; {
+			if b, err = r.Next(); err != nil || b == nil || b.Summary != nil {
+				return fmt.Errorf("a summary of %d rows expands to %v after %d, %v", rows, b, seen, err)
+			}
+			if seen == 0 && b.Clustering[0].Int(0) != first || seen+b.Rows == rows && b.Clustering[0].Int(b.Rows-1) != last {
+				return fmt.Errorf("a summary from %d to %d has rows from %d to %d", first, last, b.Clustering[0].Int(0), b.Clustering[0].Int(b.Rows-1))
+			}
+			seen += b.Rows
+			for k := range b.Columns {
+				countColumn(&got[k], &b.Columns[k], b.Rows)
+			}
+		}
+		for k := range columns {
+			want := columns[k]
+			if got[k].Count != want.Count || want.Count > 0 && (got[k].First != want.First || got[k].Last != want.Last || got[k].SumLow != want.SumLow) {
+				return fmt.Errorf("column %d: the summary says %+v, the rows %+v", k, want, got[k])
+			}
+		}
+	}
+}
+
+// countColumn adds what a vector has to a summary.
+func countColumn(s *mutation.ColumnSummary, v *mutation.Vector, rows int) {
+	for i := range rows {
+		if !v.Has(i) {
+			continue
+		}
+		if s.Count++; s.Count == 1 {
+			s.First = v.Words[i]
+		}
+		s.Last = v.Words[i]
+		if v.Physical == mutation.PhysicalInt {
+			s.SumLow += v.Words[i]
+		}
+	}
 }
 
 func (m *model) checkKeys(v *View, t *mutation.Table, now int64) error {

@@ -75,6 +75,13 @@ func (r *reader) next() ([]source, error) {
 	return r.nextRun(&r.req)
 }
 
+// Expand implements mutation.Expander.
+func (r *reader) Expand() {
+	if e, ok := r.current.(mutation.Expander); ok {
+		e.Expand()
+	}
+}
+
 // Close implements mutation.PartitionReader.
 func (r *reader) Close() {
 	if r.current != nil {

@@ -77,4 +77,7 @@ type Batch struct {
 	AliveUntil []int64  // a row shows while now < AliveUntil (seconds): the largest end of its liveness and of all its regular cells, read or not; nil: all Forever
 	Clustering []Vector // a vector a clustering column
 	Columns    []Vector // a vector a column asked for, in that order
+	// Summary stands for the rows where they were not read, nil where they were: there are no Columns, and
+	// Clustering holds two rows, the first and the last.
+	Summary *Summary
 }

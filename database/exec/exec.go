@@ -29,6 +29,7 @@ type Options struct {
 	PageSize     int           // rows of the page; 0: all
 	State        []byte        // where the page begins, of the Result before; nil: at the beginning. The caller vouches for it
 	RowsBytesMax int           // bytes of the page, of which one row may take more; 0: any
+	NoSummaries  bool          // rows are read even where what is known of them is enough
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
 }
 
@@ -45,6 +46,8 @@ type Result struct {
 type Stats struct {
 	Partitions int   // read
 	RowsRead   int64 // that the source gave, hidden ones included
+	// RowsSummarized were not read: what is known of their row groups was enough.
+	RowsSummarized int64
 }
 
 // Run reads one page.
@@ -113,6 +116,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 		if r.groups, err = newGrouping(r); err != nil {
 			return nil, err
 		}
+		r.request.Summaries = !opts.NoSummaries && r.groups.summarizes()
 	}
 	if len(plan.Sort) > 0 {
 		if opts.PageSize > 0 && (plan.Limit == 0 || plan.Limit > opts.PageSize) {

@@ -105,6 +105,19 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 		if err != nil || batch == nil {
 			return found, err
 		}
+		if batch.Summary != nil {
+			found = true
+			ok, more, err := r.groups.addSummary(batch)
+			if err != nil || !more {
+				return found, err
+			}
+			if ok {
+				r.result.Stats.RowsSummarized += int64(batch.Rows)
+			} else {
+				reader.(mutation.Expander).Expand()
+			}
+			continue
+		}
 		r.result.Stats.RowsRead += int64(batch.Rows)
 		r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
 		spans := r.filters.apply(&r.row, r.hidden.live(batch, r.opts.NowSec))

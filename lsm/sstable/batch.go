@@ -15,6 +15,10 @@ type BatchSource struct {
 	showing showing
 	picks   picks
 	batch   mutation.Batch
+
+	summary    mutation.Summary
+	summarized *span // the row group that the last batch stands for; nil: the batch has rows
+	again      *span // to be read after all
 }
 
 // wantedColumn is a column of the request.
@@ -62,12 +66,12 @@ func (r *Reader) columnOf(id mutation.ColumnID) mutation.Column {
 func (b *BatchSource) Next() (*mutation.Batch, error) {
 	for {
 		for len(b.walk.ranges) == 0 {
-			s, err := b.walk.nextGroup()
+			s, err := b.nextGroup()
 			if s == nil || err != nil {
 				return nil, err
 			}
-			if b.walk.d.group.maxAlive <= max(b.req.NowSec, 0) {
-				continue // all rows have ended
+			if b.summarized == s {
+				return &b.batch, nil
 			}
 			if err = b.load(); err == nil {
 				err = b.walk.find(s)
@@ -88,6 +92,35 @@ func (b *BatchSource) Next() (*mutation.Batch, error) {
 			b.rowsMax = min(4*b.rowsMax, mutation.BatchRowsMax)
 			return &b.batch, nil
 		}
+	}
+}
+
+// nextGroup opens the next row group that has rows which show; the end is nil. If its statistics are enough the
+// batch is made of them, and summarized is the group.
+func (b *BatchSource) nextGroup() (*span, error) {
+	s := b.again
+	b.again, b.summarized, b.batch.Summary = nil, nil, nil
+	if s != nil {
+		return s, nil // it is still open
+	}
+	for {
+		s, err := b.walk.nextGroup()
+		if s == nil || err != nil {
+			return nil, err
+		}
+		if b.walk.d.group.maxAlive <= max(b.req.NowSec, 0) {
+			continue // all rows have ended
+		}
+		if b.req.Summaries {
+			enough, err := b.summarize(s)
+			if err != nil {
+				return nil, b.walk.fail(err)
+			}
+			if enough {
+				b.summarized = s
+			}
+		}
+		return s, nil
 	}
 }
 

@@ -179,3 +179,11 @@ func (c *cursor) columnStatistics(s *ColumnStatistics) {
 	}
 	s.First, s.Last = uint64(c.varint()), uint64(c.varint())
 }
+
+// statisticsOf returns what is known of the columns of a row group; nothing if the file has no statistics.
+func (r *Reader) statisticsOf(group int) ([]ColumnStatistics, error) {
+	if r.stats == nil {
+		return nil, nil
+	}
+	return r.stats[group], nil
+}
