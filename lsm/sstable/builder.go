@@ -195,7 +195,7 @@ func wordOf(physical mutation.Physical, value []byte) uint64 {
 }
 
 // appendTo appends the chunk, its checksum included. values is false for presence alone.
-func (b *builder) appendTo(dst []byte, rows int, values bool) []byte {
+func (b *builder) appendTo(dst []byte, rows int, values bool, effort encoding.Effort) []byte {
 	at := len(dst)
 	dst = append(dst, 0)
 	mode, dst := encoding.AppendPresence(dst, b.present.words(rows), rows)
@@ -205,10 +205,10 @@ func (b *builder) appendTo(dst []byte, rows int, values bool) []byte {
 		flags |= chunkNone
 	case b.physical == mutation.PhysicalBytes:
 		flags |= chunkBytes
-		dst = encoding.AppendBytes(dst, b.offsets, b.data, encoding.Light)
+		dst = encoding.AppendBytes(dst, b.offsets, b.data, effort)
 	default:
 		flags |= chunkWords
-		dst = encoding.AppendWords(dst, b.words, b.physical, b.width, encoding.Light)
+		dst = encoding.AppendWords(dst, b.words, b.physical, b.width, effort)
 	}
 	dst[at] = flags
 	return binary.LittleEndian.AppendUint32(dst, checksum(dst[at:]))

@@ -99,8 +99,8 @@ func (c *chunk) openBody(body []byte, rows int) error {
 	return nil
 }
 
-// decode decodes the values of rows [from, to), unless that is done.
-func (c *chunk) decode(from, to int) error {
+// decode decodes the values of rows [from, to), unless that is done. Who comes again for others gets all.
+func (c *chunk) decode(from, to int) (err error) {
 	if c == nil || c.kind == chunkNone {
 		return nil
 	}
@@ -108,18 +108,24 @@ func (c *chunk) decode(from, to int) error {
 	if lo >= c.lo && hi <= c.hi || lo == hi {
 		return nil
 	}
+	lo, hi = lo/decodeValues*decodeValues, min((hi+decodeValues-1)/decodeValues*decodeValues, c.count)
+	if c.hi > 0 {
+		lo, hi = 0, c.count
+	}
 	c.lo, c.hi = 0, 0
-	var err error
 	if c.kind == chunkBytes {
-		c.offsets, c.data, err = encoding.DecodeBytes(c.offsets[:0], c.data[:0], c.source, c.count)
+		c.offsets, c.data, err = encoding.DecodeBytesRange(c.offsets, c.data, c.source, c.count, lo, hi)
 	} else {
-		c.words, err = encoding.DecodeWords(c.words[:0], c.source, c.count)
+		c.words, err = encoding.DecodeWordsRange(c.words[:0], c.source, c.count, lo, hi)
 	}
 	if err == nil {
-		c.hi = c.count
+		c.lo, c.hi = lo, hi
 	}
 	return err
 }
+
+// decodeValues is how many values lie together in most encodings: less is not decoded.
+const decodeValues = 128
 
 // rank counts the present rows before each word, so that the value of any row is found at once.
 func (c *chunk) rank() {

@@ -3,6 +3,7 @@ package sstable
 import (
 	"bytes"
 
+	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -12,7 +13,7 @@ const copyRowsMin = groupRowsMax / 2
 // CopyGroup appends the next row group of blocks, which Run.Blocks of a file yielded, as it is encoded there, and returns how many rows
 // that are. 0: the group has to be taken by Next, or there is none, or blocks come from elsewhere. A group is copied if all its
 // rows lie before a clustering (nil: wherever they lie), nothing of it has ended by nowSec, it has copyRowsMin rows, and it would be
-// written with the same columns now. Checksums are checked. The rows must follow those appended before.
+// written with the same columns and no more effort now. Checksums are checked. The rows must follow those appended before.
 func (w *Writer) CopyGroup(blocks mutation.BlockSource, before []byte, nowSec int64) (rows int, err error) {
 	b, ok := blocks.(*blockSource)
 	if w.err != nil || !ok {
@@ -48,6 +49,9 @@ func (w *Writer) CopyGroup(blocks mutation.BlockSource, before []byte, nowSec in
 func (w *Writer) canCopy(d *decoder, s *span) bool {
 	g := d.group
 	if g.flags&groupPlain == 0 || g.rows < copyRowsMin || s.to-s.from != g.rows || d.r.stats == nil || d.r.info.Table != w.opts.Table.ID {
+		return false
+	}
+	if w.opts.Effort == encoding.Final && g.flags&groupFinal == 0 {
 		return false
 	}
 	for i := range g.chunks {

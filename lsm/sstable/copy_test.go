@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 	"pgregory.net/rapid"
 )
@@ -181,6 +183,51 @@ func checkSums(t *rapid.T, table *mutation.Table, a, b *Partition) {
 		if sums[0] != sums[1] {
 			t.Fatalf("column %d: %v, by rows %v", c.ID, sums[0], sums[1])
 		}
+	}
+}
+
+func TestWhatIsFinalStaysFinal(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	block := plainBlock(t, table, groupRowsMax)
+	for from, wants := range map[encoding.Effort]map[encoding.Effort]int{
+		encoding.Light: {0: block.Rows, encoding.Light: block.Rows, encoding.Final: 0},
+		encoding.Final: {0: block.Rows, encoding.Light: block.Rows, encoding.Final: block.Rows},
+	} {
+		fs := vfs.NewMem()
+		writeBlock := func(w *Writer) error { return w.AppendBlock(block, 0, block.Rows) }
+		writeTo(t, fs, WriterOptions{Table: table, FileID: 7, Effort: from}, writeBlock)
+		p := partitionOf(t, open(t, fs, table), 0)
+		for to, want := range wants {
+			writeTo(t, vfs.NewMem(), WriterOptions{Table: table, FileID: 7, Effort: to}, func(w *Writer) error {
+				n, err := w.CopyGroup(p.Run().Blocks(), nil, 0)
+				if n != want {
+					t.Errorf("effort %d to %d: %d rows copied, want %d", from, to, n, want)
+				}
+				return err
+			})
+		}
+	}
+}
+
+// writeTo writes a file of one partition.
+func writeTo(t testing.TB, fs vfs.FS, opts WriterOptions, fill func(w *Writer) error) {
+	t.Helper()
+	f, err := fs.Create(testPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWriter(f, opts)
+	if err := w.StartPartition(key(0), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(w); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

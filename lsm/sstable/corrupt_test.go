@@ -1,6 +1,7 @@
 package sstable
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -338,7 +339,7 @@ func FuzzChunk(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, rows int) {
-		var c chunk
+		var c, part chunk
 		if rows < 1 || rows > groupRowsMax || len(body) == 0 || c.openBody(body, rows) != nil || c.decode(0, rows) != nil {
 			return
 		}
@@ -348,6 +349,20 @@ func FuzzChunk(f *testing.F) {
 			}
 			if c.has(i) && c.kind == chunkBytes {
 				_ = c.appendValue(nil, i, 0)
+			}
+		}
+		for from := 0; from < rows; from += 37 {
+			if err := part.openBody(body, rows); err != nil {
+				t.Fatal(err)
+			}
+			to := min(rows, from+1+from%200)
+			if err := part.decode(from, to); err != nil {
+				t.Fatalf("rows %d to %d of what decodes whole: %v", from, to, err)
+			}
+			for i := from; i < to && c.kind != chunkNone; i++ {
+				if c.has(i) && !bytes.Equal(part.appendValue(nil, i, 8), c.appendValue(nil, i, 8)) {
+					t.Fatalf("row %d by itself is another", i)
+				}
 			}
 		}
 	})

@@ -16,6 +16,7 @@ const (
 	groupEnds         = 4  // liveness or a value ends
 	groupAllLive      = 8  // every row has liveness
 	groupPlain        = 16 // every row is part of a mutation.Block, and all values have the kind of their column
+	groupFinal        = 64 // encoded with encoding.Final
 )
 
 // group is an entry of the row-group directory.

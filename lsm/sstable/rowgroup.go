@@ -3,12 +3,14 @@ package sstable
 import (
 	"slices"
 
+	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 )
 
 // groupBuilder collects the rows of one row group, column by column.
 type groupBuilder struct {
 	law     mutation.Law
+	effort  encoding.Effort
 	keys    *keyCodec
 	group   group
 	bytes   int                    // of values so far
@@ -32,8 +34,8 @@ type cellBuilder struct {
 	statistics ColumnStatistics
 }
 
-func newGroupBuilder(table *mutation.Table, keys *keyCodec) *groupBuilder {
-	b := &groupBuilder{law: table.Law, keys: keys, key: make([]builder, len(keys.columns))}
+func newGroupBuilder(table *mutation.Table, keys *keyCodec, effort encoding.Effort) *groupBuilder {
+	b := &groupBuilder{law: table.Law, effort: effort, keys: keys, key: make([]builder, len(keys.columns))}
 	for _, c := range table.Columns {
 		if !c.Static {
 			b.columns = append(b.columns, &cellBuilder{column: c})
@@ -47,6 +49,9 @@ func newGroupBuilder(table *mutation.Table, keys *keyCodec) *groupBuilder {
 func (b *groupBuilder) reset(offset uint64) {
 	info := newInfo()
 	b.group = group{offset: offset, flags: groupAllLive | groupPlain, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
+	if b.effort == encoding.Final {
+		b.group.flags |= groupFinal
+	}
 	b.bytes, b.current = 0, -1
 	for i := range b.system {
 		b.system[i].reset(mutation.PhysicalInt, 8)
@@ -234,7 +239,7 @@ func (b *groupBuilder) appendTo(dst []byte) []byte {
 			return
 		}
 		at := len(dst)
-		dst = from.appendTo(dst, b.group.rows, role != roleLiveness)
+		dst = from.appendTo(dst, b.group.rows, role != roleLiveness, b.effort)
 		b.group.chunks = append(b.group.chunks, chunkRef{
 			role: role, number: number, offset: b.group.offset + b.group.length, length: len(dst) - at,
 		})

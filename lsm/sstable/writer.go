@@ -10,6 +10,7 @@ import (
 
 	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
@@ -21,8 +22,9 @@ const writeBytes = 256 << 10
 type WriterOptions struct {
 	Table                  *mutation.Table // required
 	FileID                 uint64
-	BucketStart, BucketEnd int64  // ms since 1970 of the one bucket range; both 0: none
-	EpochLow, EpochHigh    uint64 // memtables whose rows are written
+	BucketStart, BucketEnd int64           // ms since 1970 of the one bucket range; both 0: none
+	EpochLow, EpochHigh    uint64          // memtables whose rows are written
+	Effort                 encoding.Effort // of encoding; 0: encoding.Light
 }
 
 // Writer writes a table file. After an error nothing more can be written, and Finish returns the error.
@@ -56,12 +58,15 @@ type sections struct {
 
 // NewWriter returns a writer of a new file, which must be empty. The caller closes the file, also after errors.
 func NewWriter(f vfs.File, opts WriterOptions) *Writer {
+	if opts.Effort == 0 {
+		opts.Effort = encoding.Light
+	}
 	w := &Writer{file: f, opts: opts, info: newInfo()}
 	w.info.FileID, w.info.Table = opts.FileID, opts.Table.ID
 	w.info.BucketStart, w.info.BucketEnd = opts.BucketStart, opts.BucketEnd
 	w.info.EpochLow, w.info.EpochHigh = opts.EpochLow, opts.EpochHigh
 	w.buffer = appendHeader(w.buffer, opts.FileID, opts.Table.ID)
-	w.group = newGroupBuilder(opts.Table, newKeyCodec(opts.Table.Clustering))
+	w.group = newGroupBuilder(opts.Table, newKeyCodec(opts.Table.Clustering), opts.Effort)
 	return w
 }
 
