@@ -3,8 +3,8 @@ package lsm
 import (
 	"errors"
 	"fmt"
-	"syscall"
 
+	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/commitlog"
 	"github.com/eskerdb/esker/lsm/manifest"
 	"github.com/eskerdb/esker/lsm/sstable"
@@ -21,7 +21,7 @@ var (
 	ErrOverloaded = errors.New("overloaded")
 	// ErrDiskFull means that there was no space for the write. It was not done; it may be
 	// tried again once there is space.
-	ErrDiskFull = errors.New("disk full")
+	ErrDiskFull = vfs.ErrDiskFull
 	// ErrCorrupt means that a file lacks what was synced to it.
 	ErrCorrupt = errors.New("corrupt")
 	// ErrInUse means that another process has the data directory open.
@@ -42,18 +42,15 @@ var (
 
 // kinds says what the errors of the parts mean to users of the store.
 var kinds = []struct{ of, is error }{
-	{syscall.ENOSPC, ErrDiskFull},
 	{sstable.ErrVersion, ErrVersion},
 	{commitlog.ErrCorrupt, ErrCorrupt},
 	{commitlog.ErrVersion, ErrVersion},
-	{commitlog.ErrDiskFull, ErrDiskFull},
 	{commitlog.ErrTooLarge, ErrTooLarge},
 	{commitlog.ErrFailed, ErrReadOnly},
 	{commitlog.ErrClosed, ErrClosed},
 	{manifest.ErrCorrupt, ErrCorrupt},
 	{manifest.ErrVersion, ErrVersion},
 	{manifest.ErrForeign, ErrVersion},
-	{manifest.ErrDiskFull, ErrDiskFull},
 	{manifest.ErrFailed, ErrReadOnly},
 }
 
@@ -61,6 +58,9 @@ var kinds = []struct{ of, is error }{
 func classify(err error) error {
 	if errors.Is(err, ErrReadOnly) {
 		return err
+	}
+	if vfs.IsFull(err) && !errors.Is(err, ErrDiskFull) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.of) && !errors.Is(err, k.is) {

@@ -53,6 +53,9 @@ func (s *script) open() {
 		s.store = nil
 		return
 	}
+	if s.unknown() > max(s.acked, s.store.assigned()) {
+		s.model.groups = s.model.groups[:len(s.model.groups)-1] // now it is known: its record was never whole
+	}
 	if len(s.store.Tables()) == 0 {
 		s.failed(s.store.PutSchema([]byte("schema"), testTables()))
 	}

@@ -9,8 +9,9 @@ import (
 // commit is a record on its way: logged, then applied, then durable, then visible.
 type commit struct {
 	sequence uint64
-	position commitlog.Position
+	ticket   commitlog.Ticket
 	applied  bool // guarded by pipeline.mu
+	skipped  bool // there is no such record; guarded by pipeline.mu
 }
 
 // pipeline publishes records in the order of their sequences. A record is visible once
@@ -35,13 +36,20 @@ func (p *pipeline) applied(c *commit) {
 	c.applied = true
 }
 
+// skip is applied for a record that was refused after it had its sequence.
+func (p *pipeline) skip(c *commit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.applied, c.skipped = true, true
+}
+
 // publish makes visible what is applied and lies before durable.
 func (p *pipeline) publish(durable commitlog.Position, all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
 	for _, c := range p.pending {
-		if !c.applied || !all && durable.Less(c.position) {
+		if !c.applied || !c.skipped && !all && durable.Less(c.ticket.Position) {
 			break
 		}
 		p.visible = c.sequence
@@ -73,14 +81,18 @@ func (p *pipeline) wait(sequence uint64) {
 	}
 }
 
-// position returns where the record with the given sequence ends, or the last one if it is
-// beyond; zero if all is visible already.
-func (p *pipeline) position(sequence uint64) commitlog.Position {
+// position returns the end of the last record up to the given sequence; zero if all is visible already.
+func (p *pipeline) position(sequence uint64) (end commitlog.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.pending) == 0 {
-		return commitlog.Position{}
+		return end
 	}
 	i := min(max(sequence, p.pending[0].sequence)-p.pending[0].sequence, uint64(len(p.pending)-1))
-	return p.pending[i].position
+	for ; i > 0 && p.pending[i].skipped; i-- {
+	}
+	if !p.pending[i].skipped {
+		end = p.pending[i].ticket.Position
+	}
+	return end
 }

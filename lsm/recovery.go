@@ -26,6 +26,7 @@ func (s *Store) recover() error {
 	s.log, err = commitlog.Open(fs, dir, commitlog.Options{
 		First: state.LogStart, Synced: commitlog.Position(state.LogSynced), Mode: s.opts.LogMode, SyncPeriod: s.opts.LogPeriod,
 		SegmentBytes: s.opts.Tuning.LogSegmentBytes, RecordBytesMax: s.opts.RecordBytesMax,
+		Prepare: !s.opts.Tuning.NoBackground, Clock: s.opts.Clock,
 	})
 	if err != nil {
 		return err

@@ -31,12 +31,16 @@ func TestSealBetweenAppendAndApply(t *testing.T) {
 		g := newGroup(ms)
 		c, err := s.store.enter(g)
 		mustNot(t, err)
+		if s.rng.IntN(2) == 0 {
+			mustNot(t, s.store.log.Write(c.ticket))
+		}
 		s.store.jobs.flush.Lock()
 		for _, table := range s.gen.tables {
 			_, err := s.store.seal(table.ID)
 			mustNot(t, err)
 		}
 		s.store.jobs.flush.Unlock()
+		mustNot(t, s.store.log.Write(c.ticket))
 		mustNot(t, s.store.log.Sync())
 		s.model.add(c.sequence, ms)
 		logged := s.acked

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/eskerdb/esker/lsm/commitlog"
 	"github.com/eskerdb/esker/lsm/sstable"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -15,10 +16,14 @@ type Statistics struct {
 	Tables      []TableStatistics // ascending by Name
 	Sequence    uint64            // visible to new Views
 	LogBytes    int64             // of segments that are not released
+	Log         LogStatistics     // what the commit log has done since the store was opened
 	MemoryBytes int64             // of all memtables
 	CacheBytes  int64             // metadata and blocks of table files in memory
 	ReadOnly    error             // why nothing is written any more; nil: all is well
 }
+
+// LogStatistics counts what a commit log has done.
+type LogStatistics = commitlog.Statistics
 
 // TableStatistics describes one table.
 type TableStatistics struct {
@@ -49,7 +54,7 @@ type BucketStatistics struct {
 func (s *Store) Statistics() Statistics {
 	v, sequence := s.acquire()
 	defer v.unref()
-	out := Statistics{Sequence: sequence, LogBytes: s.log.Bytes(), MemoryBytes: s.memoryUsed.Load(), ReadOnly: s.failure()}
+	out := Statistics{Sequence: sequence, LogBytes: s.log.Bytes(), Log: s.log.Statistics(), MemoryBytes: s.memoryUsed.Load(), ReadOnly: s.failure()}
 	for _, t := range v.tables {
 		out.Tables = append(out.Tables, t.statistics())
 	}

@@ -35,6 +35,13 @@ func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// Without Store.mu: what others log meanwhile goes to the file in one write.
+	if err := s.log.Write(c.ticket); err != nil {
+		s.pipeline.skip(c)
+		g.leave()
+		s.publish()
+		return 0, s.writeFailed(err)
+	}
 	g.apply(c.sequence)
 	s.pipeline.applied(c)
 	g.leave()
@@ -108,7 +115,7 @@ func (s *Store) admit() error {
 	return nil
 }
 
-// enter gives the group a sequence, enters its memtables and appends its record. The
+// enter gives the group a sequence, enters its memtables and enqueues its record. The
 // epochs in the record are those of the memtables entered: none of them can be flushed before the
 // group is applied.
 func (s *Store) enter(g *group) (*commit, error) {
@@ -125,15 +132,15 @@ func (s *Store) enter(g *group) (*commit, error) {
 		r.Parts[i] = commitlog.Part{Table: p.table, Epoch: t.active.epoch, Payload: p.payload}
 	}
 	r.Sequence = s.lastSequence + 1
-	pos, err := s.log.Append(&r)
+	ticket, err := s.log.Enqueue(&r)
 	if err != nil {
 		return nil, s.writeFailed(err)
 	}
 	s.lastSequence = r.Sequence
 	for i := range g.parts {
-		g.parts[i].memory.enterLocked(pos, r.Sequence, g.parts[i].oldest)
+		g.parts[i].memory.enterLocked(ticket.Position, r.Sequence, g.parts[i].oldest)
 	}
-	c := &commit{sequence: r.Sequence, position: pos}
+	c := &commit{sequence: r.Sequence, ticket: ticket}
 	s.pipeline.begin(c)
 	return c, nil
 }

@@ -5,8 +5,10 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -57,6 +59,15 @@ type FileInfo struct {
 	Size    int64
 	ModTime time.Time
 	Dir     bool
+}
+
+// ErrDiskFull is how packages name an error that IsFull, so that each of them need not say it again.
+var ErrDiskFull = errors.New("disk full")
+
+// IsFull reports whether an operation failed for want of space, or of the quota of a user. It may succeed
+// once there is space again.
+func IsFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, ErrDiskFull)
 }
 
 // LockedError says that another process holds a lock.

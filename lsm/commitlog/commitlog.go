@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -20,7 +21,7 @@ var (
 	ErrVersion = errors.New("unknown version of the commit log")
 	// ErrDiskFull means that a record was refused for want of space. Nothing of it is in the
 	// log; appending may succeed once there is space again.
-	ErrDiskFull = errors.New("disk full")
+	ErrDiskFull = vfs.ErrDiskFull
 	// ErrTooLarge means that a record is larger than Options.RecordBytesMax.
 	ErrTooLarge = errors.New("record too large")
 	// ErrFailed means that a write or sync failed earlier: what is on the disk is unknown,

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 )
 
 const (
@@ -12,6 +13,7 @@ const (
 	frameBodyMax     = 4 << 20 // bytes of a record in one frame
 	partsMax         = 1 << 20 // parts of a record
 	syncBodyBytes    = 16
+	syncFrameBytes   = frameHeadBytes + syncBodyBytes
 	formatVersion    = 1
 	typeRecord       = 1 // on disk: never reuse
 	typeContinuation = 2 // on disk: never reuse
@@ -74,12 +76,26 @@ func frameCRC(at Position, length uint32, typ, flags byte, body []byte) uint32 {
 	return crc32.Update(crc32.Checksum(seed[:], castagnoli), castagnoli, body)
 }
 
-func appendFrame(dst []byte, at Position, typ, flags byte, body []byte) []byte {
-	length := uint32(len(body))
-	dst = binary.LittleEndian.AppendUint32(dst, length)
-	dst = binary.LittleEndian.AppendUint32(dst, frameCRC(at, length, typ, flags, body))
-	dst = append(dst, typ, flags)
-	return append(dst, body...)
+// appendFrame appends a frame without its checksum: sealFrames puts it in when the place is known.
+func appendFrame(dst []byte, typ, flags byte, body []byte) []byte {
+	return append(appendFrameHead(dst, typ, flags, len(body)), body...)
+}
+
+func appendFrameHead(dst []byte, typ, flags byte, length int) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(length))
+	return append(dst, 0, 0, 0, 0, typ, flags)
+}
+
+// sealFrames puts the checksums into frames that begin at a place.
+func sealFrames(frames []byte, at Position) {
+	for len(frames) > 0 {
+		length := binary.LittleEndian.Uint32(frames)
+		end := frameHeadBytes + int(length)
+		crc := frameCRC(at, length, frames[8], frames[9], frames[frameHeadBytes:end])
+		binary.LittleEndian.PutUint32(frames[4:], crc)
+		frames = frames[end:]
+		at.Offset += int64(end)
+	}
 }
 
 // frame is one frame of a segment; body aliases the segment.
@@ -106,11 +122,10 @@ func decodeFrame(src []byte, at Position) (f frame, ok bool) {
 }
 
 // appendSync appends a frame that promises everything before done to be synced.
-func appendSync(dst []byte, at, done Position) []byte {
-	var body [syncBodyBytes]byte
-	binary.LittleEndian.PutUint64(body[:], done.Segment)
-	binary.LittleEndian.PutUint64(body[8:], uint64(done.Offset))
-	return appendFrame(dst, at, typeSync, 0, body[:])
+func appendSync(dst []byte, done Position) []byte {
+	dst = appendFrameHead(dst, typeSync, 0, syncBodyBytes)
+	dst = binary.LittleEndian.AppendUint64(dst, done.Segment)
+	return binary.LittleEndian.AppendUint64(dst, uint64(done.Offset))
 }
 
 func decodeSync(f frame) (Position, bool) {
@@ -123,23 +138,21 @@ func decodeSync(f frame) (Position, bool) {
 	}, true
 }
 
-// appendFrames appends the chain of frames that holds body.
-func appendFrames(dst []byte, at Position, body []byte) []byte {
-	typ := byte(typeRecord)
-	for {
-		n := min(len(body), frameBodyMax)
-		flags := byte(0)
-		if n == len(body) {
-			flags = flagCommit
-		}
-		before := len(dst)
-		dst = appendFrame(dst, at, typ, flags, body[:n])
-		at.Offset += int64(len(dst) - before)
-		if body = body[n:]; len(body) == 0 {
-			return dst
-		}
-		typ = typeContinuation
+// appendRecord appends the frames of r, whose body has the given length.
+func appendRecord(dst []byte, r *Record, body int) []byte {
+	if body <= frameBodyMax {
+		return AppendRecord(appendFrameHead(dst, typeRecord, flagCommit, body), r)
 	}
+	return appendChain(dst, AppendRecord(make([]byte, 0, body), r))
+}
+
+// appendChain appends the chain of frames that holds body.
+func appendChain(dst, body []byte) []byte {
+	for typ := byte(typeRecord); len(body) > frameBodyMax; typ = typeContinuation {
+		dst = appendFrame(dst, typ, 0, body[:frameBodyMax])
+		body = body[frameBodyMax:]
+	}
+	return appendFrame(dst, typeContinuation, flagCommit, body)
 }
 
 // framesBytes returns the length of the chain that holds a body of n bytes.
@@ -161,14 +174,17 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	return dst
 }
 
-// recordBytesMax returns a bound of the length of r's body.
-func recordBytesMax(r *Record) int {
-	n := 8 + binary.MaxVarintLen64
+// recordBytes returns the length of r's body.
+func recordBytes(r *Record) int {
+	n := 8 + uvarintBytes(uint64(len(r.Parts)))
 	for i := range r.Parts {
-		n += 16 + 2*binary.MaxVarintLen64 + len(r.Parts[i].Payload)
+		p := &r.Parts[i]
+		n += len(p.Table) + uvarintBytes(p.Epoch) + uvarintBytes(uint64(len(p.Payload))) + len(p.Payload)
 	}
 	return n
 }
+
+func uvarintBytes(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
 // DecodeRecord reads the body of a record. Payloads alias src.
 func DecodeRecord(src []byte) (Record, error) {

@@ -1,18 +1,14 @@
 package commitlog
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 )
-
-// sparesMax is how many released segments are kept to be written over.
-const sparesMax = 2
 
 // Options of a log. Zero values stand for the defaults named.
 type Options struct {
@@ -22,6 +18,8 @@ type Options struct {
 	SyncPeriod     time.Duration // of mode Periodic. Default 1 s
 	SegmentBytes   int64         // default 32 MiB
 	RecordBytesMax int           // default 128 MiB
+	Prepare        bool          // make the next segment in the background before it is needed
+	Clock          clock.Clock   // measures syncs for Statistics; nil: they take no time
 }
 
 func (o Options) withDefaults() Options {
@@ -44,171 +42,201 @@ func (o Options) withDefaults() Options {
 }
 
 // Log is an open commit log. Its methods may be called from several goroutines.
+//
+// A record goes through three doors: Enqueue gives it its place, Write returns when the file has
+// it, Wait when it is durable. Records that were enqueued while a write was running go to the
+// file together, and so do syncs.
 type Log struct {
 	fs   vfs.FS
 	dir  string
 	opts Options
 	tail tail // as found at open
 
-	mu       sync.Mutex // held while writing, never during a sync
+	mu       sync.Mutex // never held during a write or sync of records
+	idle     sync.Cond  // L is mu; a write or the making of a segment has ended
 	fileSet             // guarded by mu
-	end      Position   // of the last record; guarded by mu
-	promised Position   // by the last sync offset written; guarded by mu
-	scratch             // guarded by mu
+	writes              // guarded by mu
+	written  Position   // the end of the last record that its file has; guarded by mu
+	promised Position   // by the last sync offset enqueued; guarded by mu
 	closed   bool       // guarded by mu
 
-	bytes    atomic.Int64 // sum of live
+	counts   counts
 	syncs    syncer
 	periodic periodic
+	making   sync.WaitGroup // the goroutine that makes the next segment
 	closing  atomic.Bool
 }
 
-// fileSet is the files of a log.
-type fileSet struct {
-	current    *segment   // nil before the first record
-	rotated    []*segment // full, not known to be synced, oldest first
-	live       []extent   // segments not released, oldest first
-	spares     []uint64   // released files to be written over
-	nextNumber uint64
+// writes is what is on its way to the current segment.
+type writes struct {
+	batch   *batch // takes records; nil: none are waiting
+	writing bool   // of the batch before
+	spare   []byte // memory of a batch that is done
 }
 
-// scratch is memory that appends share.
-type scratch struct {
-	buffer []byte // frames
-	body   []byte // record
+// batch is records that go to a file in one write, all or none.
+type batch struct {
+	frames   []byte   // without checksums
+	offset   int64    // in the segment
+	records  int64    // how many
+	promised Position // Log.promised when it began, and again if it fails
+	done     bool
+	err      error // why none of it counts
 }
 
-// segment is a segment that is open for writing.
-type segment struct {
-	number uint64
-	file   vfs.File
-	bytes  int64
-	offset int64 // where the next frame goes
+// Ticket names an enqueued record.
+type Ticket struct {
+	Position // where the record ends
+	batch    *batch
 }
 
-// extent is a segment and its length.
-type extent struct {
-	number uint64
-	bytes  int64
-}
-
-// Append writes r behind all records before and returns where it ends. The record is
-// durable once Wait or Sync says so. When it is refused with ErrDiskFull or ErrTooLarge
-// nothing of it is in the log.
+// Append enqueues r and writes it: Enqueue and Write.
 func (l *Log) Append(r *Record) (Position, error) {
+	t, err := l.Enqueue(r)
+	if err == nil {
+		err = l.Write(t)
+	}
+	return t.Position, err
+}
+
+// Enqueue gives r its place behind all records before and copies it. Write must be called next.
+// When it is refused with ErrDiskFull or ErrTooLarge nothing of it is in the log.
+func (l *Log) Enqueue(r *Record) (Ticket, error) {
+	body := recordBytes(r)
+	if body > l.opts.RecordBytesMax || len(r.Parts) > partsMax {
+		return Ticket{}, fmt.Errorf("record of %d parts and %d bytes, at most %d bytes are possible: %w",
+			len(r.Parts), body, l.opts.RecordBytesMax, ErrTooLarge)
+	}
+	need := int64(framesBytes(body) + syncFrameBytes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.usableLocked(); err != nil {
-		return Position{}, err
-	}
-	if n := recordBytesMax(r); n > l.opts.RecordBytesMax || len(r.Parts) > partsMax {
-		return Position{}, fmt.Errorf("record of %d parts and %d bytes, at most %d bytes are possible: %w",
-			len(r.Parts), n, l.opts.RecordBytesMax, ErrTooLarge)
-	}
-	l.body = AppendRecord(l.body[:0], r)
-	defer l.trimLocked()
-	need := int64(framesBytes(len(l.body)) + frameHeadBytes + syncBodyBytes)
-	if l.current == nil || l.current.offset+need > l.current.bytes {
+	for {
+		if err := l.usableLocked(); err != nil {
+			return Ticket{}, err
+		}
+		if l.current != nil && !l.mustRotate && l.current.offset+need <= l.current.bytes {
+			break
+		}
+		if l.drainLocked() {
+			continue // others may have come in between
+		}
 		if err := l.rotateLocked(need); err != nil {
-			return Position{}, err
+			return Ticket{}, err
 		}
 	}
-	return l.writeLocked()
+	t := l.enqueueLocked(r, body)
+	l.prepareLocked()
+	return t, nil
 }
 
-// writeLocked writes the record in l.body. The offset moves only when all of it is
-// written, so that the next record overwrites what a refused one left.
-func (l *Log) writeLocked() (Position, error) {
-	s := l.current
-	l.buffer = l.buffer[:0]
-	done := l.syncs.position()
-	if l.promised.Less(done) {
-		l.buffer = appendSync(l.buffer, Position{s.number, s.offset}, done)
+func (l *Log) enqueueLocked(r *Record, body int) Ticket {
+	s, b := l.current, l.batch
+	if b == nil {
+		b = &batch{frames: l.spare[:0], offset: s.offset, promised: l.promised}
+		l.batch, l.spare = b, nil
 	}
-	l.buffer = appendFrames(l.buffer, Position{s.number, s.offset + int64(len(l.buffer))}, l.body)
-	if _, err := s.file.WriteAt(l.buffer, s.offset); err != nil {
-		return Position{}, l.refuse(fmt.Errorf("%s: offset %d: %w", fileName(s.number), s.offset, err))
+	before := len(b.frames)
+	if done := l.syncs.position(); l.promised.Less(done) {
+		b.frames = appendSync(b.frames, done)
+		l.promised = done
 	}
-	s.offset += int64(len(l.buffer))
-	l.promised = done
-	l.end = Position{s.number, s.offset}
-	l.live[len(l.live)-1].bytes = s.offset
-	l.bytes.Add(int64(len(l.buffer)))
-	return l.end, nil
+	b.frames = appendRecord(b.frames, r, body)
+	b.records++
+	s.offset += int64(len(b.frames) - before)
+	return Ticket{Position{s.number, s.offset}, b}
+}
+
+// Write returns when the file has the record of t. It writes what was enqueued if nobody else does.
+// After ErrDiskFull nothing of the record is in the log, and others may be tried.
+func (l *Log) Write(t Ticket) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !t.batch.done {
+		l.advanceLocked()
+	}
+	return t.batch.err
+}
+
+// drainLocked waits until everything enqueued is written. It is false if nothing was, in which case
+// mu was held all the time.
+func (l *Log) drainLocked() bool {
+	waited := false
+	for l.writing || l.batch != nil {
+		l.advanceLocked()
+		waited = true
+	}
+	return waited
+}
+
+// advanceLocked waits for the write that is running, or does the next. It lets go of mu meanwhile.
+func (l *Log) advanceLocked() {
+	if l.writing {
+		l.idle.Wait()
+		return
+	}
+	b, s := l.batch, l.current
+	l.batch, l.writing = nil, true
+	l.mu.Unlock()
+	sealFrames(b.frames, Position{s.number, b.offset})
+	err := b.write(s.file)
+	l.mu.Lock()
+	l.writing = false
+	if err == nil {
+		l.wroteLocked(b)
+	} else {
+		l.undoLocked(b, l.refuse(fmt.Errorf("%s: offset %d: %w", fileName(s.number), b.offset, err)))
+	}
+	l.idle.Broadcast()
+}
+
+// write writes the frames. Of several records some could be whole in the file though the write failed, and would be
+// found after a crash: so the head of the first frame goes last, without which nothing behind it counts.
+func (b *batch) write(file vfs.File) error {
+	head := 0
+	if b.records > 1 {
+		head = frameHeadBytes
+	}
+	_, err := file.WriteAt(b.frames[head:], b.offset+int64(head))
+	if err == nil && head > 0 {
+		_, err = file.WriteAt(b.frames[:head], b.offset)
+	}
+	return err
+}
+
+func (l *Log) wroteLocked(b *batch) {
+	n := int64(len(b.frames))
+	l.written = Position{l.current.number, b.offset + n}
+	l.live[len(l.live)-1].bytes = l.written.Offset
+	l.counts.live.Add(n)
+	l.counts.appended.Add(n)
+	l.counts.records.Add(b.records)
+	l.counts.writes.Add(1)
+	b.done = true
+	const keepBytesMax = 1 << 20 // more is given back
+	if cap(b.frames) <= keepBytesMax && cap(l.spare) < cap(b.frames) {
+		l.spare = b.frames
+	}
+	b.frames = nil
+}
+
+// undoLocked takes back a batch that was not written, and what was enqueued behind it: the next
+// record overwrites what they left.
+func (l *Log) undoLocked(b *batch, err error) {
+	l.current.offset, l.promised = b.offset, b.promised
+	b.done, b.err, b.frames = true, err, nil
+	if next := l.batch; next != nil {
+		next.done, next.err, next.frames = true, err, nil
+		l.batch = nil
+	}
 }
 
 // refuse says why a write failed. Want of space may pass; after anything else nobody
 // knows what is in the file, and the log has failed for good.
 func (l *Log) refuse(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
+	if vfs.IsFull(err) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
 	return l.syncs.fail(err)
-}
-
-// rotateLocked begins a segment with room for a record of need bytes.
-func (l *Log) rotateLocked(need int64) error {
-	const begin = headerBytes + frameHeadBytes + syncBodyBytes
-	s := &segment{number: l.nextNumber, bytes: max(l.opts.SegmentBytes, begin+need)}
-	h := header{number: s.number, previous: l.end.Segment, previousEnd: l.end.Offset}
-	if err := l.createLocked(s, h); err != nil {
-		if s.file != nil {
-			_ = s.file.Close() // the error before says more
-		}
-		_ = l.fs.Remove(l.path(s.number)) // a segment that was not begun does not count
-		return l.refuse(fmt.Errorf("%s: %w", fileName(s.number), err))
-	}
-	if l.current != nil {
-		l.rotated = append(l.rotated, l.current)
-	}
-	l.nextNumber++
-	l.current = s
-	l.live = append(l.live, extent{s.number, s.offset})
-	l.bytes.Add(s.offset)
-	return nil
-}
-
-// createLocked allocates the file of s, from a spare if there is one, and writes its header.
-func (l *Log) createLocked(s *segment, h header) error {
-	name, err := l.path(s.number), error(nil)
-	if n := len(l.spares); n > 0 && s.bytes == l.opts.SegmentBytes {
-		spare := l.spares[n-1]
-		l.spares = l.spares[:n-1]
-		if err := l.fs.Rename(l.path(spare), name); err != nil {
-			return err
-		}
-		s.file, err = l.fs.OpenReadWrite(name)
-	} else {
-		s.file, err = l.fs.Create(name)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.file.Preallocate(0, s.bytes); err != nil {
-		return err
-	}
-	done := l.syncs.position()
-	buf := appendHeader(nil, h)
-	if done != (Position{}) {
-		buf = appendSync(buf, Position{s.number, headerBytes}, done)
-	}
-	if _, err := s.file.WriteAt(buf, 0); err != nil {
-		return err
-	}
-	s.offset = int64(len(buf))
-	// Without this the file may be missing after a crash although its content was synced.
-	return l.fs.SyncDir(l.dir)
-}
-
-// trimLocked gives back buffers that one large record blew up.
-func (l *Log) trimLocked() {
-	const keepBytesMax = 1 << 20
-	if cap(l.buffer) > keepBytesMax {
-		l.buffer = nil
-	}
-	if cap(l.body) > keepBytesMax {
-		l.body = nil
-	}
 }
 
 func (l *Log) usableLocked() error {
@@ -218,76 +246,26 @@ func (l *Log) usableLocked() error {
 	return l.syncs.failure()
 }
 
-// End returns where the last record ends.
+// End returns where the last record ends that was written.
 func (l *Log) End() Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.end
+	return l.written
 }
 
 // Bytes returns how much of the disk the segments hold that are not released, the unused
 // rest of the current one not counted.
-func (l *Log) Bytes() int64 {
-	return l.bytes.Load()
-}
+func (l *Log) Bytes() int64 { return l.counts.live.Load() }
 
 // Next returns the lowest segment that the next record can come to lie in.
 func (l *Log) Next() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current != nil {
+	switch {
+	case l.current != nil:
 		return l.current.number
+	case l.next != nil:
+		return l.next.number
 	}
 	return l.nextNumber
 }
-
-// Release gives up the segments below before. Nothing in them may be needed, and the
-// manifest must say so durably. Segments that are not synced yet stay until a later call.
-func (l *Log) Release(before uint64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.usableLocked(); err != nil {
-		return err
-	}
-	for len(l.live) > 0 && l.live[0].number < before && !l.writableLocked(l.live[0].number) {
-		gone := l.live[0]
-		l.live = l.live[1:]
-		l.bytes.Add(-gone.bytes)
-		if err := l.retireLocked(gone.number); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writableLocked reports whether a segment is current, or a sync of it may be running:
-// closing its file then would look like a failed sync.
-func (l *Log) writableLocked(number uint64) bool {
-	if l.current != nil && l.current.number == number {
-		return true
-	}
-	for _, s := range l.rotated {
-		if s.number == number {
-			return true
-		}
-	}
-	return false
-}
-
-// retireLocked keeps the file of a segment as a spare, or removes it.
-func (l *Log) retireLocked(number uint64) error {
-	if len(l.spares) < sparesMax {
-		if info, err := l.fs.Stat(l.path(number)); err == nil && info.Size == l.opts.SegmentBytes {
-			l.spares = append(l.spares, number)
-			return nil
-		}
-	}
-	if err := l.fs.Remove(l.path(number)); err != nil {
-		return fmt.Errorf("%s: %w", fileName(number), err)
-	}
-	return nil
-}
-
-func (l *Log) path(number uint64) string { return vfs.Join(l.dir, fileName(number)) }
-
-func fileName(number uint64) string { return fmt.Sprintf("commitlog-%016d.log", number) }

@@ -140,7 +140,10 @@ func TestRecordLimit(t *testing.T) {
 	opts := small
 	opts.RecordBytesMax = 9000
 	l := mustOpen(t, newDirectory(t), opts)
-	fits := opts.RecordBytesMax - recordBytesMax(record(1, 0))
+	fits := opts.RecordBytesMax - recordBytes(record(1, 200)) + 200 - 1 // of a length in the same number of bytes
+	for recordBytes(record(1, fits)) < opts.RecordBytesMax {
+		fits++
+	}
 	if _, err := l.Append(record(1, fits+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("one byte too many: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
 	l := &Log{fs: fs, dir: dir, opts: opts.withDefaults()}
 	l.syncs.wake.L = &l.syncs.mu
+	l.idle.L = &l.mu
 	numbers, err := listSegments(fs, dir)
 	if err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
 
 // adopt takes over the files found.
 func (l *Log) adopt(files []segmentFile, released []uint64) error {
-	l.end, l.nextNumber = l.tail.end, l.opts.First
+	l.written, l.nextNumber = l.tail.end, l.opts.First
 	l.syncs.done = l.tail.end
 	counts := make(map[uint64]bool)
 	for i, h := range l.tail.chain {
@@ -54,7 +55,7 @@ func (l *Log) adopt(files []segmentFile, released []uint64) error {
 			end = l.tail.chain[i+1].previousEnd
 		}
 		l.live = append(l.live, extent{h.number, end})
-		l.bytes.Add(end)
+		l.counts.live.Add(end)
 	}
 	for _, n := range released {
 		// Not kept as a spare: after a crash an old name may still lead to a file that has
@@ -173,46 +174,6 @@ func replaySegment(s *scanner, fn func(Position, *Record) error) error {
 
 // LastSequence returns the sequence of the last record found at open; 0: none.
 func (l *Log) LastSequence() uint64 { return l.tail.last }
-
-// Close syncs what was appended, promises it, and closes the files. A log that has failed
-// is closed without.
-func (l *Log) Close() error {
-	if l.closing.Swap(true) {
-		return nil
-	}
-	l.stopPeriodic()
-	err := l.Sync()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	if err == nil && l.current != nil {
-		err = l.promiseLocked()
-	}
-	if l.current != nil {
-		l.rotated = append(l.rotated, l.current)
-	}
-	for _, s := range l.rotated {
-		_ = s.file.Close() // synced above, or failed and reported
-	}
-	return err
-}
-
-// promiseLocked ends an orderly closed log with a sync offset, so that damage to its last
-// records is told from a torn tail.
-func (l *Log) promiseLocked() error {
-	s := l.current
-	buf := appendSync(nil, Position{s.number, s.offset}, l.end)
-	if !l.promised.Less(l.end) || s.offset+int64(len(buf)) > s.bytes {
-		return nil
-	}
-	if _, err := s.file.WriteAt(buf, s.offset); err != nil {
-		return fmt.Errorf("%s: offset %d: %w", fileName(s.number), s.offset, err)
-	}
-	if err := s.file.SyncData(); err != nil {
-		return fmt.Errorf("%s: sync: %w", fileName(s.number), err)
-	}
-	return nil
-}
 
 // loader reads whole segments.
 type loader Log

@@ -28,7 +28,9 @@ func (im *image) begin(h header) {
 func (im *image) record(number, sequence uint64, payload int) Position {
 	r := Record{Sequence: sequence, Parts: []Part{{Epoch: 1, Payload: bytes.Repeat([]byte{7}, payload)}}}
 	data := im.segments[number]
-	data = appendFrames(data, Position{number, int64(len(data))}, AppendRecord(nil, &r))
+	from := len(data)
+	data = appendRecord(data, &r, recordBytes(&r))
+	sealFrames(data[from:], Position{number, int64(from)})
 	im.segments[number] = data
 	end := Position{number, int64(len(data))}
 	im.ends = append(im.ends, end)
@@ -37,7 +39,10 @@ func (im *image) record(number, sequence uint64, payload int) Position {
 
 func (im *image) promise(number uint64, done Position) {
 	data := im.segments[number]
-	im.segments[number] = appendSync(data, Position{number, int64(len(data))}, done)
+	from := len(data)
+	data = appendSync(data, done)
+	sealFrames(data[from:], Position{number, int64(from)})
+	im.segments[number] = data
 }
 
 func TestTailCutAtEveryByte(t *testing.T) {

@@ -125,7 +125,7 @@ func (l *Log) stopPeriodic() {
 	}
 }
 
-// Sync returns when everything appended before the call is synced.
+// Sync returns when everything written before the call is synced.
 func (l *Log) Sync() error { return l.SyncTo(l.End()) }
 
 // SyncTo returns when everything before pos is synced.
@@ -143,8 +143,9 @@ func (l *Log) Fail(cause error) error { return l.syncs.fail(cause) }
 // syncFiles syncs what is written when it begins, older segments first. Only one runs at a time.
 func (l *Log) syncFiles() (Position, error) {
 	l.mu.Lock()
-	full, current, end := slices.Clone(l.rotated), l.current, l.end
+	full, current, end := slices.Clone(l.rotated), l.current, l.written
 	l.mu.Unlock()
+	began := l.now()
 	for _, s := range full {
 		if err := s.file.SyncData(); err != nil {
 			return Position{}, fmt.Errorf("%s: sync: %w", fileName(s.number), err)
@@ -155,6 +156,8 @@ func (l *Log) syncFiles() (Position, error) {
 			return Position{}, fmt.Errorf("%s: sync: %w", fileName(current.number), err)
 		}
 	}
+	l.counts.syncs.Add(1)
+	l.counts.syncNanos.Add(int64(l.now().Sub(began)))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range full {
@@ -162,4 +165,12 @@ func (l *Log) syncFiles() (Position, error) {
 	}
 	l.rotated = l.rotated[len(full):] // others were added behind them only
 	return end, nil
+}
+
+// now is the time of the clock given, which measures syncs.
+func (l *Log) now() time.Time {
+	if l.opts.Clock == nil {
+		return time.Time{}
+	}
+	return l.opts.Clock.Now()
 }

@@ -11,7 +11,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/eskerdb/esker/internal/vfs"
 )
@@ -26,7 +25,7 @@ var (
 	ErrForeign = errors.New("not a data directory of esker")
 	// ErrDiskFull means that an edit was refused for want of space. It does not count, and
 	// the next one may succeed.
-	ErrDiskFull = errors.New("disk full")
+	ErrDiskFull = vfs.ErrDiskFull
 	// ErrFailed means that a write or sync failed earlier; nothing is written any more.
 	ErrFailed = errors.New("manifest failed")
 )
@@ -203,7 +202,7 @@ func (m *Manifest) Commit(e *Edit) error {
 // overwrites what was left of this one.
 func (m *Manifest) refuseLocked(err error) error {
 	err = fmt.Errorf("%s: offset %d: %w", fileName(m.number), m.offset, err)
-	if errors.Is(err, syscall.ENOSPC) {
+	if vfs.IsFull(err) {
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
 	return m.failLocked(err)
@@ -233,7 +232,7 @@ func (m *Manifest) replaceLocked() error {
 func (m *Manifest) rotateLocked() error {
 	number := m.number + 1
 	file, size, err := m.writeSnapshot(number)
-	if errors.Is(err, syscall.ENOSPC) {
+	if vfs.IsFull(err) {
 		return fmt.Errorf("%w: %s: %w", ErrDiskFull, fileName(number), err)
 	}
 	if err != nil {
