@@ -35,6 +35,8 @@ type ReadRequest struct {
 	Metadata bool       // fill Timestamps and TTLs of vectors
 	RowsMax  int        // a hint: the caller will stop after so many rows; 0: none
 	NowSec   int64      // a hint: rows that have ended by then (AliveUntil <= NowSec) may be left out; 0: none may
+	// Where is a hint: rows that do not fulfil all of it may be left out.
+	Where []Between
 	// Summaries allows batches with a Summary instead of rows; the reader implements Expander.
 	Summaries bool
 }

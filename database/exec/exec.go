@@ -29,7 +29,7 @@ type Options struct {
 	PageSize     int           // rows of the page; 0: all
 	State        []byte        // where the page begins, of the Result before; nil: at the beginning. The caller vouches for it
 	RowsBytesMax int           // bytes of the page, of which one row may take more; 0: any
-	NoSummaries  bool          // rows are read even where what is known of them is enough
+	NoSummaries  bool          // all rows are read, even where what is known of them is enough
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
 }
 
@@ -110,6 +110,11 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Named.Keyspace, Table: plan.Named.Name, Name: o.Name, Type: o.Type})
 	}
 	r.filters = newFilters(plan)
+	for i := range r.filters.row {
+		if w, ok := r.filters.row[i].between(); ok && !opts.NoSummaries {
+			r.request.Where = append(r.request.Where, w)
+		}
+	}
 	r.row = row{table: plan.Table, nowSec: opts.NowSec, statics: make([]*mutation.Cell, len(plan.Table.Statics))}
 	if plan.Grouped {
 		var err error

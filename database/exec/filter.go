@@ -2,6 +2,7 @@ package exec
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
@@ -25,6 +26,37 @@ func newRowFilter(plan *planner.Read, f planner.Filter) rowFilter {
 		}
 	}
 	return out
+}
+
+// between is what a condition on a regular column of numbers says of their ranks; ok is false if it says nothing.
+func (f *rowFilter) between() (w mutation.Between, ok bool) {
+	physical, width := mutation.PhysicalOf(f.Column.Type)
+	if f.Column.Kind != schema.Regular || width == 0 || len(f.Values) != 1 || len(f.Values[0]) != width {
+		return w, false
+	}
+	switch f.Column.Type.Kind() {
+	case types.KindDate, types.KindTime, types.KindBoolean:
+		return w, false // their order is another, or not worth it
+	}
+	one := mutation.Vector{}
+	one.Reset(physical, width)
+	one.Append(f.Values[0])
+	if physical == mutation.PhysicalDouble && math.IsNaN(one.Double(0)) || physical == mutation.PhysicalFloat && math.IsNaN(float64(one.Float(0))) {
+		return w, false // a NaN may rank below all numbers
+	}
+	rank := mutation.Rank(physical, one.Words[0])
+	w = mutation.Between{Column: f.Column.ID, Low: math.MinInt64, High: math.MaxInt64}
+	switch f.Op {
+	case planner.Eq:
+		w.Low, w.High = rank, rank
+	case planner.Lt, planner.Lte:
+		w.High = rank
+	case planner.Gt, planner.Gte:
+		w.Low = rank
+	default:
+		return w, false
+	}
+	return w, true
 }
 
 // holds decides a condition on a value; null fulfils none.

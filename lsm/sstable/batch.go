@@ -111,6 +111,15 @@ func (b *BatchSource) nextGroup() (*span, error) {
 		if b.walk.d.group.maxAlive <= max(b.req.NowSec, 0) {
 			continue // all rows have ended
 		}
+		if len(b.req.Where) > 0 {
+			none, err := b.noneWanted(s)
+			if err != nil {
+				return nil, b.walk.fail(err)
+			}
+			if none {
+				continue
+			}
+		}
 		if b.req.Summaries {
 			enough, err := b.summarize(s)
 			if err != nil {

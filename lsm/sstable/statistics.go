@@ -60,9 +60,9 @@ func (s *ColumnStatistics) addAll(words []uint64, physical mutation.Physical) {
 	}
 	s.Count += len(words)
 	s.Last = words[len(words)-1]
-	low, high := signed(s.Min, physical), signed(s.Max, physical)
+	low, high := mutation.Rank(physical, s.Min), mutation.Rank(physical, s.Max)
 	for _, w := range words {
-		v := signed(w, physical)
+		v := mutation.Rank(physical, w)
 		low, high = min(low, v), max(high, v)
 	}
 	if physical == mutation.PhysicalInt {
@@ -72,31 +72,9 @@ func (s *ColumnStatistics) addAll(words []uint64, physical mutation.Physical) {
 			s.SumHigh += int64(w)>>63 + int64(carry)
 		}
 	}
-	s.Min, s.Max = unsigned(low, physical), unsigned(high, physical)
+	s.Min, s.Max = mutation.Unrank(physical, low), mutation.Unrank(physical, high)
 	// A NaN lies above or below all numbers.
 	s.HasRange = s.HasRange && !isNaN(s.Min, physical) && !isNaN(s.Max, physical)
-}
-
-// signed maps a word to a number with the order of its type.
-func signed(word uint64, physical mutation.Physical) int64 {
-	switch physical {
-	case mutation.PhysicalDouble:
-		return int64(word ^ uint64(int64(word)>>63)>>1)
-	case mutation.PhysicalFloat:
-		return int64(int32(uint32(word) ^ uint32(int32(uint32(word))>>31)>>1))
-	}
-	return int64(word)
-}
-
-// unsigned is the inverse of signed.
-func unsigned(v int64, physical mutation.Physical) uint64 {
-	switch physical {
-	case mutation.PhysicalDouble:
-		return uint64(v ^ int64(uint64(v>>63)>>1))
-	case mutation.PhysicalFloat:
-		return uint64(uint32(v) ^ uint32(int32(v)>>31)>>1)
-	}
-	return uint64(v)
 }
 
 func isNaN(word uint64, physical mutation.Physical) bool {
@@ -111,7 +89,7 @@ func isNaN(word uint64, physical mutation.Physical) bool {
 
 // compareWords compares values of a fixed-width type; -0 is below 0.
 func compareWords(a, b uint64, physical mutation.Physical) int {
-	return cmp.Compare(signed(a, physical), signed(b, physical))
+	return cmp.Compare(mutation.Rank(physical, a), mutation.Rank(physical, b))
 }
 
 func appendStatistics(dst []byte, columns []ColumnStatistics) []byte {

@@ -31,6 +31,27 @@ func (b *BatchSource) summarize(s *span) (bool, error) {
 	return true, b.fillBounds(s)
 }
 
+// noneWanted reports whether the statistics of a row group say that no row of it fulfils what is asked for.
+func (b *BatchSource) noneWanted(s *span) (bool, error) {
+	known, err := b.walk.d.r.statisticsOf(s.group)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range b.req.Where {
+		for i := range known {
+			st := &known[i]
+			if st.Column != w.Column || !st.HasRange {
+				continue
+			}
+			physical := b.walk.d.r.columnOf(w.Column).Physical
+			if mutation.Rank(physical, st.Max) < w.Low || mutation.Rank(physical, st.Min) > w.High {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // contains reports whether one of the slices holds all rows of a span.
 func contains(in clustering.Slices, s *span) bool {
 	i := in.Seek(s.first)
