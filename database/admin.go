@@ -58,12 +58,12 @@ func (d *Database) admin(st *Statement, plan *planner.Admin) (*Result, error) {
 func (d *Database) flush(store Maintained, plan *planner.Admin) (*Result, error) {
 	if plan.All {
 		if err := store.FlushAll(); err != nil {
-			return nil, fmt.Errorf("flush of all tables: %w", err)
+			return nil, fmt.Errorf("ADMIN FLUSH: %w", err)
 		}
 	}
 	for _, t := range plan.Tables {
 		if err := store.Flush(t.ID); err != nil {
-			return nil, fmt.Errorf("flush of %s: %w", t.QualifiedName(), err)
+			return nil, fmt.Errorf("ADMIN FLUSH %s: %w", t.QualifiedName(), err)
 		}
 	}
 	return &Result{Kind: ResultVoid}, nil
@@ -72,7 +72,7 @@ func (d *Database) flush(store Maintained, plan *planner.Admin) (*Result, error)
 func (d *Database) compact(store Maintained, plan *planner.Admin) (*Result, error) {
 	for _, t := range plan.Tables {
 		if err := store.Compact(t.ID); err != nil {
-			return nil, fmt.Errorf("compaction of %s: %w", t.QualifiedName(), err)
+			return nil, fmt.Errorf("ADMIN COMPACT %s: %w", t.QualifiedName(), err)
 		}
 	}
 	return &Result{Kind: ResultVoid}, nil
@@ -138,7 +138,7 @@ func (r *adminRows) tableStats(store Maintained, plan *planner.Admin) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("statistics of %s: %w", t.QualifiedName(), err)
+			return fmt.Errorf("ADMIN TABLESTATS %s: %w", t.QualifiedName(), err)
 		}
 	}
 	return nil

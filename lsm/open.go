@@ -84,7 +84,11 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	s.installLocked(nil)
 	s.mu.Unlock()
-	return errors.Join(classify(err), s.manifest.Close(s.logSynced()), s.lock.Close())
+	synced := s.logSynced()
+	if s.failure() != nil {
+		synced = manifest.Place{} // nothing is written any more
+	}
+	return errors.Join(classify(err), s.manifest.Close(synced), s.lock.Close())
 }
 
 // logSynced returns up to where the log is synced, as the manifest keeps it.

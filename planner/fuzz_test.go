@@ -21,6 +21,7 @@ func FuzzPrepare(f *testing.F) {
 		"ALTER TABLE one DROP v", "ALTER TABLE t RENAME k TO kk", "ALTER TABLE t ADD x frozen<map<text, int>>", "ALTER TABLE t WITH comment = 'x' AND compaction = '{}'",
 		"CREATE ROLLUP x ON r AS SELECT k, floor(ts, 1d) AS ts, max(v) AS v FROM r GROUP BY k, floor(ts, 1d)", "DROP KEYSPACE ks", "DROP TABLE r", "TRUNCATE one",
 		"DESCRIBE TABLE t", "EXPLAIN ANALYZE SELECT * FROM t WHERE k = ?", "USE ks", "CREATE TYPE a (b int)", "GRANT ALL ON KEYSPACE ks TO x", "CREATE INDEX ON t (v)",
+		"ADMIN FLUSH ks", "ADMIN TABLESTATS ks.t WITH FILES", "ADMIN BACKUP '/b'",
 	} {
 		f.Add(seed, []byte{0, 0, 0, 1})
 	}

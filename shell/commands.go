@@ -46,7 +46,8 @@ func (s *Shell) command(line string) func(context.Context) error {
 const helpText = `
 Statements end with a semicolon and may span lines:
   CREATE KEYSPACE/TABLE/QUERY TABLE, ALTER, DROP, USE, INSERT, UPDATE, DELETE,
-  SELECT, BEGIN BATCH … APPLY BATCH, TRUNCATE, EXPLAIN, DESCRIBE
+  SELECT, BEGIN BATCH … APPLY BATCH, TRUNCATE, EXPLAIN, DESCRIBE,
+  ADMIN FLUSH/COMPACT/TABLESTATS/BACKUP
 
 Commands of the shell:
   HELP                this text
