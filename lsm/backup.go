@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -158,12 +159,9 @@ func makeEmpty(fs vfs.FS, dir string) (made bool, err error) {
 		}
 		return false, nil
 	}
-	var parents []string // whose entries will be new
-	for d := dir; ; d = parents[len(parents)-1] {
-		if _, err := fs.Stat(d); err == nil || vfs.Join(d, "..") == d {
-			break
-		}
-		parents = append(parents, vfs.Join(d, ".."))
+	parents, err := missingParents(fs, dir)
+	if err != nil {
+		return false, err
 	}
 	if err := fs.MkdirAll(dir); err != nil {
 		return false, err
@@ -174,6 +172,24 @@ func makeEmpty(fs vfs.FS, dir string) (made bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// missingDepthMax is how many directories above a new one may be missing.
+const missingDepthMax = 64
+
+// missingParents returns the directories in which making dir makes an entry.
+func missingParents(files vfs.FS, dir string) (parents []string, err error) {
+	for d := dir; len(parents) < missingDepthMax; d = parents[len(parents)-1] {
+		_, err := files.Stat(d)
+		if err == nil {
+			return parents, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		parents = append(parents, vfs.Join(d, ".."))
+	}
+	return nil, fmt.Errorf("more than %d directories above it are missing", missingDepthMax)
 }
 
 // removeMade removes what was put into a directory that was empty, and the directory if it was made. What
