@@ -12,6 +12,9 @@ import (
 	"github.com/eskerdb/esker/partition"
 )
 
+// checkCacheBytes is for one file, which is read from its beginning to its end.
+const checkCacheBytes = 4 << 20
+
 // tableFile checks a file that the manifest lists. The error is ErrVersion.
 func (c *checker) tableFile(listed manifest.File) error {
 	name, table := tableFileName(listed.Number), c.state.Tables[listed.Table]
@@ -29,7 +32,7 @@ func (c *checker) tableFile(listed manifest.File) error {
 		c.report(Damage{name, min(info.Size, listed.Bytes), fmt.Sprintf("has %d bytes, the manifest lists %d", info.Size, listed.Bytes)})
 		return nil
 	}
-	r, err := sstable.Open(c.FS, vfs.Join(c.Dir, name), &table)
+	r, err := sstable.Open(c.FS, vfs.Join(c.Dir, name), &table, sstable.NewCache(checkCacheBytes))
 	if errors.Is(err, sstable.ErrVersion) {
 		return classify(err)
 	}

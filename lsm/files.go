@@ -239,7 +239,7 @@ func closeFiles(files []*file) {
 // openFile opens a table file. Nobody holds a reference yet.
 func (s *Store) openFile(number uint64, table *mutation.Table) (*file, error) {
 	f := &file{number: number, path: vfs.Join(s.opts.Dir, tableFileName(number)), fs: s.opts.FS}
-	reader, err := sstable.Open(s.opts.FS, f.path, table)
+	reader, err := sstable.Open(s.opts.FS, f.path, table, s.cache)
 	if err != nil {
 		return nil, corrupt(err)
 	}

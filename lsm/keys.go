@@ -1,6 +1,8 @@
 package lsm
 
 import (
+	"fmt"
+
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
@@ -38,7 +40,7 @@ func (m *keyMerger) Next() (*partition.DecoratedKey, error) {
 		if !m.started || in.head != nil && in.head.Compare(m.current) == 0 {
 			head, err := in.keys.Next()
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("keys: %w", corrupt(err))
 			}
 			in.head = head
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/commitlog"
 	"github.com/eskerdb/esker/lsm/manifest"
+	"github.com/eskerdb/esker/lsm/sstable"
 )
 
 const lockName = "LOCK"
@@ -28,6 +29,7 @@ type Store struct {
 	log      *commitlog.Log
 	manifest *manifest.Manifest
 	pipeline pipeline
+	cache    *sstable.Cache // of all table files
 
 	// Lock order: jobs.flush, jobs.compact, mu, versionMu, pipeline.mu.
 	mu           sync.Mutex    // held while a record gets its sequence and is appended
@@ -43,6 +45,7 @@ type Store struct {
 // ErrInUse, ErrVersion and ErrCorrupt say why it cannot.
 func Open(opts Options) (*Store, error) {
 	s := &Store{opts: opts.withDefaults()}
+	s.cache = sstable.NewCache(s.opts.CacheBytes)
 	s.pipeline.wake.L = &s.pipeline.mu
 	s.current = newVersion(nil)
 	if err := s.makeDirectory(); err != nil {

@@ -54,7 +54,10 @@ type BucketStatistics struct {
 func (s *Store) Statistics() Statistics {
 	v, sequence := s.acquire()
 	defer v.unref()
-	out := Statistics{Sequence: sequence, LogBytes: s.log.Bytes(), Log: s.log.Statistics(), MemoryBytes: s.memoryUsed.Load(), ReadOnly: s.failure()}
+	out := Statistics{
+		Sequence: sequence, LogBytes: s.log.Bytes(), Log: s.log.Statistics(), MemoryBytes: s.memoryUsed.Load(),
+		CacheBytes: s.cache.Statistics().Bytes, ReadOnly: s.failure(),
+	}
 	for _, t := range v.tables {
 		out.Tables = append(out.Tables, t.statistics())
 	}

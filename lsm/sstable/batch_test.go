@@ -204,12 +204,12 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 	fs := vfs.NewMem()
 	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
 	r := open(t, fs, table)
-	file := &countingFile{File: r.file}
-	r.file = file
-	p, err := r.Partition(key(1))
+	p, err := r.Partition(key(1)) // now the cache has what it needs
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := &countingFile{File: r.file}
+	r.file = file
 	source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: []mutation.ColumnID{2}, RowsMax: 1})
 	b, err := source.Next()
 	if err != nil || b.Rows != 1 {
@@ -317,12 +317,12 @@ func TestEndedGroupsAreNotRead(t *testing.T) {
 	fs := vfs.NewMem()
 	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
 	r := open(t, fs, table)
-	file := &countingFile{File: r.file}
-	r.file = file
-	p, err := r.Partition(key(1))
+	p, err := r.Partition(key(1)) // now the cache has what it needs
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := &countingFile{File: r.file}
+	r.file = file
 	source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}, NowSec: 1000})
 	b, err := source.Next()
 	if err != nil || b.Rows != groupRowsMax || b.AliveUntil[0] != 3000 || b.Columns[0].ExpiresAt[5] != 3000 {

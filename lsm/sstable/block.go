@@ -15,7 +15,7 @@ func (w *Writer) AppendBlock(b *mutation.Block, from, to int) error {
 	if w.err != nil || from == to {
 		return w.err
 	}
-	invariants.Check(w.index.n > 0, "table file: block without partition")
+	invariants.Check(w.partitions > 0, "table file: block without partition")
 	invariants.Check(len(b.Columns) == len(w.group.columns) && len(b.Clustering) == len(w.group.key),
 		"table file: block of %d columns and %d clustering columns", len(b.Columns), len(b.Clustering))
 	for from < to {
@@ -73,10 +73,8 @@ func (w *Writer) appendFilled(b *mutation.Block, from, to int) error {
 		n := g.fitting(b, from, to)
 		g.first = g.keys.appendRow(g.first[:0], b.Clustering, from)
 		w.clustering = g.keys.appendRow(w.clustering[:0], b.Clustering, from+n-1)
-		cells := g.addBlock(w.index.n-1, b, from, n, w.clustering)
-		if w.rows == 0 {
-			w.index.begins(int(w.groups), g.current)
-		}
+		w.beginRows()
+		cells := g.addBlock(w.partitions-1, b, from, n, w.clustering)
 		w.rows += int64(n)
 		w.info.Rows += int64(n)
 		w.info.addBlock(b, from, from+n, cells)
@@ -99,7 +97,7 @@ func (i *Info) addBlock(b *mutation.Block, from, to, cells int) {
 	i.addEnd(high)
 	if b.Sequences != nil {
 		for _, s := range b.Sequences[from:to] {
-			i.MaxSequence = max(i.MaxSequence, s)
+			i.addSequence(s)
 		}
 	}
 }
@@ -154,9 +152,8 @@ func bytesMost(v *mutation.Vector, from, to int) int {
 // cells they have.
 func (b *groupBuilder) addBlock(partition int, from *mutation.Block, at, n int, last []byte) (cells int) {
 	row := b.group.rows
-	b.openSegment(partition, b.first)
-	s := &b.group.segments[b.current]
-	s.to += n
+	s := b.openSegment(partition, b.first)
+	s.rows += n
 	s.last = append(s.last[:0], last...)
 	for k := range b.key {
 		b.bytes += b.key[k].putVector(row, &from.Clustering[k], at, n)

@@ -168,7 +168,7 @@ func writeWith(t testing.TB, table *mutation.Table, fill func(w *Writer) error) 
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return written{info, contents(t, fs)}
+	return written{info, bytesOf(t, fs)}
 }
 
 // appendRows appends rows [from, to) of a block one by one.
@@ -290,8 +290,8 @@ func TestBlocksOfLargeValues(t *testing.T) {
 		t.Errorf("%d bytes differ from %d by rows", len(got.data), len(want.data))
 	}
 	r := open(t, store(t, got.data), table)
-	if len(r.groups) < 3 {
-		t.Errorf("%d row groups of %d bytes", len(r.groups), len(b.Columns[2].Data))
+	if r.groupCount() < 3 {
+		t.Errorf("%d row groups of %d bytes", r.groupCount(), len(b.Columns[2].Data))
 	}
 }
 

@@ -48,7 +48,7 @@ func (w *Writer) CopyGroup(blocks mutation.BlockSource, before []byte, nowSec in
 // canCopy reports whether the open group of d can be part of this file as it is.
 func (w *Writer) canCopy(d *decoder, s *span) bool {
 	g := d.group
-	if g.flags&groupPlain == 0 || g.rows < copyRowsMin || s.to-s.from != g.rows || d.r.stats == nil || d.r.info.Table != w.opts.Table.ID {
+	if g.flags&groupPlain == 0 || g.rows < copyRowsMin || s.to-s.from != g.rows || d.r.statistics == nil || d.r.info.Table != w.opts.Table.ID {
 		return false
 	}
 	if w.opts.Effort == encoding.Final && g.flags&groupFinal == 0 {
@@ -104,60 +104,54 @@ func (w *Writer) evenOut(b *blockSource) (rows int, err error) {
 
 // copyGroup appends the open group of d, whose rows are those of the span.
 func (w *Writer) copyGroup(d *decoder, s *span) error {
-	cells, sequence, err := d.checkGroup()
+	known, err := d.r.record(d.r.statistics, uint64(s.group))
 	if err != nil {
 		return err
 	}
+	cells, err := d.checkGroup(&w.info)
+	if err != nil {
+		return err
+	}
+	w.beginRows()
 	g := *d.group
 	g.offset = w.offset()
-	g.segments = []segment{{partition: w.index.n - 1, to: g.rows, first: s.first, last: s.last}}
+	g.bounds = groupBounds{first: s.first, last: s.last}
 	w.buffer = append(w.buffer, d.raw...)
-	if w.rows == 0 {
-		w.index.begins(int(w.groups), 0)
-	}
-	w.directory = appendGroup(w.directory, &g)
-	w.statistics = appendStatistics(w.statistics, d.r.stats[s.group])
-	w.groups++
+	w.statistics.data = append(w.statistics.data, known...)
 	w.rows += int64(g.rows)
 	w.clustering = append(w.clustering[:0], s.last...)
 	w.info.Rows += int64(g.rows)
 	w.info.Cells += int64(cells)
-	w.info.MaxSequence = max(w.info.MaxSequence, sequence)
 	w.info.addTimestamp(g.minTimestamp)
 	w.info.addTimestamp(g.maxTimestamp)
 	w.info.addEnd(g.minEnd)
 	w.info.addEnd(g.maxEnd)
-	if len(w.buffer) >= writeBytes {
-		if err := w.flush(); err != nil {
-			return err
-		}
-	}
-	w.group.reset(w.offset())
-	return nil
+	return w.endGroup(&g)
 }
 
-// checkGroup reads the open group whole, checks its checksums, and returns how many values it has and the largest sequence.
-func (d *decoder) checkGroup() (cells int, sequence uint64, err error) {
+// checkGroup reads the open group whole, checks its checksums, returns how many values it has, and adds its sequences to what is
+// known of a file.
+func (d *decoder) checkGroup(info *Info) (cells int, err error) {
 	if err := d.readWhole(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	c := d.memory.chunk()
 	for i := range d.group.chunks {
 		ref := &d.group.chunks[i]
 		if err := c.open(d.bytesOf(ref), d.group.rows); err != nil {
-			return 0, 0, d.brokenChunk(ref, err)
+			return 0, d.brokenChunk(ref, err)
 		}
 		switch ref.role {
 		case roleValue:
 			cells += c.count
 		case roleSequence:
 			if err := d.decode(c, 0, d.group.rows); err != nil {
-				return 0, 0, err
+				return 0, err
 			}
 			for _, word := range c.words {
-				sequence = max(sequence, word)
+				info.addSequence(word)
 			}
 		}
 	}
-	return cells, sequence, nil
+	return cells, nil
 }

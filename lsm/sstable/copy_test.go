@@ -174,7 +174,11 @@ func checkSums(t *rapid.T, table *mutation.Table, a, b *Partition) {
 			low          uint64
 		}
 		for i, p := range []*Partition{a, b} {
-			for _, s := range p.Statistics(c.ID) {
+			list, err := p.Statistics(clustering.All(), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range list {
 				sums[i].rows += s.Rows
 				sums[i].values += s.Column.Count
 				sums[i].low += s.Column.SumLow

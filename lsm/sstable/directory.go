@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-
-	"github.com/eskerdb/esker/mutation"
 )
 
 // Flags of a row group; on disk: never reuse.
@@ -16,6 +14,7 @@ const (
 	groupEnds         = 4  // liveness or a value ends
 	groupAllLive      = 8  // every row has liveness
 	groupPlain        = 16 // every row is part of a mutation.Block, and all values have the kind of their column
+	groupShared       = 32 // rows of more than one partition
 	groupFinal        = 64 // encoded with encoding.Final
 )
 
@@ -29,16 +28,9 @@ type group struct {
 	minEnd       int64 // of liveness and values; mutation.Forever if none ends
 	maxEnd       int64
 	maxAlive     int64 // no row shows at or after it; 0: none ever shows
-	segments     []segment
+	bounds       groupBounds
 	chunks       []chunkRef // ascending by role and number
 	length       uint64     // of all chunks
-}
-
-// segment is the part of a row group that belongs to one partition.
-type segment struct {
-	partition   int // place in the index
-	from, to    int // rows of the group
-	first, last []byte
 }
 
 // chunkRef says where a chunk is.
@@ -52,6 +44,13 @@ type chunkRef struct {
 // end is where the chunk ends.
 func (c *chunkRef) end() uint64 { return c.offset + uint64(c.length) }
 
+// groupBounds are clusterings of a row group: the first and the last row of the first partition in it and, in a shared one,
+// of the last. Of partitions between them the rows themselves say it.
+type groupBounds struct {
+	first, last         []byte
+	lastFirst, lastLast []byte
+}
+
 // find returns the reference of a chunk, or nil.
 func (g *group) find(role byte, number uint32) *chunkRef {
 	i, ok := slices.BinarySearchFunc(g.chunks, chunkRef{role: role, number: number}, func(a, b chunkRef) int {
@@ -63,213 +62,150 @@ func (g *group) find(role byte, number uint32) *chunkRef {
 	return &g.chunks[i]
 }
 
-func appendGroup(dst []byte, g *group) []byte {
-	dst = binary.AppendUvarint(dst, g.offset)
-	dst = binary.AppendUvarint(dst, uint64(g.rows))
-	dst = append(dst, g.flags)
-	for _, v := range []int64{g.minTimestamp, g.maxTimestamp, g.minEnd, g.maxEnd, g.maxAlive} {
-		dst = binary.AppendVarint(dst, v)
+// directoryBuilder collects the entries of one block of the directory.
+type directoryBuilder struct {
+	first   uint64                     // number of the first row group
+	columns [directoryColumns][]uint64 // in the order of directoryBlock
+	records []byte
+	fence   directoryFence
+}
+
+const directoryColumns = 9
+
+// directoryFence is what stays in memory of a block of the directory beside where it is.
+type directoryFence struct {
+	minTimestamp int64
+	key          []byte // clustering of the first row
+}
+
+func (b *directoryBuilder) full() bool {
+	return len(b.records)+4*directoryColumns*len(b.columns[0]) >= blockBytes
+}
+
+func (b *directoryBuilder) add(g *group) {
+	if len(b.columns[0]) == 0 {
+		b.fence = directoryFence{g.minTimestamp, append(b.fence.key[:0], g.bounds.first...)}
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(g.segments)))
-	before := 0
-	for _, s := range g.segments {
-		dst = binary.AppendUvarint(dst, uint64(s.partition-before))
-		before = s.partition
-		dst = binary.AppendUvarint(dst, uint64(s.to-s.from))
-		dst = appendBytes(dst, s.first)
-		if s.to-s.from > 1 {
-			dst = appendBytes(dst, s.last)
-		}
+	b.fence.minTimestamp = min(b.fence.minTimestamp, g.minTimestamp)
+	b.records = appendBytes(appendBytes(b.records, g.bounds.first), g.bounds.last)
+	if g.flags&groupShared != 0 {
+		b.records = appendBytes(appendBytes(b.records, g.bounds.lastFirst), g.bounds.lastLast)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(g.chunks)))
 	for _, c := range g.chunks {
-		dst = append(dst, c.role)
-		dst = binary.AppendUvarint(dst, uint64(c.number))
-		dst = binary.AppendUvarint(dst, uint64(c.length))
+		b.records = append(b.records, c.role)
+		b.records = binary.AppendUvarint(b.records, uint64(c.number))
+		b.records = binary.AppendUvarint(b.records, uint64(c.length))
 	}
-	return dst
-}
-
-// decodeDirectory decodes the whole section. Row groups must lie back to back between header and end;
-// partitions is how many the index has.
-func decodeDirectory(src []byte, end uint64, partitions int) ([]group, error) {
-	c := cursor{src: src}
-	groups := make([]group, c.count(8))
-	at := uint64(headerBytes)
-	last := -1 // partition of the segment before
-	for i := range groups {
-		g := &groups[i]
-		c.group(g, partitions)
-		if c.bad || g.offset != at || g.length > end-at {
-			return nil, fmt.Errorf("row group %d of %d", i, len(groups))
-		}
-		at += g.length
-		if first := g.segments[0].partition; first < last {
-			return nil, fmt.Errorf("row group %d begins with partition %d after %d", i, first, last)
-		}
-		last = g.segments[len(g.segments)-1].partition
-	}
-	if c.bad || len(c.src) != 0 || at != end {
-		return nil, fmt.Errorf("%d bytes behind %d row groups, which end at %d", len(c.src), len(groups), at)
-	}
-	return groups, nil
-}
-
-func (c *cursor) group(g *group, partitions int) {
-	g.offset = c.uvarint()
-	g.rows = c.upTo(groupRowsMax)
-	g.flags = c.byte()
-	for _, v := range []*int64{&g.minTimestamp, &g.maxTimestamp, &g.minEnd, &g.maxEnd, &g.maxAlive} {
-		*v = c.varint()
-	}
-	g.segments = make([]segment, c.count(3))
-	row, place := 0, 0
-	for i := range g.segments {
-		s := &g.segments[i]
-		gap := c.upTo(partitions - 1 - place)
-		if i > 0 && gap == 0 {
-			c.fail()
-		}
-		place += gap
-		s.partition, s.from = place, row
-		row += c.upTo(g.rows - row)
-		s.to = row
-		s.first = c.bytes()
-		s.last = s.first
-		if s.to-s.from > 1 {
-			s.last = c.bytes()
-		}
-		if s.to == s.from {
-			c.fail()
-		}
-	}
-	if row != g.rows || row == 0 {
-		c.fail()
-		return
-	}
-	c.chunkRefs(g)
-}
-
-func (c *cursor) chunkRefs(g *group) {
-	g.chunks = make([]chunkRef, c.count(3))
-	for i := range g.chunks {
-		r := &g.chunks[i]
-		r.role = c.byte()
-		r.number = uint32(c.upTo(1<<32 - 1))
-		r.offset = g.offset + g.length
-		r.length = c.upTo(1<<32 - 1)
-		g.length += uint64(r.length)
-		if i > 0 && cmp.Or(cmp.Compare(g.chunks[i-1].role, r.role), cmp.Compare(g.chunks[i-1].number, r.number)) >= 0 {
-			c.fail()
-		}
-	}
-}
-
-// columnMeta is a column as the file knows it.
-type columnMeta struct {
-	id       mutation.ColumnID
-	physical mutation.Physical
-	width    int
-}
-
-// metadata is the section of that name.
-type metadata struct {
-	info       Info
-	clustering int // columns
-	columns    []columnMeta
-}
-
-// Flags of a file; on disk: never reuse.
-const (
-	filePartitionDeletions = 1
-	fileRangeTombstones    = 2
-	fileRowDeletions       = 4
-	fileCellTombstones     = 8
-	fileExpiring           = 16
-	fileFlagsKnown         = 31
-)
-
-func (i *Info) flags() byte {
-	var flags byte
-	for bit, set := range map[byte]bool{
-		filePartitionDeletions: i.HasPartitionDeletions, fileRangeTombstones: i.HasRangeTombstones,
-		fileRowDeletions: i.HasRowDeletions, fileCellTombstones: i.HasCellTombstones, fileExpiring: i.HasExpiring,
+	for i, v := range [directoryColumns]uint64{
+		g.offset, uint64(g.rows), uint64(g.flags),
+		uint64(g.minTimestamp) ^ signBit, uint64(g.maxTimestamp) ^ signBit,
+		uint64(g.minEnd) ^ signBit, uint64(g.maxEnd) ^ signBit, uint64(g.maxAlive) ^ signBit,
+		uint64(len(b.records)),
 	} {
-		if set {
-			flags |= bit
-		}
+		b.columns[i] = append(b.columns[i], v)
 	}
-	return flags
 }
 
-func appendMetadata(dst []byte, m *metadata) []byte {
-	i := &m.info
-	for _, v := range []int64{i.MinTimestamp, i.MaxTimestamp, i.MinLocalDeletion, i.MaxLocalDeletion, i.MinExpiresAt, i.MaxExpiresAt} {
-		dst = binary.AppendVarint(dst, v)
+func (b *directoryBuilder) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, b.first)
+	dst = binary.AppendUvarint(dst, uint64(len(b.columns[0])))
+	for _, c := range b.columns {
+		dst = appendColumn(dst, c)
 	}
-	for _, v := range []uint64{uint64(i.Partitions), uint64(i.Rows), uint64(i.Cells), i.MaxSequence} {
-		dst = binary.AppendUvarint(dst, v)
-	}
-	dst = append(dst, i.flags())
-	dst = binary.AppendVarint(dst, i.BucketStart)
-	dst = binary.AppendVarint(dst, i.BucketEnd)
-	dst = binary.AppendUvarint(dst, i.EpochLow)
-	dst = binary.AppendUvarint(dst, i.EpochHigh)
-	dst = appendBytes(dst, i.FirstKey.Key)
-	dst = appendBytes(dst, i.LastKey.Key)
-	dst = binary.AppendUvarint(dst, uint64(m.clustering))
-	dst = binary.AppendUvarint(dst, uint64(len(m.columns)))
-	for _, c := range m.columns {
-		dst = binary.AppendUvarint(dst, uint64(c.id))
-		dst = append(dst, byte(c.physical), byte(c.width))
-	}
-	return dst
+	return append(dst, b.records...)
 }
 
-// decodeMetadata decodes the whole section. Keys come without their tokens, which are in the index.
-func decodeMetadata(src []byte) (*metadata, error) {
+// reset empties b for the row groups that follow.
+func (b *directoryBuilder) reset() {
+	b.first += uint64(len(b.columns[0]))
+	for i := range b.columns {
+		b.columns[i] = b.columns[i][:0]
+	}
+	b.records = b.records[:0]
+}
+
+// directoryBlock is a block of the row-group directory, read where it lies.
+type directoryBlock struct {
+	src                        []byte
+	first                      uint64 // number of the first row group
+	n                          int
+	offsets, rows, flags       column
+	minTimestamp, maxTimestamp column
+	minEnd, maxEnd, maxAlive   column
+	ends                       column // of records
+	from                       int    // where records begin
+}
+
+func decodeDirectoryBlock(src []byte) (directoryBlock, error) {
 	c := cursor{src: src}
-	m := &metadata{}
-	i := &m.info
-	for _, v := range []*int64{&i.MinTimestamp, &i.MaxTimestamp, &i.MinLocalDeletion, &i.MaxLocalDeletion, &i.MinExpiresAt, &i.MaxExpiresAt} {
-		*v = c.varint()
+	b := directoryBlock{src: src, first: c.uvarint()}
+	b.n = c.upTo(blockEntriesMax)
+	for _, col := range []*column{
+		&b.offsets, &b.rows, &b.flags, &b.minTimestamp, &b.maxTimestamp, &b.minEnd, &b.maxEnd, &b.maxAlive, &b.ends,
+	} {
+		*col = c.column(src, b.n)
 	}
-	i.Partitions, i.Rows, i.Cells = int64(c.uvarint()), int64(c.uvarint()), int64(c.uvarint())
-	i.MaxSequence = c.uvarint()
-	flags := c.byte()
-	i.HasPartitionDeletions, i.HasRangeTombstones = flags&filePartitionDeletions != 0, flags&fileRangeTombstones != 0
-	i.HasRowDeletions, i.HasCellTombstones = flags&fileRowDeletions != 0, flags&fileCellTombstones != 0
-	i.HasExpiring = flags&fileExpiring != 0
-	i.BucketStart, i.BucketEnd = c.varint(), c.varint()
-	i.EpochLow, i.EpochHigh = c.uvarint(), c.uvarint()
-	i.FirstKey.Key, i.LastKey.Key = c.bytes(), c.bytes()
-	m.clustering = c.upTo(1 << 16)
-	m.columns = make([]columnMeta, c.count(3))
-	for k := range m.columns {
-		col := &m.columns[k]
-		col.id = mutation.ColumnID(c.upTo(1<<32 - 1))
-		col.physical, col.width = mutation.Physical(c.byte()), int(c.byte())
-		if k > 0 && m.columns[k-1].id >= col.id || !validPhysical(col.physical, col.width) {
-			c.fail()
+	b.from = len(src) - len(c.src)
+	if c.bad || b.n == 0 || !b.ends.ascends(src, b.n, uint64(len(c.src))) || b.ends.at(src, b.n-1) != uint64(len(c.src)) {
+		return b, fmt.Errorf("directory of %d row groups does not decode", b.n)
+	}
+	for i := range b.n {
+		if rows := b.rows.at(src, i); rows == 0 || rows > groupRowsMax {
+			return b, fmt.Errorf("row group %d of %d rows", b.first+uint64(i), rows)
+		}
+		if _, c := b.bounds(i); c.bad {
+			return b, fmt.Errorf("row group %d has no bounds", b.first+uint64(i))
 		}
 	}
-	if c.bad || len(c.src) != 0 || flags&^byte(fileFlagsKnown) != 0 {
-		return nil, fmt.Errorf("metadata does not decode")
-	}
-	return m, nil
+	return b, nil
 }
 
-// validPhysical reports whether values of that kind and width exist.
-func validPhysical(p mutation.Physical, width int) bool {
-	switch p {
-	case mutation.PhysicalBytes:
-		return width == 0
-	case mutation.PhysicalInt:
-		return width == 1 || width == 2 || width == 4 || width == 8
-	case mutation.PhysicalFloat:
-		return width == 4
-	case mutation.PhysicalDouble:
-		return width == 8
+// bounds returns the bounds of row group i of the block, and what follows them in its record.
+func (b *directoryBlock) bounds(i int) (groupBounds, cursor) {
+	from := 0
+	if i > 0 {
+		from = int(b.ends.at(b.src, i-1))
 	}
-	return false
+	c := cursor{src: b.src[b.from+from : b.from+int(b.ends.at(b.src, i))]}
+	out := groupBounds{first: c.bytes(), last: c.bytes()}
+	if b.isShared(i) {
+		out.lastFirst, out.lastLast = c.bytes(), c.bytes()
+	}
+	return out, c
+}
+
+func (b *directoryBlock) isShared(i int) bool { return b.flags.at(b.src, i)&groupShared != 0 }
+
+func (b *directoryBlock) rowsOf(i int) int { return int(b.rows.at(b.src, i)) }
+
+// group reads row group i of the block. It is false for one whose chunks do not lie before end.
+func (b *directoryBlock) group(i int, into *group, end uint64) bool {
+	bounds, c := b.bounds(i)
+	*into = group{
+		offset: b.offsets.at(b.src, i), rows: b.rowsOf(i), flags: byte(b.flags.at(b.src, i)), bounds: bounds,
+		minTimestamp: b.minTimestamp.signed(b.src, i), maxTimestamp: b.maxTimestamp.signed(b.src, i),
+		minEnd: b.minEnd.signed(b.src, i), maxEnd: b.maxEnd.signed(b.src, i), maxAlive: b.maxAlive.signed(b.src, i),
+		chunks: into.chunks[:0],
+	}
+	if into.offset < headerBytes || into.offset > end {
+		return false
+	}
+	for len(c.src) > 0 {
+		r := chunkRef{role: c.byte(), number: uint32(c.upTo(1<<32 - 1)), offset: into.offset + into.length}
+		r.length = c.upTo(1<<32 - 1)
+		if n := len(into.chunks); n > 0 && !into.chunks[n-1].before(&r) {
+			return false
+		}
+		if uint64(r.length) > end-r.offset {
+			return false
+		}
+		into.length += uint64(r.length)
+		into.chunks = append(into.chunks, r)
+	}
+	return !c.bad
+}
+
+// before reports whether r comes before o in a row group.
+func (r *chunkRef) before(o *chunkRef) bool {
+	return r.role < o.role || r.role == o.role && r.number < o.number
 }

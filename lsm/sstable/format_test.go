@@ -28,10 +28,10 @@ func smallFile(t testing.TB) []byte {
 	write(t, fs, WriterOptions{Table: table, FileID: 7, EpochLow: 1, EpochHigh: 1}, []stored{{
 		key: key(1), side: mutation.Side{Deletion: mutation.Deletion{MarkedAt: 900, LocalSec: 5}}, rows: rows,
 	}})
-	return contents(t, fs)
+	return bytesOf(t, fs)
 }
 
-func contents(t testing.TB, fs vfs.FS) []byte {
+func bytesOf(t testing.TB, fs vfs.FS) []byte {
 	t.Helper()
 	f, err := fs.Open(testPath)
 	if err != nil {
@@ -64,15 +64,20 @@ var smallParts = []part{
 	{1, "chunk liveness: every row, no values"}, {4, "checksum"},
 	{1, "chunk values of column 1: every row, words"}, {1, "DECIMAL"}, {2, "exponent 1, no patches"}, {1, "nested integers"}, {1, "FOR"}, {1, "divisor 2"},
 	{2, "base 215"}, {2, "1 bit, no patches"}, {1, "0, 1"}, {4, "checksum"},
-	{1, "side data: 1 partition"}, {1, "partition 0"}, {1, "length"}, {1, "flags: deletion"}, {2, "marked at 900"}, {1, "local time 5"}, {1, "no ranges"},
-	{1, "directory: 1 row group"}, {1, "offset 64"}, {1, "2 rows"}, {1, "flags: every row has liveness, plain"}, {2, "smallest timestamp"}, {2, "largest timestamp"},
-	{10, "smallest end: forever"}, {10, "largest end"}, {10, "alive until"}, {1, "1 segment"}, {1, "partition 0"}, {1, "2 rows"}, {10, "first clustering"}, {10, "last clustering"},
-	{1, "4 chunks"}, {3, "clustering 0, 11 bytes"}, {3, "base timestamps, 8 bytes"}, {3, "liveness, 5 bytes"}, {3, "values of column 1, 16 bytes"},
-	{1, "statistics: 1 column"}, {1, "column 1"}, {1, "2 values"}, {1, "flags: range and sum"}, {10, "smallest 21.5"}, {10, "largest 21.7"}, {16, "sum: of integers only"},
-	{10, "first"}, {10, "last"},
-	{8, "index: 1 partition"}, {8, "token"}, {4, "end of the key"}, {4, "row group 0"}, {4, "segment 0"}, {8, "key"},
+	{1, "side data, a block: from record 0 on"}, {1, "1 record"}, {2, "it ends at 5"}, {1, "flags: deletion"}, {2, "marked at 900"}, {1, "local time 5"}, {1, "no ranges"}, {4, "checksum"},
+	{1, "directory, a block: from row group 0 on"}, {1, "1 row group"}, {2, "offset 64"}, {2, "2 rows"}, {2, "flags: every row has liveness, plain"},
+	{11, "smallest timestamp 1000, sign bit inverted"}, {11, "largest timestamp"}, {11, "smallest end: forever"}, {11, "largest end"}, {11, "alive until"}, {2, "its record ends at 32"},
+	{10, "first clustering"}, {10, "last clustering"}, {3, "clustering 0, 11 bytes"}, {3, "base timestamps, 8 bytes"}, {3, "liveness, 5 bytes"}, {3, "values of column 1, 16 bytes"}, {4, "checksum"},
+	{1, "statistics, a block: from row group 0 on"}, {1, "1 row group"}, {2, "its record ends at 37"}, {1, "1 column"}, {1, "column 1"}, {1, "2 values"}, {1, "flags: range, raw words"},
+	{8, "first 21.5"}, {8, "last 21.7"}, {8, "smallest"}, {8, "largest"}, {1, "sum: of integers only"}, {4, "checksum"},
+	{1, "index, a block: 1 partition"}, {8, "first token"}, {1, "shift"}, {1, "hint"}, {9, "all keys begin with device-1"}, {1, "the rest of each: 0 bytes"}, {2, "or more"},
+	{6, "rows: from position 0 to 1024"}, {4, "side data: from record 0 to 1"}, {4, "checksum"},
+	{2, "section 1: 1 record, 1 block"}, {3, "from record 0 on, 104 bytes behind 0, 13 bytes"},
+	{2, "section 2: 1 row group, 1 block"}, {3, "where it is"}, {2, "smallest timestamp 1000"}, {10, "first clustering"},
+	{2, "section 3: 1 row group, 1 block"}, {4, "where it is"},
+	{2, "section 4: 1 partition, 1 block"}, {10, "from that token on"}, {3, "where it is"},
 	{2, "metadata: min timestamp 900"}, {2, "max timestamp 1000"}, {1, "min local deletion 5"}, {1, "max local deletion 5"}, {10, "min end"}, {10, "max end"},
-	{1, "1 partition"}, {1, "2 rows"}, {1, "2 cells"}, {1, "max sequence 0"}, {1, "flags: partition deletion"}, {2, "no bucket"}, {2, "epochs 1 to 1"},
+	{1, "1 partition"}, {1, "2 rows"}, {1, "2 cells"}, {1, "min sequence 0"}, {1, "max sequence 0"}, {10, "alive until"}, {1, "flags: partition deletion"}, {2, "no bucket"}, {2, "epochs 1 to 1"},
 	{9, "first key"}, {9, "last key"}, {1, "1 clustering column"}, {1, "1 column"}, {3, "column 1: double, 8 bytes"},
 	{32, "contents: side data"}, {32, "directory"}, {32, "statistics"}, {32, "index"}, {32, "metadata"},
 	{8, "footer: TOC offset"}, {8, "TOC length"}, {4, "TOC checksum"}, {8, "file length"}, {4, "version"}, {8, "file 7"}, {12, "zero"}, {4, "checksum"}, {8, "magic"},

@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	sectionVersion  = 1 // of each of them so far
+	sectionVersion  = 2 // of each of them; on disk: never reuse
 	sectionOptional = 1 // flag: may be skipped by who does not know it
 )
 

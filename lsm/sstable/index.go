@@ -4,126 +4,196 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"sort"
 
 	"github.com/eskerdb/esker/partition"
 )
 
-const (
-	indexEntryBytes = 8 + 4 + 4 + 4 // token, end of key, row group, segment
-	indexHeadBytes  = 8
-	noGroup         = 1<<32 - 1
-	signBit         = 1 << 63
-)
+const signBit = 1 << 63
 
-// index is the partition index, searched where it lies.
-type index struct {
-	n        int
-	tokens   []byte
-	keyEnds  []byte
-	groups   []byte
-	segments []byte
-	keys     []byte
+// inverted maps tokens to unsigned numbers in the same order.
+func inverted(t partition.Token) uint64 { return uint64(t) ^ signBit }
+
+// position is a place in the rows of a file: the number of a row group times groupRowsMax, and a row in it.
+type position uint64
+
+func (p position) group() int { return int(p / groupRowsMax) }
+func (p position) row() int   { return int(p % groupRowsMax) }
+
+// indexEntry is what the index says of a partition beside its key. It has no rows if start is end.
+type indexEntry struct {
+	start, end position
+	side       uint64 // number of its side data
+	hasSide    bool
 }
 
-// indexBuilder collects partitions in (token, key) order.
+// indexBuilder collects the partitions of one block, in (token, key) order.
 type indexBuilder struct {
-	tokens   []byte
-	keyEnds  []byte
-	groups   []byte
-	segments []byte
-	keys     []byte
-	n        int
+	tokens []uint64
+	keys   []byte
+	ends   []uint64 // of keys
+	starts []uint64 // positions; of the last partitions, which have no rows yet, they are not known
+	sides  []uint64 // side data written before
 }
 
-func (b *indexBuilder) add(key partition.DecoratedKey) {
-	b.tokens = binary.LittleEndian.AppendUint64(b.tokens, uint64(key.Token)^signBit)
+func (b *indexBuilder) add(key partition.DecoratedKey, side uint64) {
+	b.tokens = append(b.tokens, inverted(key.Token))
 	b.keys = append(b.keys, key.Key...)
-	b.keyEnds = binary.LittleEndian.AppendUint32(b.keyEnds, uint32(len(b.keys)))
-	b.groups = binary.LittleEndian.AppendUint32(b.groups, noGroup)
-	b.segments = binary.LittleEndian.AppendUint32(b.segments, 0)
-	b.n++
+	b.ends = append(b.ends, uint64(len(b.keys)))
+	b.sides = append(b.sides, side)
 }
 
-// begins notes where the rows of the last partition begin.
-func (b *indexBuilder) begins(group, segment int) {
-	binary.LittleEndian.PutUint32(b.groups[4*(b.n-1):], uint32(group))
-	binary.LittleEndian.PutUint32(b.segments[4*(b.n-1):], uint32(segment))
+// begins notes that the rows of the last partition begin there. Those before it that have none end where they begin.
+func (b *indexBuilder) begins(at position) {
+	for len(b.starts) < len(b.tokens) {
+		b.starts = append(b.starts, uint64(at))
+	}
 }
 
-func (b *indexBuilder) appendTo(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(b.n))
-	for _, part := range [][]byte{b.tokens, b.keyEnds, b.groups, b.segments, b.keys} {
-		dst = append(dst, part...)
+func (b *indexBuilder) full() bool { return len(b.keys)+4*len(b.ends) >= blockBytes }
+
+// appendTo appends the block. The rows and the side data that follow are of partitions of the next one.
+func (b *indexBuilder) appendTo(dst []byte, end position, side uint64) []byte {
+	b.begins(end)
+	n := len(b.tokens)
+	first := b.tokens[0]
+	shift := bits.LeadingZeros64(b.tokens[n-1] - first)
+	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = binary.LittleEndian.AppendUint64(dst, first)
+	dst = append(dst, byte(shift))
+	for _, t := range b.tokens {
+		dst = append(dst, hintOf(t, first, shift))
 	}
-	return dst
+	prefix, size := b.common()
+	dst = appendBytes(dst, prefix)
+	dst = binary.AppendUvarint(dst, uint64(size))
+	from := uint64(0)
+	suffixes := make([]byte, 0, len(b.keys))
+	excess := make([]uint64, n)
+	for i, to := range b.ends {
+		suffixes = append(suffixes, b.keys[int(from)+len(prefix):to]...)
+		excess[i] = uint64(len(suffixes) - (i+1)*size)
+		from = to
+	}
+	dst = appendColumn(dst, excess)
+	dst = appendColumn(dst, append(b.starts, uint64(end)))
+	dst = appendColumn(dst, append(b.sides, side))
+	return append(dst, suffixes...)
 }
 
-// decodeIndex checks that keys are in order, which every search relies upon.
-func decodeIndex(src []byte) (*index, error) {
-	if len(src) < indexHeadBytes {
-		return nil, fmt.Errorf("partition index of %d bytes", len(src))
-	}
-	n := binary.LittleEndian.Uint64(src)
-	src = src[indexHeadBytes:]
-	if n > uint64(len(src)/indexEntryBytes) {
-		return nil, fmt.Errorf("partition index: %d partitions in %d bytes", n, len(src))
-	}
-	x := &index{n: int(n)}
-	x.tokens, src = src[:8*n], src[8*n:]
-	x.keyEnds, src = src[:4*n], src[4*n:]
-	x.groups, src = src[:4*n], src[4*n:]
-	x.segments, x.keys = src[:4*n], src[4*n:]
-	before := uint32(0)
-	for i := range x.n {
-		end := binary.LittleEndian.Uint32(x.keyEnds[4*i:])
-		if end < before || uint64(end) > uint64(len(x.keys)) {
-			return nil, fmt.Errorf("partition index: key %d", i)
+// common returns how all keys begin, and how long at least the rest of each is.
+func (b *indexBuilder) common() (prefix []byte, size int) {
+	prefix = b.keys[:b.ends[0]]
+	least, from := b.ends[0], uint64(0)
+	for _, to := range b.ends {
+		key := b.keys[from:to]
+		n := 0
+		for n < len(prefix) && n < len(key) && prefix[n] == key[n] {
+			n++
 		}
-		before = end
+		prefix, least, from = prefix[:n], min(least, to-from), to
 	}
-	if uint64(before) != uint64(len(x.keys)) {
-		return nil, fmt.Errorf("partition index: %d bytes behind the keys", uint64(len(x.keys))-uint64(before))
+	return prefix, int(least) - len(prefix)
+}
+
+func (b *indexBuilder) reset() {
+	b.tokens, b.keys, b.ends = b.tokens[:0], b.keys[:0], b.ends[:0]
+	b.starts, b.sides = b.starts[:0], b.sides[:0]
+}
+
+// hintOf returns where a token lies among those of its block, in 256ths.
+func hintOf(token, first uint64, shift int) byte { return byte((token - first) << shift >> 56) }
+
+// indexBlock is a block of the partition index, searched where it lies.
+type indexBlock struct {
+	src    []byte
+	n      int
+	first  uint64 // token of the first partition, with the sign bit inverted
+	shift  int
+	hints  []byte // a byte a partition
+	prefix []byte // of all keys
+	size   int    // of the rest of each key, at least
+	excess column // of the ends of keys beyond what size says
+	starts column // one more than partitions: a partition ends where the next begins
+	sides  column // so, too
+	keys   []byte
+}
+
+func decodeIndexBlock(src []byte) (indexBlock, error) {
+	c := cursor{src: src}
+	x := indexBlock{src: src, n: c.upTo(len(src))}
+	if head := c.take(9); head != nil {
+		x.first, x.shift = binary.LittleEndian.Uint64(head), int(head[8])
+	}
+	x.hints = c.take(x.n)
+	x.prefix = c.bytes()
+	x.size = c.upTo(partition.KeyBytesMax)
+	x.excess = c.column(src, x.n)
+	x.starts, x.sides = c.column(src, x.n+1), c.column(src, x.n+1)
+	x.keys = c.src
+	if c.bad || x.n == 0 || x.shift > 64 {
+		return x, fmt.Errorf("index of %d partitions does not decode", x.n)
+	}
+	room := len(x.keys) - x.n*x.size
+	if room < 0 || !x.excess.ascends(src, x.n, uint64(room)) || x.excess.at(src, x.n-1) != uint64(room) {
+		return x, fmt.Errorf("keys of %d partitions do not fit in %d bytes", x.n, len(x.keys))
+	}
+	const most = 1 << 62
+	if !x.starts.ascends(src, x.n+1, most) || !x.sides.ascends(src, x.n+1, most) {
+		return x, fmt.Errorf("index of %d partitions: out of order", x.n)
 	}
 	for i := 1; i < x.n; i++ {
-		if x.compare(i-1, x.token(i), x.key(i)) >= 0 {
-			return nil, fmt.Errorf("partition index: key %d is not above the one before", i)
+		if x.hints[i-1] > x.hints[i] {
+			return x, fmt.Errorf("index of %d partitions: out of order", x.n)
 		}
 	}
 	return x, nil
 }
 
-// token returns a token with its sign bit inverted.
-func (x *index) token(i int) uint64 { return binary.LittleEndian.Uint64(x.tokens[8*i:]) }
-
-func (x *index) key(i int) []byte {
-	start := uint32(0)
+// suffix returns what key i has behind the prefix.
+func (x *indexBlock) suffix(i int) []byte {
+	from := 0
 	if i > 0 {
-		start = binary.LittleEndian.Uint32(x.keyEnds[4*(i-1):])
+		from = i*x.size + int(x.excess.at(x.src, i-1))
 	}
-	end := binary.LittleEndian.Uint32(x.keyEnds[4*i:])
-	return x.keys[start:end:end]
+	return x.keys[from : (i+1)*x.size+int(x.excess.at(x.src, i))]
 }
 
-// begin returns where the rows of a partition begin; ok is false if it has none.
-func (x *index) begin(i int) (group, segment int, ok bool) {
-	g := binary.LittleEndian.Uint32(x.groups[4*i:])
-	return int(g), int(binary.LittleEndian.Uint32(x.segments[4*i:])), g != noGroup
+// appendKey appends key i.
+func (x *indexBlock) appendKey(dst []byte, i int) []byte {
+	return append(append(dst, x.prefix...), x.suffix(i)...)
 }
 
-func (x *index) compare(i int, token uint64, key []byte) int {
-	switch own := x.token(i); {
-	case own < token:
-		return -1
-	case own > token:
-		return 1
+// search returns the place of a partition.
+func (x *indexBlock) search(token uint64, key []byte) (int, bool) {
+	if token < x.first || (token-x.first)>>(64-x.shift) != 0 || !bytes.HasPrefix(key, x.prefix) {
+		return 0, false
 	}
-	return bytes.Compare(x.key(i), key)
+	hint, rest := hintOf(token, x.first, x.shift), key[len(x.prefix):]
+	i := bytes.IndexByte(x.hints, hint)
+	for ; i >= 0 && i < x.n && x.hints[i] == hint; i++ {
+		if bytes.Equal(x.suffix(i), rest) {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
-// search returns the place of the first partition not below token and key, and whether it is that one.
-func (x *index) search(token int64, key []byte) (int, bool) {
-	t := uint64(token) ^ signBit
-	i := sort.Search(x.n, func(i int) bool { return x.compare(i, t, key) >= 0 })
-	return i, i < x.n && x.compare(i, t, key) == 0
+// seek returns the place of the first partition whose token, with the sign bit inverted, is not below token.
+func (x *indexBlock) seek(token uint64) int {
+	var key []byte
+	return sort.Search(x.n, func(i int) bool {
+		key = x.appendKey(key[:0], i)
+		return inverted(partition.TokenOf(key)) >= token
+	})
+}
+
+func (x *indexBlock) entry(i int) indexEntry {
+	e := indexEntry{
+		start: position(x.starts.at(x.src, i)), end: position(x.starts.at(x.src, i+1)),
+		side: x.sides.at(x.src, i),
+	}
+	e.hasSide = x.sides.at(x.src, i+1) > e.side
+	return e
 }

@@ -10,64 +10,55 @@ import (
 
 // Partition is what a file holds of one partition.
 type Partition struct {
-	r     *Reader
-	place int // in the index
-	spans []span
-	side  *mutation.Side
+	r           *Reader
+	at          indexEntry
+	side        *mutation.Side
+	first, last []byte // clustering; nil without rows
 }
 
-// span is the part of a row group that belongs to a partition.
-type span struct {
-	group       int
-	from, to    int
-	first, last []byte
-}
+// noSide is the side data of partitions that have none.
+var noSide mutation.Side
 
 // Partition returns the partition with that key, or nil.
 func (r *Reader) Partition(key partition.DecoratedKey) (*Partition, error) {
-	place, ok := r.index.search(int64(key.Token), key.Key)
-	if !ok {
-		return nil, nil
+	at, found, err := r.find(key)
+	if !found || err != nil {
+		return nil, err
 	}
-	p := &Partition{r: r, place: place, spans: r.spansOf(place)}
-	side, err := r.sideOf(place)
+	p := &Partition{r: r, at: at}
+	if p.side, err = r.sideOf(&at); err != nil {
+		return nil, err
+	}
+	if !p.hasRows() {
+		return p, nil
+	}
+	first, err := p.spanOf(at.start.group())
 	if err != nil {
 		return nil, err
 	}
-	p.side = side
+	last := first
+	if g := at.lastGroup(); g != first.group {
+		if last, err = p.spanOf(g); err != nil {
+			return nil, err
+		}
+	}
+	p.first, p.last = first.first, last.last
 	return p, nil
 }
 
-// spansOf lists the row groups of a partition.
-func (r *Reader) spansOf(place int) []span {
-	g, s, ok := r.index.begin(place)
-	if !ok {
-		return nil
-	}
-	var out []span
-	for ; g < len(r.groups); g, s = g+1, 0 {
-		segments := r.groups[g].segments
-		part := &segments[s]
-		if part.partition != place {
-			break
-		}
-		out = append(out, span{g, part.from, part.to, part.first, part.last})
-		if s != len(segments)-1 {
-			break
-		}
-	}
-	return out
-}
-
 // sideOf decodes the side data of a partition; a partition without any has an empty one.
-func (r *Reader) sideOf(place int) (*mutation.Side, error) {
-	i := sort.Search(len(r.sides), func(i int) bool { return r.sides[i].partition >= place })
-	if i == len(r.sides) || r.sides[i].partition != place {
-		return &mutation.Side{}, nil
+func (r *Reader) sideOf(at *indexEntry) (*mutation.Side, error) {
+	if !at.hasSide {
+		return &noSide, nil
 	}
-	side, err := decodeSide(r.sides[i].body)
+	src, err := r.record(r.contents.side, at.side)
 	if err != nil {
-		return nil, r.corrupt(int64(r.rowsEnd), "side data", err)
+		return nil, err
+	}
+	side, err := decodeSide(src)
+	if err != nil {
+		b := r.contents.side.find(at.side)
+		return nil, r.corrupt(int64(r.contents.side.offsets[b]), r.contents.side.what(b), err)
 	}
 	if side.Static != nil {
 		side.Static.Cells = r.withoutDropped(side.Static.Cells)
@@ -87,45 +78,59 @@ func (r *Reader) withoutDropped(cells []mutation.Cell) []mutation.Cell {
 	return out
 }
 
+func (p *Partition) hasRows() bool { return p.at.start < p.at.end }
+
 // Side returns partition deletion, static row and range tombstones. It must not be changed.
 func (p *Partition) Side() *mutation.Side { return p.side }
 
 // Bounds returns the first and the last clustering of the partition's rows in this file, row deletions
 // included; ok is false if it has none.
-func (p *Partition) Bounds() (first, last []byte, ok bool) {
-	if len(p.spans) == 0 {
-		return nil, nil, false
-	}
-	return p.spans[0].first, p.spans[len(p.spans)-1].last, true
-}
-
-// RowsMost returns how many rows the partition has in this file, hidden ones included.
-func (p *Partition) RowsMost() int {
-	rows := 0
-	for _, s := range p.spans {
-		rows += s.to - s.from
-	}
-	return rows
-}
-
-// MinTimestamp is not above any write timestamp of the partition in this file.
-func (p *Partition) MinTimestamp() int64 {
-	info := newInfo()
-	for _, s := range p.spans {
-		info.addTimestamp(p.r.groups[s.group].minTimestamp)
-	}
-	info.addSide(p.side)
-	return info.MinTimestamp
-}
+func (p *Partition) Bounds() (first, last []byte, ok bool) { return p.first, p.last, p.hasRows() }
 
 // MinTimestampOf is not above any write timestamp of the partition in this file; ok is false if the file
 // has nothing of it.
 func (r *Reader) MinTimestampOf(key partition.DecoratedKey) (ts int64, ok bool, err error) {
-	p, err := r.Partition(key)
-	if p == nil || err != nil {
+	at, found, err := r.find(key)
+	if !found || err != nil {
 		return 0, false, err
 	}
-	return p.MinTimestamp(), true, nil
+	side, err := r.sideOf(&at)
+	if err != nil {
+		return 0, false, err
+	}
+	info := newInfo()
+	info.addSide(side)
+	if at.start < at.end {
+		low, err := r.minTimestamp(at.start.group(), at.lastGroup())
+		if err != nil {
+			return 0, false, err
+		}
+		info.addTimestamp(low)
+	}
+	return info.MinTimestamp, true, nil
+}
+
+// minTimestamp returns the smallest timestamp of the row groups from one to the last. Of blocks that belong to them
+// as a whole the fence knows it.
+func (f *contents) minTimestamp(from, last int) (int64, error) {
+	low := newInfo().MinTimestamp
+	for g := from; g <= last; {
+		b := f.directory.find(uint64(g))
+		first := int(f.directory.firsts[b])
+		next := first + f.directory.size(b)
+		if g == first && next <= last+1 {
+			low, g = min(low, f.groupMarks[b].minTimestamp), next
+			continue
+		}
+		block, i, err := f.directoryOf(g)
+		if err != nil {
+			return 0, err
+		}
+		for ; g <= last && i < block.n; g, i = g+1, i+1 {
+			low = min(low, block.minTimestamp.signed(block.src, i))
+		}
+	}
+	return low, nil
 }
 
 // GroupStatistics is what is known of the rows of a partition in one row group.
@@ -139,90 +144,41 @@ type GroupStatistics struct {
 	Column       ColumnStatistics
 }
 
-// Statistics returns what is known of a column, a row group each, in clustering order.
-func (p *Partition) Statistics(column mutation.ColumnID) []GroupStatistics {
-	out := make([]GroupStatistics, 0, len(p.spans))
-	for _, s := range p.spans {
-		g := &p.r.groups[s.group]
+// Statistics returns what is known of a column in the row groups that reach into the slices, in clustering order.
+func (p *Partition) Statistics(slices clustering.Slices, column mutation.ColumnID) ([]GroupStatistics, error) {
+	var out []GroupStatistics
+	cursor := p.spansIn(slices, false)
+	var g group
+	for {
+		s, err := cursor.next()
+		if s == nil || err != nil {
+			return out, err
+		}
+		if err := p.r.group(s.group, &g); err != nil {
+			return nil, err
+		}
 		st := GroupStatistics{
-			Rows: s.to - s.from, First: s.first, Last: s.last, Whole: len(g.segments) == 1,
+			Rows: s.to - s.from, First: s.first, Last: s.last, Whole: g.flags&groupShared == 0,
 			Hidden: g.flags&(groupAllLive|groupRowDeletions) != groupAllLive, MinExpiresAt: g.minEnd,
 		}
-		if st.Whole && p.r.stats != nil {
-			list := p.r.stats[s.group]
-			i := sort.Search(len(list), func(i int) bool { return list[i].Column >= column })
-			if i < len(list) && list[i].Column == column {
-				st.Known, st.Column = true, list[i]
+		if st.Whole {
+			if err := p.r.columnStatistics(s.group, column, &st); err != nil {
+				return nil, err
 			}
 		}
 		out = append(out, st)
 	}
-	return out
 }
 
-// spanCursor goes through the spans of a partition that may have rows in some slices.
-type spanCursor struct {
-	spans   []span
-	slices  clustering.Slices
-	reverse bool
-}
-
-// spansIn returns a cursor over the spans that reach into the slices, in clustering order or in reverse.
-func (p *Partition) spansIn(slices clustering.Slices, reverse bool) spanCursor {
-	return spanCursor{p.spans, slices, reverse}
-}
-
-// next returns the next span, valid until the next call; the end is nil, nil.
-func (c *spanCursor) next() (*span, error) {
-	for len(c.spans) > 0 {
-		s := &c.spans[0]
-		if c.reverse {
-			s = &c.spans[len(c.spans)-1]
-			c.spans = c.spans[:len(c.spans)-1]
-		} else {
-			c.spans = c.spans[1:]
-		}
-		if touches(c.slices, s.first, s.last) {
-			return s, nil
-		}
+// columnStatistics fills in what is known of a column in a row group.
+func (r *Reader) columnStatistics(group int, column mutation.ColumnID, into *GroupStatistics) error {
+	list, err := r.statisticsOf(group)
+	if err != nil {
+		return err
 	}
-	return nil, nil
-}
-
-// touches reports whether one of the slices reaches into first to last.
-func touches(slices clustering.Slices, first, last []byte) bool {
-	i := slices.Seek(first)
-	return i < len(slices) && slices[i].Start.CompareKey(last) < 0
-}
-
-// keyIterator yields the keys of a range of tokens.
-type keyIterator struct {
-	r     *Reader
-	next  int
-	until partition.Range
-	key   partition.DecoratedKey
-}
-
-// Keys yields the keys of the partitions in the range, those with nothing but deletions included.
-func (r *Reader) Keys(in partition.Range) mutation.KeyIterator {
-	next, _ := r.index.search(int64(in.First()), nil)
-	return &keyIterator{r: r, next: next, until: in}
-}
-
-// Next returns the next key; the end is nil, nil.
-func (k *keyIterator) Next() (*partition.DecoratedKey, error) {
-	for k.next < k.r.index.n {
-		k.key = k.r.decorated(k.next)
-		if k.until.After(k.key.Token) {
-			return nil, nil
-		}
-		k.next++
-		if !k.until.Before(k.key.Token) {
-			return &k.key, nil
-		}
+	i := sort.Search(len(list), func(i int) bool { return list[i].Column >= column })
+	if i < len(list) && list[i].Column == column {
+		into.Known, into.Column = true, list[i]
 	}
-	return nil, nil
+	return nil
 }
-
-// Close does nothing: the keys are in memory.
-func (k *keyIterator) Close() {}

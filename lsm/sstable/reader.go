@@ -9,43 +9,68 @@ import (
 
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
-	"github.com/eskerdb/esker/partition"
 )
 
 // Reader reads a table file. All methods may be called from several goroutines at once.
 type Reader struct {
-	file     vfs.File
-	path     string
+	*contents
 	table    *mutation.Table
 	keys     *keyCodec
-	info     Info
-	rowsEnd  uint64 // where the sections begin
-	meta     *metadata
-	index    *index
-	groups   []group
-	sides    []sideEntry
-	stats    [][]ColumnStatistics // nil: the file has none
-	columns  []mutation.Column    // regular ones that both the table and the file have
-	decoders *sync.Pool           // of *decoder, for this reader alone
+	columns  []mutation.Column // regular ones that both the table and the file have
+	decoders *sync.Pool        // of *decoder, for this reader alone
 }
 
-// Open opens a file of the table and reads all but its rows. It returns a *CorruptError or ErrVersion for
-// a file that cannot be read.
-func Open(fs vfs.FS, path string, table *mutation.Table) (*Reader, error) {
+// contents is an open file and what of it stays in memory, whatever the definition of its table: the fences of each
+// section. Blocks come and go in the cache.
+type contents struct {
+	file    vfs.File
+	path    string
+	cache   *Cache
+	info    Info
+	meta    *metadata
+	rowsEnd uint64 // where the sections begin
+	skipped bool   // there are sections that this program does not know
+
+	index      *paged[indexBlock]
+	directory  *paged[directoryBlock]
+	groupMarks []directoryFence // a block of the directory each
+	side       *paged[recordBlock]
+	statistics *paged[recordBlock] // nil: the file has none
+	resident   int64               // bytes of all this, about
+}
+
+// Open opens a file of the table and reads what stays in memory of it. Other files may share the cache. It
+// returns a *CorruptError or ErrVersion for a file that cannot be read.
+func Open(fs vfs.FS, path string, table *mutation.Table, cache *Cache) (*Reader, error) {
 	file, err := fs.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("table file %s: %w", path, err)
 	}
-	r := &Reader{file: file, path: path, table: table, keys: newKeyCodec(table.Clustering), decoders: &sync.Pool{}}
-	if err := r.load(); err != nil {
+	c := &contents{file: file, path: path, cache: cache}
+	r := &Reader{contents: c, table: table, keys: newKeyCodec(table.Clustering), decoders: &sync.Pool{}}
+	if err = c.load(table); err == nil {
+		err = r.matchColumns()
+	}
+	if err != nil {
 		_ = file.Close() // it was only read
 		return nil, err
 	}
+	cache.reserve(c.resident)
 	return r, nil
 }
 
-// Close closes the file. Nothing taken from the reader may be used for reading any more.
-func (r *Reader) Close() error { return r.file.Close() }
+// Close closes the file and takes what is known of it out of the cache. Nothing taken from the reader may be used for
+// reading any more.
+func (r *Reader) Close() error {
+	r.index.drop(r.cache)
+	r.directory.drop(r.cache)
+	r.side.drop(r.cache)
+	if r.statistics != nil {
+		r.statistics.drop(r.cache)
+	}
+	r.cache.reserve(-r.resident)
+	return r.file.Close()
+}
 
 // As returns a reader of the same open file for another definition of its table, as ALTER leaves it. Closing one
 // closes both.
@@ -53,150 +78,142 @@ func (r *Reader) As(table *mutation.Table) (*Reader, error) {
 	if table.ID != r.info.Table {
 		return nil, fmt.Errorf("table file %s: of table %x, not of %s", r.path, r.info.Table, table.Name)
 	}
-	out := *r
-	out.table, out.keys, out.columns = table, newKeyCodec(table.Clustering), nil
-	out.decoders = &sync.Pool{} // those of r know the columns of r
+	// Decoders of r know the columns of r.
+	out := &Reader{contents: r.contents, table: table, keys: newKeyCodec(table.Clustering), decoders: &sync.Pool{}}
 	if err := out.matchColumns(); err != nil {
 		return nil, err
 	}
-	return &out, nil
+	return out, nil
 }
 
 // Info returns what is known of the file. It must not be changed.
 func (r *Reader) Info() *Info { return &r.info }
 
 // RowGroups returns how many row groups the file has.
-func (r *Reader) RowGroups() int { return len(r.groups) }
+func (r *Reader) RowGroups() int { return r.groupCount() }
 
 // load reads header, footer, contents and sections.
-func (r *Reader) load() error {
-	size, err := r.file.Size()
+func (f *contents) load(table *mutation.Table) error {
+	size, err := f.file.Size()
 	if err != nil {
-		return fmt.Errorf("table file %s: %w", r.path, err)
+		return fmt.Errorf("table file %s: %w", f.path, err)
 	}
 	if size < headerBytes+footerBytes {
-		return r.corrupt(0, fmt.Sprintf("%d bytes are no table file", size), nil)
+		return f.corrupt(0, fmt.Sprintf("%d bytes are no table file", size), nil)
 	}
-	head, err := r.read(0, headerBytes)
+	head, err := f.read(0, headerBytes)
 	if err != nil {
 		return err
 	}
-	fileID, table, err := decodeHeader(head)
+	fileID, tableID, err := decodeHeader(head)
 	if err != nil {
-		return r.broken(0, err)
+		return f.broken(0, err)
 	}
-	tail, err := r.read(size-footerBytes, footerBytes)
-	if err != nil {
-		return err
-	}
-	f, err := decodeFooter(tail, size)
-	if err != nil {
-		return r.broken(size-footerBytes, err)
-	}
-	if f.file != fileID {
-		return r.corrupt(size-footerBytes, fmt.Sprintf("footer of file %d, header of file %d", f.file, fileID), nil)
-	}
-	if table != r.table.ID {
-		return r.corrupt(0, fmt.Sprintf("file of table %x, not of %s", table, r.table.Name), nil)
-	}
-	sections, err := r.loadContents(f)
+	tail, err := f.read(size-footerBytes, footerBytes)
 	if err != nil {
 		return err
 	}
-	if err := r.loadSections(sections); err != nil {
+	end, err := decodeFooter(tail, size)
+	if err != nil {
+		return f.broken(size-footerBytes, err)
+	}
+	if end.file != fileID {
+		return f.corrupt(size-footerBytes, fmt.Sprintf("footer of file %d, header of file %d", end.file, fileID), nil)
+	}
+	if tableID != table.ID {
+		return f.corrupt(0, fmt.Sprintf("file of table %x, not of %s", tableID, table.Name), nil)
+	}
+	sections, err := f.loadContents(end)
+	if err != nil {
 		return err
 	}
-	r.info.FileID, r.info.Table, r.info.Bytes = fileID, table, size
-	return r.matchColumns()
+	if err := f.loadSections(sections); err != nil {
+		return err
+	}
+	f.info.FileID, f.info.Table, f.info.Bytes = fileID, tableID, size
+	f.resident += fileOverhead
+	return nil
 }
 
-func (r *Reader) loadContents(f footer) (map[uint16]section, error) {
-	toc, err := r.read(int64(f.tocOffset), int(f.tocLength))
+func (f *contents) loadContents(end footer) (map[uint16]section, error) {
+	toc, err := f.read(int64(end.tocOffset), int(end.tocLength))
 	if err != nil {
 		return nil, err
 	}
-	if checksum(toc) != f.tocChecksum {
-		return nil, r.corrupt(int64(f.tocOffset), "contents", errChecksum)
+	if checksum(toc) != end.tocChecksum {
+		return nil, f.corrupt(int64(end.tocOffset), "contents", errChecksum)
 	}
-	sections, err := decodeTOC(toc, f.tocOffset)
+	sections, err := decodeTOC(toc, end.tocOffset)
 	if err != nil {
-		return nil, r.broken(int64(f.tocOffset), err)
+		return nil, f.broken(int64(end.tocOffset), err)
 	}
-	r.rowsEnd = f.tocOffset
+	f.rowsEnd, f.skipped = end.tocOffset, len(sections)*tocEntryBytes != len(toc)
 	for _, s := range sections {
-		r.rowsEnd = min(r.rowsEnd, s.offset)
+		f.rowsEnd = min(f.rowsEnd, s.offset)
 	}
 	return sections, nil
 }
 
-// loadSections decodes the sections, those first that others refer to.
-func (r *Reader) loadSections(sections map[uint16]section) error {
-	decoders := []struct {
-		kind   uint16
-		decode func(body []byte) error
-	}{
-		{sectionMetadata, func(body []byte) (err error) {
-			r.meta, err = decodeMetadata(body)
-			return err
-		}},
-		{sectionIndex, func(body []byte) (err error) {
-			r.index, err = decodeIndex(body)
-			return err
-		}},
-		{sectionDirectory, func(body []byte) (err error) {
-			r.groups, err = decodeDirectory(body, r.rowsEnd, r.index.n)
-			return err
-		}},
-		{sectionStatistics, func(body []byte) (err error) {
-			r.stats, err = decodeStatistics(body, len(r.groups))
-			return err
-		}},
-		{sectionSide, func(body []byte) (err error) {
-			r.sides, err = decodeSides(body, r.index.n)
-			return err
-		}},
-	}
-	for _, d := range decoders {
-		s, ok := sections[d.kind]
+// loadSections decodes the sections that there are.
+func (f *contents) loadSections(sections map[uint16]section) error {
+	for kind := uint16(sectionSide); kind <= sectionMetadata; kind++ {
+		s, ok := sections[kind]
 		if !ok {
 			continue // only an optional one may be missing
 		}
-		body, err := r.read(int64(s.offset), int(s.length))
+		body, err := f.read(int64(s.offset), int(s.length))
 		if err != nil {
 			return err
 		}
 		if checksum(body) != s.checksum {
-			return r.corrupt(int64(s.offset), fmt.Sprintf("section %d", d.kind), errChecksum)
+			return f.corrupt(int64(s.offset), fmt.Sprintf("section %d", kind), errChecksum)
 		}
-		if err := d.decode(body); err != nil {
-			return r.corrupt(int64(s.offset), fmt.Sprintf("section %d", d.kind), err)
+		if err := f.decodeSection(kind, body); err != nil {
+			return f.corrupt(int64(s.offset), fmt.Sprintf("section %d", kind), err)
 		}
 	}
-	return r.matchSections(int64(sections[sectionIndex].offset))
+	if f.info.Partitions != int64(f.index.total) {
+		return f.corrupt(int64(sections[sectionIndex].offset),
+			fmt.Sprintf("%d partitions in the index, %d in the metadata", f.index.total, f.info.Partitions), nil)
+	}
+	if f.statistics != nil && f.statistics.total != f.directory.total {
+		return f.corrupt(int64(sections[sectionStatistics].offset),
+			fmt.Sprintf("statistics of %d row groups of %d", f.statistics.total, f.directory.total), nil)
+	}
+	return nil
 }
 
-// matchSections checks what one section says of another.
-func (r *Reader) matchSections(at int64) error {
-	r.info = r.meta.info
-	if r.info.Partitions != int64(r.index.n) {
-		return r.corrupt(at, fmt.Sprintf("%d partitions in the index, %d in the metadata", r.index.n, r.info.Partitions), nil)
+func (f *contents) decodeSection(kind uint16, body []byte) (err error) {
+	if kind == sectionMetadata {
+		if f.meta, err = decodeMetadata(body); err == nil {
+			f.info = f.meta.info
+		}
+		return err
 	}
-	rows := int64(0)
-	for i := range r.groups {
-		rows += int64(r.groups[i].rows)
-	}
-	if rows != r.info.Rows {
-		return r.corrupt(at, fmt.Sprintf("%d rows in the directory, %d in the metadata", rows, r.info.Rows), nil)
-	}
-	for i := range r.index.n {
-		g, s, ok := r.index.begin(i)
-		if ok && (g >= len(r.groups) || s >= len(r.groups[g].segments) || r.groups[g].segments[s].partition != i) {
-			return r.corrupt(at, fmt.Sprintf("partition %d begins where it is not", i), nil)
+	c := cursor{src: body}
+	var more func(block int)
+	if kind == sectionDirectory {
+		more = func(int) {
+			f.groupMarks = append(f.groupMarks, directoryFence{minTimestamp: c.varint(), key: c.bytes()})
 		}
 	}
-	r.info.FirstKey, r.info.LastKey = partition.DecoratedKey{}, partition.DecoratedKey{}
-	if r.index.n > 0 {
-		r.info.FirstKey, r.info.LastKey = r.decorated(0), r.decorated(r.index.n-1)
+	list := c.fences(f.rowsEnd, more)
+	f.resident += int64(len(list.firsts)) * fenceOverhead
+	if kind == sectionDirectory {
+		f.resident += int64(len(body)) // the keys of the marks lie there
+	}
+	if c.bad || len(c.src) != 0 || kind != sectionIndex && !list.numbered() {
+		return errors.New("fences do not decode")
+	}
+	switch kind {
+	case sectionSide:
+		f.side = newPaged("side data", list, decodeRecords)
+	case sectionDirectory:
+		f.directory = newPaged("directory", list, decodeDirectoryBlock)
+	case sectionStatistics:
+		f.statistics = newPaged("statistics", list, decodeRecords)
+	case sectionIndex:
+		f.index = newPaged("index", list, decodeIndexBlock)
 	}
 	return nil
 }
@@ -221,44 +238,31 @@ func (r *Reader) matchColumns() error {
 	return nil
 }
 
-// group reads the entry of a row group in the directory. What into holds is overwritten; its slices may be used again.
-func (r *Reader) group(number int, into *group) error {
-	*into = r.groups[number]
-	return nil
-}
-
-// groupCount is how many row groups there are, numbered from 0.
-func (r *Reader) groupCount() int { return len(r.groups) }
-
-func (r *Reader) decorated(i int) partition.DecoratedKey {
-	return partition.DecoratedKey{Token: partition.Token(r.index.token(i) ^ signBit), Key: r.index.key(i)}
-}
-
 // read reads n bytes, all of which must be there.
-func (r *Reader) read(offset int64, n int) ([]byte, error) {
+func (f *contents) read(offset int64, n int) ([]byte, error) {
 	buf := make([]byte, n)
-	return buf, r.readInto(buf, offset)
+	return buf, f.readInto(buf, offset)
 }
 
-func (r *Reader) readInto(buf []byte, offset int64) error {
-	n, err := r.file.ReadAt(buf, offset)
+func (f *contents) readInto(buf []byte, offset int64) error {
+	n, err := f.file.ReadAt(buf, offset)
 	if n == len(buf) {
 		return nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
-		return r.corrupt(offset, fmt.Sprintf("%d of %d bytes are there", n, len(buf)), nil)
+		return f.corrupt(offset, fmt.Sprintf("%d of %d bytes are there", n, len(buf)), nil)
 	}
-	return fmt.Errorf("table file %s: read at %d: %w", r.path, offset, err)
+	return fmt.Errorf("table file %s: read at %d: %w", f.path, offset, err)
 }
 
-func (r *Reader) corrupt(offset int64, what string, cause error) error {
-	return &CorruptError{File: r.path, Offset: offset, What: what, Cause: cause}
+func (f *contents) corrupt(offset int64, what string, cause error) error {
+	return &CorruptError{File: f.path, Offset: offset, What: what, Cause: cause}
 }
 
 // broken names the file in an error of a decoder.
-func (r *Reader) broken(offset int64, err error) error {
+func (f *contents) broken(offset int64, err error) error {
 	if errors.Is(err, ErrVersion) {
-		return fmt.Errorf("table file %s: %w", r.path, err)
+		return fmt.Errorf("table file %s: %w", f.path, err)
 	}
-	return r.corrupt(offset, err.Error(), nil)
+	return f.corrupt(offset, err.Error(), nil)
 }

@@ -19,8 +19,16 @@ type groupBuilder struct {
 	system  [roleAlive + 1]builder // by role; roleClustering is not used
 	key     []builder              // a clustering column each
 	columns []*cellBuilder         // of the table, ascending by column
-	current int                    // segment that rows go to; -1: none yet
+	shares  int                    // partitions that have rows in the group
+	edges   [2]segment             // of the first and of the last of them
 	first   []byte                 // clustering of the first row of a block
+}
+
+// segment is the part of a row group that belongs to one partition.
+type segment struct {
+	partition   int // place in the file
+	rows        int
+	first, last []byte
 }
 
 // cellBuilder collects the cells of one column.
@@ -41,18 +49,18 @@ func newGroupBuilder(table *mutation.Table, keys *keyCodec, effort encoding.Effo
 			b.columns = append(b.columns, &cellBuilder{column: c})
 		}
 	}
-	b.reset(headerBytes)
+	b.reset()
 	return b
 }
 
-// reset empties b for a row group that begins at offset.
-func (b *groupBuilder) reset(offset uint64) {
+// reset empties b for the next row group.
+func (b *groupBuilder) reset() {
 	info := newInfo()
-	b.group = group{offset: offset, flags: groupAllLive | groupPlain, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
+	b.group = group{chunks: b.group.chunks[:0], flags: groupAllLive | groupPlain, minTimestamp: info.MinTimestamp, maxTimestamp: info.MaxTimestamp, minEnd: info.MinExpiresAt}
 	if b.effort == encoding.Final {
 		b.group.flags |= groupFinal
 	}
-	b.bytes, b.current = 0, -1
+	b.bytes, b.shares = 0, 0
 	for i := range b.system {
 		b.system[i].reset(mutation.PhysicalInt, 8)
 	}
@@ -107,7 +115,7 @@ func aliveUntil(law mutation.Law, row *mutation.Row) int64 {
 	return end
 }
 
-// add appends a row of the partition with that place in the index.
+// add appends a row of the partition with that place in the file.
 func (b *groupBuilder) add(partition int, row *mutation.Row) error {
 	var err error
 	if b.parts, b.values, err = b.keys.split(b.parts[:0], b.values[:0], row.Clustering); err != nil {
@@ -132,19 +140,21 @@ func (b *groupBuilder) add(partition int, row *mutation.Row) error {
 }
 
 func (b *groupBuilder) addToSegment(partition int, clustering []byte) {
-	b.openSegment(partition, clustering)
-	s := &b.group.segments[b.current]
-	s.to++
+	s := b.openSegment(partition, clustering)
+	s.rows++
 	s.last = append(s.last[:0], clustering...)
 }
 
 // openSegment turns to the segment of a partition whose next row has that clustering.
-func (b *groupBuilder) openSegment(partition int, clustering []byte) {
-	if b.current < 0 || b.group.segments[b.current].partition != partition {
-		b.current = len(b.group.segments)
-		at := b.group.rows
-		b.group.segments = append(b.group.segments, segment{partition: partition, from: at, to: at, first: slices.Clone(clustering)})
+func (b *groupBuilder) openSegment(partition int, clustering []byte) *segment {
+	s := &b.edges[min(max(b.shares-1, 0), 1)]
+	if b.shares > 0 && s.partition == partition {
+		return s
 	}
+	b.shares++
+	s = &b.edges[min(b.shares-1, 1)]
+	s.partition, s.rows, s.first = partition, 0, append(s.first[:0], clustering...)
+	return s
 }
 
 func (b *groupBuilder) addSystem(i int, row *mutation.Row, own base) {
@@ -232,8 +242,14 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 	}
 }
 
-// appendTo appends all chunks and completes the entry of the directory.
-func (b *groupBuilder) appendTo(dst []byte) []byte {
+// appendTo appends all chunks, which go to that offset of the file, and completes the entry of the directory.
+func (b *groupBuilder) appendTo(dst []byte, offset uint64) []byte {
+	b.group.offset = offset
+	b.group.bounds = groupBounds{first: b.edges[0].first, last: b.edges[0].last}
+	if b.shares > 1 {
+		b.group.flags |= groupShared
+		b.group.bounds.lastFirst, b.group.bounds.lastLast = b.edges[1].first, b.edges[1].last
+	}
 	add := func(role byte, number uint32, from *builder) {
 		if from.count == 0 {
 			return

@@ -158,34 +158,3 @@ func decodeSide(src []byte) (*mutation.Side, error) {
 	}
 	return side, nil
 }
-
-// sideEntry is the side data of the partition with that place in the index.
-type sideEntry struct {
-	partition int
-	body      []byte
-}
-
-// decodeSides finds the side data of each partition, and checks that all of it decodes.
-func decodeSides(src []byte, partitions int) ([]sideEntry, error) {
-	c := cursor{src: src}
-	out := make([]sideEntry, c.count(2))
-	place := 0
-	for i := range out {
-		gap := c.upTo(partitions - 1 - place)
-		if i > 0 && gap == 0 {
-			c.fail()
-		}
-		place += gap
-		out[i] = sideEntry{place, c.bytes()}
-		if c.bad {
-			return nil, fmt.Errorf("side data %d of %d", i, len(out))
-		}
-		if _, err := decodeSide(out[i].body); err != nil {
-			return nil, fmt.Errorf("partition %d: %w", place, err)
-		}
-	}
-	if c.bad || len(c.src) != 0 {
-		return nil, fmt.Errorf("%d bytes behind the side data", len(c.src))
-	}
-	return out, nil
-}

@@ -16,7 +16,7 @@ import (
 
 const (
 	magic   = "ESKERSST"
-	version = 1 // on disk: never reuse
+	version = 2 // on disk: never reuse
 
 	headerBytes   = 64
 	footerBytes   = 64
@@ -66,10 +66,12 @@ type Info struct {
 	MaxLocalDeletion int64 // 0 if there is none
 	MinExpiresAt     int64 // seconds, of liveness and values; mutation.Forever if none ends
 	MaxExpiresAt     int64 // mutation.Forever if one never ends; 0 if there is neither liveness nor value
+	MaxAliveUntil    int64 // seconds; no row and no static value shows at or after it; 0 if none ever shows
 
 	FirstKey, LastKey      partition.DecoratedKey // the zero value if there is no partition
 	BucketStart, BucketEnd int64                  // ms since 1970 of the one bucket range; both 0: none
 	EpochLow, EpochHigh    uint64                 // memtables whose rows are in the file; both 0: unknown
+	MinSequence            uint64                 // of rows that have one; 0 if none has
 	MaxSequence            uint64                 // of rows; 0 if no row has one
 
 	HasPartitionDeletions bool
@@ -109,10 +111,17 @@ func (i *Info) addDeletion(d mutation.Deletion) {
 	i.addLocalDeletion(d.LocalSec)
 }
 
+func (i *Info) addSequence(sequence uint64) {
+	if sequence != 0 && (i.MinSequence == 0 || sequence < i.MinSequence) {
+		i.MinSequence = sequence
+	}
+	i.MaxSequence = max(i.MaxSequence, sequence)
+}
+
 // addRow counts a row, or a static one.
 func (i *Info) addRow(row *mutation.Row) {
 	i.Cells += int64(len(row.Cells))
-	i.MaxSequence = max(i.MaxSequence, row.Sequence)
+	i.addSequence(row.Sequence)
 	if !row.Live.IsNone() {
 		i.addTimestamp(row.Live.Timestamp)
 		i.addEnd(row.Live.ExpiresAt)
@@ -141,6 +150,11 @@ func (i *Info) addSide(side *mutation.Side) {
 	}
 	if side.Static != nil {
 		i.addRow(side.Static)
+		for k := range side.Static.Cells {
+			if c := &side.Static.Cells[k]; !c.IsTombstone() {
+				i.MaxAliveUntil = max(i.MaxAliveUntil, c.ExpiresAt)
+			}
+		}
 	}
 	for _, r := range side.Ranges {
 		i.HasRangeTombstones = true

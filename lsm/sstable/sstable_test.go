@@ -79,7 +79,7 @@ func write(t testing.TB, fs vfs.FS, opts WriterOptions, parts []stored) Info {
 
 func open(t testing.TB, fs vfs.FS, table *mutation.Table) *Reader {
 	t.Helper()
-	r, err := Open(fs, testPath, table)
+	r, err := Open(fs, testPath, table, NewCache(1<<20))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,13 @@ type ColumnStatistics struct {
 	Last     uint64
 }
 
-const statisticsHasRange = 1 // flag; on disk: never reuse
+// Flags of the statistics of a column; on disk: never reuse.
+const (
+	statisticsHasRange   = 1
+	statisticsRaw        = 2 // words take eight bytes each
+	statisticsLongSum    = 4 // the sum takes sixteen
+	statisticsFlagsKnown = 7
+)
 
 // add counts a value; values come in row order.
 func (s *ColumnStatistics) add(word uint64, physical mutation.Physical) {
@@ -98,43 +104,59 @@ func appendStatistics(dst []byte, columns []ColumnStatistics) []byte {
 		s := &columns[i]
 		dst = binary.AppendUvarint(dst, uint64(s.Column))
 		dst = binary.AppendUvarint(dst, uint64(s.Count))
-		if s.Count == 0 {
-			continue
+		if s.Count > 0 {
+			dst = s.appendTo(dst)
 		}
-		if !s.HasRange {
-			dst = append(dst, 0)
-		} else {
-			dst = append(dst, statisticsHasRange)
-			dst = binary.AppendVarint(dst, int64(s.Min))
-			dst = binary.AppendVarint(dst, int64(s.Max))
-			dst = binary.LittleEndian.AppendUint64(dst, s.SumLow)
-			dst = binary.LittleEndian.AppendUint64(dst, uint64(s.SumHigh))
-		}
-		dst = binary.AppendVarint(dst, int64(s.First))
-		dst = binary.AppendVarint(dst, int64(s.Last))
 	}
 	return dst
 }
 
-// decodeStatistics decodes the section: a list of columns a row group.
-func decodeStatistics(src []byte, groups int) ([][]ColumnStatistics, error) {
-	c := cursor{src: src}
-	if groups > len(src) {
-		return nil, fmt.Errorf("statistics of %d row groups in %d bytes", groups, len(src))
+func (s *ColumnStatistics) appendTo(dst []byte) []byte {
+	var flags byte
+	words := []uint64{s.First, s.Last}
+	if s.HasRange {
+		flags |= statisticsHasRange
+		words = append(words, s.Min, s.Max)
+		if s.SumHigh != int64(s.SumLow)>>63 {
+			flags |= statisticsLongSum
+		}
 	}
-	out := make([][]ColumnStatistics, groups)
-	for g := range out {
-		out[g] = make([]ColumnStatistics, c.count(2))
-		for i := range out[g] {
-			s := &out[g][i]
-			s.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
-			s.Count = c.upTo(groupRowsMax)
-			if i > 0 && s.Column <= out[g][i-1].Column {
-				c.fail()
-			}
-			if s.Count > 0 {
-				c.columnStatistics(s)
-			}
+	for _, w := range words {
+		if v := int64(w); v != v<<8>>8 { // its varint is longer than a word
+			flags |= statisticsRaw
+		}
+	}
+	dst = append(dst, flags)
+	for _, w := range words {
+		if flags&statisticsRaw != 0 {
+			dst = binary.LittleEndian.AppendUint64(dst, w)
+		} else {
+			dst = binary.AppendVarint(dst, int64(w))
+		}
+	}
+	switch {
+	case flags&statisticsLongSum != 0:
+		dst = binary.LittleEndian.AppendUint64(dst, s.SumLow)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(s.SumHigh))
+	case s.HasRange:
+		dst = binary.AppendVarint(dst, int64(s.SumLow))
+	}
+	return dst
+}
+
+// decodeStatistics decodes what is known of one row group.
+func decodeStatistics(src []byte) ([]ColumnStatistics, error) {
+	c := cursor{src: src}
+	out := make([]ColumnStatistics, c.count(2))
+	for i := range out {
+		s := &out[i]
+		s.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
+		s.Count = c.upTo(groupRowsMax)
+		if i > 0 && s.Column <= out[i-1].Column {
+			c.fail()
+		}
+		if s.Count > 0 {
+			c.columnStatistics(s)
 		}
 	}
 	if c.bad || len(c.src) != 0 {
@@ -145,23 +167,47 @@ func decodeStatistics(src []byte, groups int) ([][]ColumnStatistics, error) {
 
 func (c *cursor) columnStatistics(s *ColumnStatistics) {
 	flags := c.byte()
-	if flags&^byte(statisticsHasRange) != 0 {
-		c.fail()
+	word := func() uint64 { return uint64(c.varint()) }
+	if flags&statisticsRaw != 0 {
+		word = c.word
 	}
-	if s.HasRange = flags != 0; s.HasRange {
-		s.Min, s.Max = uint64(c.varint()), uint64(c.varint())
-		if sum := c.take(16); sum != nil {
-			s.SumLow = binary.LittleEndian.Uint64(sum)
-			s.SumHigh = int64(binary.LittleEndian.Uint64(sum[8:]))
+	s.First, s.Last = word(), word()
+	if s.HasRange = flags&statisticsHasRange != 0; s.HasRange {
+		s.Min, s.Max = word(), word()
+		if flags&statisticsLongSum != 0 {
+			s.SumLow, s.SumHigh = c.word(), int64(c.word())
+		} else {
+			sum := c.varint()
+			s.SumLow, s.SumHigh = uint64(sum), sum>>63
 		}
 	}
-	s.First, s.Last = uint64(c.varint()), uint64(c.varint())
+	if flags&^byte(statisticsFlagsKnown) != 0 || flags&statisticsLongSum != 0 && !s.HasRange {
+		c.fail()
+	}
+}
+
+// word reads eight bytes.
+func (c *cursor) word() uint64 {
+	b := c.take(8)
+	if b == nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b)
 }
 
 // statisticsOf returns what is known of the columns of a row group; nothing if the file has no statistics.
 func (r *Reader) statisticsOf(group int) ([]ColumnStatistics, error) {
-	if r.stats == nil {
+	if r.statistics == nil {
 		return nil, nil
 	}
-	return r.stats[group], nil
+	src, err := r.record(r.statistics, uint64(group))
+	if err != nil {
+		return nil, err
+	}
+	list, err := decodeStatistics(src)
+	if err != nil {
+		b := r.statistics.find(uint64(group))
+		return nil, r.corrupt(int64(r.statistics.offsets[b]), fmt.Sprintf("%s: row group %d", r.statistics.what(b), group), err)
+	}
+	return list, nil
 }

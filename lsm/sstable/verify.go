@@ -2,42 +2,217 @@ package sstable
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
-	"github.com/eskerdb/esker/lsm/encoding"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
-// Verify reads the whole file and checks what opening it does not: the checksum of every chunk, that each
-// decodes, and that rows are in order and as many as the sections say. It returns the first thing wrong.
+// Verify reads the whole file and checks what reading a part of it does not: the checksum of every block and chunk, that each
+// decodes, that together they are the file, that partitions and rows are in order, where and as many as the
+// metadata says, and that statistics are those of the rows. It returns the first thing wrong. What the cache has is not trusted.
 func (r *Reader) Verify() error {
-	d := r.newDecoder()
-	d.number = -1 // what is decoded already says nothing of the file
-	defer d.release()
-	before := -1 // partition of the row before
-	var last []byte
+	v := verifier{r: r, d: r.newDecoder()}
+	v.d.number = -1 // what is decoded already says nothing of the file
+	defer v.d.release()
+	for _, check := range []func() error{v.layout, v.index, v.end} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifier goes through the partitions of a file and their rows.
+type verifier struct {
+	r          *Reader
+	d          *decoder
+	partitions int64
+	rows       int64
+	sides      uint64
+	at         position // behind the rows so far
+	key        partition.DecoratedKey
+	last       []byte // clustering of the last row of the partition
+}
+
+// layout checks that row groups and blocks lie back to back from the header to the sections, and reads all blocks.
+func (v *verifier) layout() error {
+	r := v.r
+	var blocks extents
+	err := verifyBlocks(r.contents, r.index, &blocks, func(b *indexBlock) (uint64, int) { return b.first, b.n })
+	if err == nil {
+		err = verifyBlocks(r.contents, r.directory, &blocks, func(b *directoryBlock) (uint64, int) { return b.first, b.n })
+	}
+	for _, p := range []*paged[recordBlock]{r.contents.side, r.statistics} {
+		if err == nil && p != nil {
+			err = verifyBlocks(r.contents, p, &blocks, func(b *recordBlock) (uint64, int) { return b.first, b.n })
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if r.skipped {
+		return nil // what belongs to it, a newer program knows
+	}
+	var g group
 	for n := range r.groupCount() {
-		if err := d.open(n); err != nil {
+		if err := r.group(n, &g); err != nil {
 			return err
 		}
-		if err := d.verifyChunks(); err != nil {
+		blocks.add(g.offset, g.length)
+	}
+	if gap, ok := blocks.tile(headerBytes, r.rowsEnd); !ok {
+		return r.corrupt(int64(gap), "bytes that belong to nothing, or to two things", nil)
+	}
+	return nil
+}
+
+// verifyBlocks reads all blocks of a section and checks that they begin as the fences say and have as many entries.
+func verifyBlocks[T any](f *contents, p *paged[T], found *extents, of func(*T) (first uint64, n int)) error {
+	total := uint64(0)
+	for i := range p.firsts {
+		block, err := p.read(f, i)
+		if err != nil {
 			return err
 		}
-		for i := range d.group.segments {
-			s := &d.group.segments[i]
-			if s.partition != before {
-				if g, at, ok := r.index.begin(s.partition); !ok || g != n || at != i {
-					return d.corrupt("rows of partition %d where the index has none", s.partition)
-				}
-				last = nil
+		first, n := of(block)
+		if first != p.firsts[i] {
+			return f.corrupt(int64(p.offsets[i]), p.what(i)+" does not begin as its fence says", nil)
+		}
+		total += uint64(n)
+		found.add(p.offsets[i], uint64(p.lengths[i]))
+	}
+	if total != p.total {
+		return f.corrupt(int64(f.rowsEnd), fmt.Sprintf("%s of %d entries has %d", p.name, p.total, total), nil)
+	}
+	return nil
+}
+
+// extents are parts of a file.
+type extents [][2]uint64 // begin and end
+
+func (e *extents) add(offset, length uint64) { *e = append(*e, [2]uint64{offset, offset + length}) }
+
+// tile reports whether the parts lie back to back from one offset to the other, or where they do not.
+func (e extents) tile(from, to uint64) (uint64, bool) {
+	slices.SortFunc(e, func(a, b [2]uint64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	for _, part := range e {
+		if part[0] != from {
+			return from, false
+		}
+		from = part[1]
+	}
+	return from, from == to
+}
+
+// index checks all partitions in the order of the file, and the rows of each.
+func (v *verifier) index() error {
+	x := v.r.contents.index
+	for b := range x.firsts {
+		block, err := x.read(v.r.contents, b)
+		if err != nil {
+			return err
+		}
+		for i := range block.n {
+			key := partition.Decorate(block.appendKey(nil, i))
+			if found, ok := block.search(inverted(key.Token), key.Key); !ok || found != i || v.partitions > 0 && v.key.Compare(key) >= 0 {
+				return v.corruptIndex(b, "key %d is not where it belongs", i)
 			}
-			before = s.partition
-			var err error
-			if last, err = d.verifySegment(s, last); err != nil {
+			v.key = key
+			v.partitions++
+			if err := v.partition(b, block.entry(i)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (v *verifier) corruptIndex(block int, format string, args ...any) error {
+	x := v.r.contents.index
+	return v.r.corrupt(int64(x.offsets[block]), x.what(block)+": "+fmt.Sprintf(format, args...), nil)
+}
+
+// partition checks the side data and the rows of a partition.
+func (v *verifier) partition(block int, e indexEntry) error {
+	if err := v.r.checkEntry(block, e); err != nil {
+		return err
+	}
+	if e.side != v.sides {
+		return v.corruptIndex(block, "side data %d where %d follows", e.side, v.sides)
+	}
+	if e.hasSide {
+		v.sides++
+		if _, err := v.r.sideOf(&e); err != nil {
+			return err
+		}
+	}
+	if e.start == e.end {
+		return nil
+	}
+	if e.start != v.at {
+		return v.corruptIndex(block, "rows from %d on where those from %d on follow", e.start, v.at)
+	}
+	p := Partition{r: v.r, at: e}
+	v.last = nil
+	for g := e.start.group(); g <= e.lastGroup(); g++ {
+		if err := v.span(&p, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span checks the rows that a partition has in a row group.
+func (v *verifier) span(p *Partition, number int) error {
+	if err := v.open(number); err != nil {
+		return err
+	}
+	if from, to := p.at.start, p.at.end; number == from.group() && number == to.group() && to.row() <= v.d.group.rows {
+		// It may lie between others; then the rows alone know its bounds.
+		p.first = bytes.Clone(v.d.clustering(from.row()))
+		p.last = bytes.Clone(v.d.clustering(to.row() - 1))
+	}
+	s, err := p.spanOf(number)
+	if err != nil {
+		return err
+	}
+	for i := s.from; i < s.to; i++ {
+		key := v.d.clustering(i)
+		if v.last != nil && bytes.Compare(v.last, key) >= 0 {
+			return v.d.corrupt("row %d is not above the one before", i)
+		}
+		if i == s.from && !bytes.Equal(key, s.first) || i == s.to-1 && !bytes.Equal(key, s.last) {
+			return v.d.corrupt("row %d is not the bound that the directory has", i)
+		}
+		v.last = append(v.last[:0], key...)
+		if v.last == nil {
+			v.last = []byte{} // of a table without clustering
+		}
+	}
+	v.rows += int64(s.to - s.from)
+	v.at = position(number*groupRowsMax + s.to)
+	if s.to == v.d.group.rows {
+		v.at = position((number + 1) * groupRowsMax)
+	}
+	return nil
+}
+
+// open turns to a row group and checks all of it, unless that is done.
+func (v *verifier) open(number int) error {
+	d := v.d
+	if d.number == number {
+		return nil
+	}
+	if err := d.open(number); err != nil {
+		return err
+	}
+	if err := d.verifyChunks(); err != nil {
+		return err
+	}
+	return d.verifyStatistics()
 }
 
 // verifyChunks decodes all chunks of the open group, also those that no column of the table asks for.
@@ -56,114 +231,76 @@ func (d *decoder) verifyChunks() error {
 			}
 		}
 		if err != nil {
-			return d.r.corrupt(int64(ref.offset), fmt.Sprintf("row group at %d: chunk %d of %d", d.group.offset, ref.role, ref.number), err)
+			return d.brokenChunk(ref, err)
 		}
 	}
 	return d.loadAll()
 }
 
-// verifySegment checks the order of rows and the bounds that the directory has. It returns the last key.
-func (d *decoder) verifySegment(s *segment, last []byte) ([]byte, error) {
-	for i := s.from; i < s.to; i++ {
-		key := d.clustering(i)
-		if last != nil && bytes.Compare(last, key) >= 0 {
-			return nil, d.corrupt("row %d is not above the one before", i)
-		}
-		if i == s.from && !bytes.Equal(key, s.first) || i == s.to-1 && !bytes.Equal(key, s.last) {
-			return nil, d.corrupt("row %d is not the bound that the directory has", i)
-		}
-		last = append(make([]byte, 0, len(key)), key...)
+// verifyStatistics computes the statistics of the open group again, as far as the table still has its columns.
+func (d *decoder) verifyStatistics() error {
+	d.wantSystem(roleAlive)
+	if err := d.fetch(); err != nil {
+		return err
 	}
-	return last, nil
-}
-
-// EncodingUse is how often and for how many bytes an encoding is used for a role of chunks.
-type EncodingUse struct {
-	Role     string // "clustering", "timestamp", "values" and so on
-	Column   uint32 // of values; place of a clustering column; else 0
-	Encoding string
-	Chunks   int
-	Bytes    int64
-}
-
-// Encodings counts the chunks of the file by what they hold and how, in order of roles. It reads the whole file.
-func (r *Reader) Encodings() ([]EncodingUse, error) {
-	var out []EncodingUse
-	index := map[EncodingUse]int{}
-	var g group
-	for n := range r.groupCount() {
-		if err := r.group(n, &g); err != nil {
-			return nil, err
-		}
-		for i := range g.chunks {
-			ref := &g.chunks[i]
-			name, err := r.encodingOf(&g, ref)
-			if err != nil {
-				return nil, err
-			}
-			use := EncodingUse{Role: roleName(ref.role), Column: ref.number, Encoding: name}
-			at, ok := index[use]
-			if !ok {
-				at = len(out)
-				index[use] = at
-				out = append(out, use)
-			}
-			out[at].Chunks++
-			out[at].Bytes += int64(ref.length)
+	if err := d.decodeAll(0, d.group.rows); err != nil {
+		return err
+	}
+	for i := range d.group.rows {
+		if d.endOf(i) > d.group.maxAlive {
+			return d.corrupt("row %d shows longer than the directory says", i)
 		}
 	}
-	return out, nil
+	if d.r.statistics == nil {
+		return nil
+	}
+	for k, column := range d.r.columns {
+		var stored GroupStatistics
+		if err := d.r.columnStatistics(d.number, column.ID, &stored); err != nil {
+			return err
+		}
+		if want, known := d.statisticsOf(k); known != stored.Known || known && want != stored.Column {
+			return d.corrupt("column %d has other values than its statistics say", column.ID)
+		}
+	}
+	return nil
 }
 
-// encodingOf returns the name of a chunk's encoding; of presence alone "none".
-func (r *Reader) encodingOf(g *group, ref *chunkRef) (string, error) {
-	src, err := r.read(int64(ref.offset), ref.length)
-	if err != nil {
-		return "", err
-	}
-	body, err := chunkBody(src)
-	if err != nil {
-		return "", r.corrupt(int64(ref.offset), roleName(ref.role), err)
-	}
-	_, _, rest, err := encoding.DecodePresence(nil, encoding.Presence(body[0]&chunkPresence), body[1:], g.rows)
-	if err != nil {
-		return "", r.corrupt(int64(ref.offset), roleName(ref.role), err)
-	}
-	if len(rest) == 0 {
-		return "none", nil
-	}
-	return encoding.Name(rest[0]), nil
+// endOf returns when a row of the open group ends as it is stored; 0 if it never shows.
+func (d *decoder) endOf(i int) int64 {
+	return d.system[roleAlive].word(i, d.system[roleEnd].word(i, mutation.Forever))
 }
 
-// roleName returns the name of a role; of an unknown one nothing.
-func roleName(role byte) string {
-	switch role {
-	case roleClustering:
-		return "clustering"
-	case roleTimestamp:
-		return "timestamp"
-	case roleTTL:
-		return "ttl"
-	case roleEnd:
-		return "end"
-	case roleLiveness:
-		return "liveness"
-	case roleSequence:
-		return "sequence"
-	case roleDeletionMarked, roleDeletionLocal:
-		return "row deletion"
-	case roleAlive:
-		return "alive until"
-	case roleValue:
-		return "values"
-	case roleTombstone:
-		return "tombstones"
-	case roleCellTimestamp:
-		return "cell timestamps"
-	case roleCellTTL:
-		return "cell ttls"
-	case roleCellEnd:
-		return "cell ends"
+// statisticsOf computes the statistics of Reader.columns[k]; known is false if there are none to be had.
+func (d *decoder) statisticsOf(k int) (s ColumnStatistics, known bool) {
+	column, values := d.r.columns[k], d.columns[k].values
+	if values == nil || values.kind != chunkWords || column.Physical == mutation.PhysicalBytes {
+		return s, false
 	}
-	return ""
+	s.Column = column.ID
+	for i := range d.group.rows {
+		if values.has(i) && d.endOf(i) != 0 {
+			s.add(uint64(values.word(i, 0)), column.Physical)
+		}
+	}
+	if !s.HasRange {
+		s.Min, s.Max, s.SumLow, s.SumHigh = 0, 0, 0, 0 // what is not known is not stored
+	}
+	return s, true
+}
+
+// end checks what the metadata says of the whole.
+func (v *verifier) end() error {
+	r := v.r
+	if v.at != position(r.groupCount()*groupRowsMax) || v.sides != r.contents.side.total {
+		return r.corrupt(int64(r.rowsEnd), "row groups or side data of no partition", nil)
+	}
+	if v.partitions != r.info.Partitions || v.rows != r.info.Rows {
+		return r.corrupt(int64(r.rowsEnd), fmt.Sprintf("%d partitions and %d rows, the metadata has %d and %d",
+			v.partitions, v.rows, r.info.Partitions, r.info.Rows), nil)
+	}
+	if v.partitions > 0 && !v.key.Equal(r.info.LastKey) {
+		return r.corrupt(int64(r.rowsEnd), "another last key than the metadata has", nil)
+	}
+	return nil
 }

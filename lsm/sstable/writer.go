@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/eskerdb/esker/internal/invariants"
@@ -45,15 +44,19 @@ type Writer struct {
 	sections
 }
 
-// sections are what a file says of its row groups and partitions so far.
+// sections are the blocks that are being filled, and where those before them went: that is all a writer keeps of what
+// it has written, however much it is.
 type sections struct {
+	partitions int
 	groups     uint64
+	sideCount  uint64
+
 	index      indexBuilder
-	side       []byte
-	sides      uint64
-	sideLast   int // partition of the last of them
-	directory  []byte
-	statistics []byte
+	directory  directoryBuilder
+	statistics recordBuilder // a record a row group
+	side       recordBuilder
+
+	fences [sectionIndex + 1]fenceBuilder // by type of section
 }
 
 // NewWriter returns a writer of a new file, which must be empty. The caller closes the file, also after errors.
@@ -72,7 +75,7 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 
 // Bytes is about how large the file is so far.
 func (w *Writer) Bytes() int64 {
-	return int64(w.offset()) + int64(w.group.bytes+len(w.index.keys)+indexEntryBytes*w.index.n+len(w.side)+len(w.directory)+len(w.statistics))
+	return int64(w.offset()) + int64(w.group.bytes+len(w.index.keys)+len(w.side.data)+len(w.directory.records)+len(w.statistics.data))
 }
 
 // StartPartition begins a partition, which lies after the one before in (token, key) order. Side may be
@@ -81,24 +84,26 @@ func (w *Writer) StartPartition(key partition.DecoratedKey, side *mutation.Side)
 	if w.err != nil {
 		return w.err
 	}
-	if w.index.n > 0 {
+	invariants.Check(partition.TokenOf(key.Key) == key.Token, "table file: token %d of partition %x", key.Token, key.Key)
+	if w.partitions > 0 {
 		invariants.Check(w.current.Compare(key) < 0, "table file: partition %x after %x", key.Key, w.current.Key)
-	}
-	if uint64(len(w.index.keys))+uint64(len(key.Key)) > math.MaxUint32 || w.index.n == noGroup {
-		return w.fail(fmt.Errorf("table file %06d: too many keys", w.opts.FileID))
 	}
 	if err := w.closeSharedGroup(); err != nil {
 		return err
 	}
-	w.current = partition.DecoratedKey{Token: key.Token, Key: slices.Clone(key.Key)}
-	if w.index.n == 0 {
-		w.info.FirstKey = w.current
+	if w.index.full() {
+		if err := w.closeIndex(); err != nil {
+			return err
+		}
 	}
-	w.info.LastKey = w.current
-	w.index.add(w.current)
+	w.current = partition.DecoratedKey{Token: key.Token, Key: append(w.current.Key[:0], key.Key...)}
+	if w.partitions == 0 {
+		w.info.FirstKey = partition.DecoratedKey{Token: key.Token, Key: slices.Clone(key.Key)}
+	}
+	w.partitions++
+	w.index.add(key, w.sideCount)
 	w.rows = 0
-	w.addSide(side)
-	return nil
+	return w.addSide(side)
 }
 
 // closeSharedGroup closes the row group if the partition that ends fills enough of it.
@@ -107,22 +112,24 @@ func (w *Writer) closeSharedGroup() error {
 	if g.rows == 0 {
 		return nil
 	}
-	if last := g.segments[len(g.segments)-1]; last.to-last.from >= groupRowsAlone {
+	if last := w.group.edges[min(w.group.shares-1, 1)]; last.rows >= groupRowsAlone {
 		return w.closeGroup()
 	}
 	return nil
 }
 
-func (w *Writer) addSide(side *mutation.Side) {
+func (w *Writer) addSide(side *mutation.Side) error {
 	if side == nil || side.Deletion.IsNone() && side.Static == nil && len(side.Ranges) == 0 {
-		return
+		return nil
 	}
-	place := w.index.n - 1
-	w.side = binary.AppendUvarint(w.side, uint64(place-w.sideLast))
-	w.sideLast = place
-	w.sides++
-	w.side = appendBytes(w.side, appendSide(nil, side))
+	w.sideCount++
+	w.side.data = appendSide(w.side.data, side)
+	w.side.end()
 	w.info.addSide(side)
+	if w.side.full() {
+		return w.closeRecords(sectionSide, &w.side)
+	}
+	return nil
 }
 
 // AppendRow appends a row of the partition, after the one before in clustering order. Cells of columns
@@ -131,7 +138,7 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 	if w.err != nil {
 		return w.err
 	}
-	invariants.Check(w.index.n > 0, "table file: row without partition")
+	invariants.Check(w.partitions > 0, "table file: row without partition")
 	// The arguments of a check are made whether it holds or not, so none is made for rows in order.
 	if w.rows > 0 && bytes.Compare(w.clustering, row.Clustering) >= 0 {
 		invariants.Check(false, "table file: row %x after %x", row.Clustering, w.clustering)
@@ -142,17 +149,27 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 			return err
 		}
 	}
-	if err := w.group.add(w.index.n-1, row); err != nil {
+	w.beginRows()
+	if err := w.group.add(w.partitions-1, row); err != nil {
 		return w.fail(fmt.Errorf("table file %06d: partition %x: row %x: %w", w.opts.FileID, w.current.Key, row.Clustering, err))
-	}
-	if w.rows == 0 {
-		w.index.begins(int(w.groups), w.group.current)
 	}
 	w.rows++
 	w.clustering = append(w.clustering[:0], row.Clustering...)
 	w.info.Rows++
 	w.info.addRow(row)
 	return nil
+}
+
+// position is where the next row goes, unless the row group is closed before.
+func (w *Writer) position() position {
+	return position(w.groups*groupRowsMax + uint64(w.group.group.rows))
+}
+
+// beginRows notes where the rows of the partition begin, if the next is the first.
+func (w *Writer) beginRows() {
+	if w.rows == 0 {
+		w.index.begins(w.position())
+	}
 }
 
 // withoutDropped returns row, or a copy without cells of columns that the table does not have.
@@ -186,21 +203,87 @@ func (w *Writer) withoutDropped(row *mutation.Row) *mutation.Row {
 }
 
 func (w *Writer) closeGroup() error {
-	w.buffer = w.group.appendTo(w.buffer)
-	w.directory = appendGroup(w.directory, &w.group.group)
-	w.statistics = w.group.appendStatistics(w.statistics)
+	w.buffer = w.group.appendTo(w.buffer, w.offset())
+	w.statistics.data = w.group.appendStatistics(w.statistics.data)
+	return w.endGroup(&w.group.group)
+}
+
+// endGroup notes a row group that is the end of the buffer and whose statistics have been appended, and empties the one being filled.
+func (w *Writer) endGroup(g *group) error {
+	w.info.MaxAliveUntil = max(w.info.MaxAliveUntil, g.maxAlive)
+	w.directory.add(g)
+	w.statistics.end()
 	w.groups++
-	if len(w.buffer) >= writeBytes {
-		if err := w.flush(); err != nil {
+	w.group.reset()
+	if w.directory.full() {
+		if err := w.closeDirectory(); err != nil {
 			return err
 		}
 	}
-	w.group.reset(w.offset())
-	return nil
+	if w.statistics.full() {
+		return w.closeRecords(sectionStatistics, &w.statistics)
+	}
+	return w.flushFull()
+}
+
+// closeIndex writes the block of the index that is being filled, if it has anything.
+func (w *Writer) closeIndex() error {
+	n := len(w.index.tokens)
+	if n == 0 {
+		return nil
+	}
+	at := w.offset()
+	w.buffer = w.index.appendTo(w.buffer, w.position(), w.sideCount)
+	w.endBlock(sectionIndex, at, w.index.tokens[0], n)
+	w.index.reset()
+	return w.flushFull()
+}
+
+// closeDirectory is closeIndex for the directory.
+func (w *Writer) closeDirectory() error {
+	n := len(w.directory.columns[0])
+	if n == 0 {
+		return nil
+	}
+	at := w.offset()
+	w.buffer = w.directory.appendTo(w.buffer)
+	w.endBlock(sectionDirectory, at, w.directory.first, n)
+	f := &w.fences[sectionDirectory]
+	f.body = binary.AppendVarint(f.body, w.directory.fence.minTimestamp)
+	f.body = appendBytes(f.body, w.directory.fence.key)
+	w.directory.reset()
+	return w.flushFull()
+}
+
+// closeRecords is closeIndex for side data or statistics.
+func (w *Writer) closeRecords(kind int, b *recordBuilder) error {
+	n := len(b.ends)
+	if n == 0 {
+		return nil
+	}
+	at := w.offset()
+	w.buffer = b.appendTo(w.buffer)
+	w.endBlock(kind, at, b.first, n)
+	b.reset()
+	return w.flushFull()
+}
+
+// endBlock seals a block of n entries that lies at an offset of the file and is the end of the buffer.
+func (w *Writer) endBlock(kind int, at, first uint64, n int) {
+	w.buffer = binary.LittleEndian.AppendUint32(w.buffer, checksum(w.buffer[at-w.flushed:]))
+	w.fences[kind].add(first, at, int(w.offset()-at), n)
 }
 
 // offset is where the next byte goes.
 func (w *Writer) offset() uint64 { return w.flushed + uint64(len(w.buffer)) }
+
+// flushFull writes what is collected, if that is enough.
+func (w *Writer) flushFull() error {
+	if len(w.buffer) < writeBytes {
+		return nil
+	}
+	return w.flush()
+}
 
 func (w *Writer) flush() error {
 	if _, err := w.file.WriteAt(w.buffer, int64(w.flushed)); err != nil {
@@ -221,12 +304,10 @@ func (w *Writer) Finish() (Info, error) {
 	if w.err != nil {
 		return Info{}, w.err
 	}
-	if w.group.group.rows > 0 {
-		if err := w.closeGroup(); err != nil {
-			return Info{}, err
-		}
+	if err := w.closeBlocks(); err != nil {
+		return Info{}, err
 	}
-	w.info.Partitions = int64(w.index.n)
+	w.info.Partitions, w.info.LastKey = int64(w.partitions), w.current
 	w.appendSections()
 	w.info.Bytes = int64(w.offset())
 	if err := w.flush(); err != nil {
@@ -241,26 +322,37 @@ func (w *Writer) Finish() (Info, error) {
 
 var errFinished = errors.New("table file is finished")
 
+// closeBlocks closes the last row group and the last block of each section.
+func (w *Writer) closeBlocks() error {
+	if w.group.group.rows > 0 {
+		if err := w.closeGroup(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		w.closeRecords(sectionSide, &w.side), w.closeDirectory(), w.closeRecords(sectionStatistics, &w.statistics), w.closeIndex(),
+	)
+}
+
 func (w *Writer) appendSections() {
 	meta := metadata{info: w.info, clustering: len(w.opts.Table.Clustering)}
 	for _, c := range w.opts.Table.Columns {
 		meta.columns = append(meta.columns, columnMeta{c.ID, c.Physical, c.Width})
 	}
-	bodies := [][]byte{
-		append(binary.AppendUvarint(nil, w.sides), w.side...),
-		append(binary.AppendUvarint(nil, w.groups), w.directory...),
-		w.statistics,
-		w.index.appendTo(nil),
-		appendMetadata(nil, &meta),
-	}
 	var toc []byte
-	for i, body := range bodies {
-		s := section{kind: uint16(i + 1), version: sectionVersion, offset: w.offset(), length: uint64(len(body)), checksum: checksum(body)}
-		if s.kind == sectionStatistics {
+	for kind := uint16(sectionSide); kind <= sectionMetadata; kind++ {
+		s := section{kind: kind, version: sectionVersion, offset: w.offset()}
+		if kind == sectionMetadata {
+			w.buffer = appendMetadata(w.buffer, &meta)
+		} else {
+			w.buffer = w.fences[kind].appendTo(w.buffer)
+		}
+		body := w.buffer[s.offset-w.flushed:]
+		s.length, s.checksum = uint64(len(body)), checksum(body)
+		if kind == sectionStatistics {
 			s.flags = sectionOptional
 		}
 		toc = appendSection(toc, s)
-		w.buffer = append(w.buffer, body...)
 	}
 	f := footer{tocOffset: w.offset(), tocLength: uint64(len(toc)), tocChecksum: checksum(toc), file: w.opts.FileID}
 	w.buffer = append(w.buffer, toc...)
