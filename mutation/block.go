@@ -14,6 +14,7 @@ type Block struct {
 	Live       []uint64 // bit i%64 of word i/64 is set where row i has a marker; nil: every row has
 	Sequences  []uint64 // law BySequence: sequences of the rows; nil under ByTimestamp
 	Columns    []Vector // a vector a regular column of the table, in the order of Table.Columns, statics left out
+	Origin     any      // what a source says of its own blocks to those who know it, such as how a file has encoded them; nil: nothing
 }
 
 // BlockSource yields blocks in clustering order. A block is valid until the next call; the end is nil, nil.

@@ -10,7 +10,7 @@ import (
 
 // AppendBlock appends rows [from, to) of a block of the partition, after the row before in clustering order. It
 // writes what AppendRow would for each of them, without looking at them one by one. A row with neither marker
-// nor value, as the drop of a column leaves it, is left out.
+// nor value, as the drop of a column leaves it, is left out. A whole block of another file may be taken as it is encoded there.
 func (w *Writer) AppendBlock(b *mutation.Block, from, to int) error {
 	if w.err != nil || from == to {
 		return w.err
@@ -18,6 +18,16 @@ func (w *Writer) AppendBlock(b *mutation.Block, from, to int) error {
 	invariants.Check(w.partitions > 0, "table file: block without partition")
 	invariants.Check(len(b.Columns) == len(w.group.columns) && len(b.Clustering) == len(w.group.key),
 		"table file: block of %d columns and %d clustering columns", len(b.Columns), len(b.Clustering))
+	if from == 0 && to == b.Rows {
+		if done, err := w.appendEncoded(b); done || err != nil {
+			return err
+		}
+	}
+	return w.appendRows(b, from, to)
+}
+
+// appendRows encodes rows [from, to) of a block.
+func (w *Writer) appendRows(b *mutation.Block, from, to int) error {
 	for from < to {
 		n := filledRun(b, from, to)
 		if n == 0 {

@@ -3,6 +3,7 @@ package sstable
 import (
 	"bytes"
 
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -10,39 +11,29 @@ import (
 // copyRowsMin is how many rows a group needs to be copied: smaller ones are better joined.
 const copyRowsMin = groupRowsMax / 2
 
-// CopyGroup appends the next row group of blocks, which Run.Blocks of a file yielded, as it is encoded there, and returns how many rows
-// that are. 0: the group has to be taken by Next, or there is none, or blocks come from elsewhere. A group is copied if all its
-// rows lie before a clustering (nil: wherever they lie), nothing of it has ended by nowSec, it has copyRowsMin rows, and it would be
-// written with the same columns and no more effort now. Checksums are checked. The rows must follow those appended before.
-func (w *Writer) CopyGroup(blocks mutation.BlockSource, before []byte, nowSec int64) (rows int, err error) {
-	b, ok := blocks.(*blockSource)
-	if w.err != nil || !ok {
-		return 0, w.err
+// appendEncoded appends a block that a file of the same columns yielded as it is encoded there, if that is as good as to encode
+// it again; false: it has to be. Checksums are checked.
+func (w *Writer) appendEncoded(b *mutation.Block) (bool, error) {
+	from, ok := b.Origin.(*blockSource)
+	if !ok || b != &from.block {
+		return false, nil
 	}
-	s, err := b.peek()
-	if s == nil || err != nil {
-		return 0, err
-	}
-	g := b.walk.d.group
-	if before != nil && bytes.Compare(s.last, before) >= 0 || g.minEnd <= nowSec || !w.canCopy(b.walk.d, s) {
-		return 0, nil
+	d, s := from.walk.d, &from.span
+	if !w.canCopy(d, s) {
+		return false, nil
 	}
 	if w.rows > 0 && bytes.Compare(w.clustering, s.first) >= 0 {
-		return 0, b.walk.fail(b.walk.d.corrupt("row %x after %x", s.first, w.clustering))
+		invariants.Check(false, "table file: row %x after %x", s.first, w.clustering)
 	}
 	if open := w.group.group.rows; open > 0 {
 		if w.rows > 0 && open < copyRowsMin {
-			return w.evenOut(b)
+			return true, w.evenOut(b)
 		}
 		if err := w.closeGroup(); err != nil {
-			return 0, err
+			return true, err
 		}
 	}
-	if err := w.copyGroup(b.walk.d, s); err != nil {
-		return 0, err
-	}
-	b.next = nil
-	return s.to - s.from, nil
+	return true, w.copyGroup(d, s)
 }
 
 // canCopy reports whether the open group of d can be part of this file as it is.
@@ -77,29 +68,25 @@ func (w *Writer) has(r *Reader, id mutation.ColumnID) bool {
 	return false
 }
 
-// evenOut makes row groups of at least copyRowsMin rows of those in the open one, which are fewer, and those of the next
+// evenOut makes row groups of at least copyRowsMin rows of those in the open one, which are fewer, and those of a
 // block: so a short end of one file does not stay a short group for ever, and what follows can be copied.
-func (w *Writer) evenOut(b *blockSource) (rows int, err error) {
-	block, err := b.Next()
-	if err != nil {
-		return 0, err
-	}
-	cut := block.Rows
-	if total := w.group.group.rows + block.Rows; total > groupRowsMax {
+func (w *Writer) evenOut(b *mutation.Block) error {
+	cut := b.Rows
+	if total := w.group.group.rows + b.Rows; total > groupRowsMax {
 		cut = total/2 - w.group.group.rows
 	}
-	for _, r := range []rowRange{{0, cut}, {cut, block.Rows}} {
+	for _, r := range []rowRange{{0, cut}, {cut, b.Rows}} {
 		if r.from == r.to {
 			continue
 		}
-		if err := w.AppendBlock(block, r.from, r.to); err != nil {
-			return 0, err
+		if err := w.appendRows(b, r.from, r.to); err != nil {
+			return err
 		}
 		if err := w.closeGroup(); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return block.Rows, nil
+	return nil
 }
 
 // copyGroup appends the open group of d, whose rows are those of the span.

@@ -59,27 +59,20 @@ func (r *run) Blocks() mutation.BlockSource {
 // blockSource yields the rows of a partition in blocks, one a row group.
 type blockSource struct {
 	walk  walk
-	next  *span // whose row group is open, and not yielded yet; nil: unknown
+	span  span // of block
 	picks picks
 	block mutation.Block
 	last  []byte // clustering of the last row of the block before
 }
 
-// peek turns to the next row group and returns its rows; the end is nil, nil.
-func (b *blockSource) peek() (s *span, err error) {
-	if b.next == nil {
-		b.next, err = b.walk.nextGroup()
-	}
-	return b.next, err
-}
-
 // Next implements mutation.BlockSource.
 func (b *blockSource) Next() (*mutation.Block, error) {
-	s, err := b.peek()
+	s, err := b.walk.nextGroup()
 	if s == nil || err != nil {
+		b.block = mutation.Block{}
 		return nil, err
 	}
-	b.next = nil
+	b.span = *s
 	d := b.walk.d
 	b.picks.reset(false)
 	b.picks.add(rowRange{s.from, s.to})
@@ -113,7 +106,7 @@ func (b *blockSource) checkOrder() error {
 // fillRows fills what rows have beside clustering and values.
 func (b *blockSource) fillRows() {
 	d, x, r := b.walk.d, &b.walk.d.lent.rows, b.picks.ranges[0]
-	b.block = mutation.Block{Rows: b.picks.count}
+	b.block = mutation.Block{Rows: b.picks.count, Origin: b}
 	x.timestamps = d.system[roleTimestamp].appendInts(x.timestamps[:0], r, 0)
 	b.block.Timestamps = x.timestamps
 	if c := d.system[roleTTL]; c != nil {
