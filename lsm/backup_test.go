@@ -96,6 +96,13 @@ func TestBackupWhileWritten(t *testing.T) {
 			acked.Store(i)
 		}
 	})
+	writers.Go(func() {
+		for !stop.Load() && !t.Failed() {
+			if err := errors.Join(s.Flush(one.ID), s.Compact(one.ID), s.Compact(four.ID)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	for n := range 5 {
 		for acked.Load() < int64(n*20) && !t.Failed() {
 			mustNot(t, s.Flush(four.ID))

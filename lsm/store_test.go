@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ type walk struct {
 	held  []*View
 	log   []string
 	opts  Options
+
+	backups int // restored
 }
 
 func newWalk(t *testing.T, seed uint64) *walk {
@@ -43,6 +46,10 @@ func newWalk(t *testing.T, seed uint64) *walk {
 
 func (w *walk) open() {
 	w.opts.FS = w.fs
+	if w.store != nil { // what a close or a crash leaves is no damage
+		_, err := Check(CheckOptions{FS: w.fs, Dir: w.opts.Dir, Report: func(d Damage) { w.t.Errorf("after %v: %v", w.log, d) }})
+		mustNot(w.t, err)
+	}
 	w.store = mustOpen(w.t, w.opts)
 }
 
@@ -72,6 +79,8 @@ func (w *walk) step() {
 		w.dropViews()
 		mustNot(w.t, w.store.Truncate([]mutation.TableID{table}))
 		w.model.truncate(table)
+	case n < 85:
+		w.restore()
 	case n < 90:
 		w.did("advance")
 		w.clock.Advance(time.Duration(w.rng.IntN(20)) * time.Second)
@@ -91,6 +100,22 @@ func (w *walk) step() {
 		w.fs = clone
 		w.open()
 	}
+}
+
+// restore goes on with what is restored from a backup.
+func (w *walk) restore() {
+	w.did("restore")
+	w.backups++
+	backup, dir := fmt.Sprintf("backup%d", w.backups), fmt.Sprintf("data%d", w.backups)
+	_, err := w.store.Backup(backup)
+	mustNot(w.t, err)
+	w.dropViews()
+	mustNot(w.t, w.store.Close())
+	_, err = RestoreBackup(w.fs, backup, dir)
+	mustNot(w.t, err)
+	mustNot(w.t, w.fs.RemoveAll(w.opts.Dir))
+	w.opts.Dir = dir
+	w.open()
 }
 
 // alter drops a column that no cell is in, or adds it again: readers are opened anew, memtables sealed.
