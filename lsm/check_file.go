@@ -47,10 +47,10 @@ func (c *checker) tableFile(listed manifest.File) error {
 	c.sum.Rows += r.Info().Rows
 	c.listing(name, r.Info(), listed)
 	// Row by row only where the file itself is sound: it would find the same again.
-	if err := r.Verify(); err != nil {
-		c.damage(name, err)
-	} else if err := c.walk(name, r, &table); err != nil {
-		c.damage(name, err)
+	if r.VerifyAll(func(err error) { c.damage(name, err) }) {
+		if err := c.walk(name, r, &table); err != nil {
+			c.damage(name, err)
+		}
 	}
 	return nil
 }

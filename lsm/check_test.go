@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/commitlog"
 )
@@ -173,5 +174,27 @@ func TestCheckFindsWhatIsCutOrGone(t *testing.T) {
 		if judge(t, s, fs, name); t.Failed() {
 			t.Fatalf("%s: removed", name)
 		}
+	}
+}
+
+// TestCheckGoesOnBehindADamage breaks two row groups of a file and another file.
+func TestCheckGoesOnBehindADamage(t *testing.T) {
+	mem := vfs.NewMem()
+	opts := testOptions(mem, clock.NewManual(start))
+	s := openWith(t, opts)
+	one, four := testTable(1), testTable(4)
+	for i := range int64(3000) {
+		mustApply(t, s, rowMutation(&one, 1, i*7919%100000, i), rowMutation(&four, 1, i, i))
+	}
+	mustNot(t, s.FlushAll())
+	names := []string{tableFileName(filesOf(s, one.ID)[0].number), tableFileName(filesOf(s, four.ID)[0].number)}
+	mustNot(t, s.Close())
+	size := sizeOf(t, mem, names[0])
+	flip(t, mem, names[0], 100, 1)
+	flip(t, mem, names[0], size/2, 1)
+	flip(t, mem, names[1], 100, 1)
+	_, found, err := checkIn(mem)
+	if err != nil || len(found) != 3 || found[0].File != names[0] || found[1].File != names[0] || found[0].Offset >= found[1].Offset || found[2].File != names[1] {
+		t.Errorf("two in %s of %d bytes and one in %s: %v, %v", names[0], size, names[1], found, err)
 	}
 }

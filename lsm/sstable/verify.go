@@ -25,6 +25,27 @@ func (r *Reader) Verify() error {
 	return nil
 }
 
+// VerifyAll is Verify that goes on: behind the first thing wrong it checks every row group by itself, and
+// reports each error once. It returns whether the file is sound.
+func (r *Reader) VerifyAll(report func(error)) bool {
+	first := r.Verify()
+	if first == nil {
+		return true
+	}
+	report(first)
+	known := map[string]bool{first.Error(): true}
+	v := verifier{r: r, d: r.newDecoder()}
+	defer v.d.release()
+	for n := range r.groupCount() {
+		v.d.number = -1
+		if err := v.open(n); err != nil && !known[err.Error()] {
+			known[err.Error()] = true
+			report(err)
+		}
+	}
+	return false
+}
+
 // verifier goes through the partitions of a file and their rows.
 type verifier struct {
 	r          *Reader
