@@ -1,7 +1,7 @@
 # esker: make demo shows it, make test proves it. CONTRIBUTING.md says more.
 BIN := bin/esker
 
-.PHONY: build demo test lint bench soak fuzz tools clean
+.PHONY: build demo test lint bench bench-peers bench-docs soak fuzz tools clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/esker
@@ -18,6 +18,15 @@ lint:
 
 bench: build
 	$(BIN) bench run --quick --shape all --tcp
+
+# The same rows through other stores, in the same run. Needs the network once, a C compiler (DuckDB), Java 17 and Maven (Cassandra).
+bench-peers: build
+	cd bench/peers && go run .
+
+# The whole workload and the peers, written into docs/benchmarks.md.
+bench-docs: build
+	$(BIN) bench run --shape all --tcp --into docs/benchmarks.md
+	cd bench/peers && PEERS_INTO=../../docs/benchmarks.md go run .
 
 # The exhaustive loops of the tests: every byte, every operation.
 soak: build

@@ -3,6 +3,8 @@ package bench
 import (
 	"bytes"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -32,7 +34,7 @@ func TestRunReadsBackWhatItLoaded(t *testing.T) {
 			if n := valueOf(t, &s, "rows read back and compared"); n != 20*500 {
 				t.Errorf("%s: %v rows were compared, want all", s.Name, n)
 			}
-			for _, name := range []string{nameIngest, nameDisk, nameRecovery, nameLogBytes, nameHour, nameRollup} {
+			for _, name := range []string{NameIngest, NameDisk, nameRecovery, nameLogBytes, NameHour, NameRollup} {
 				if valueOf(t, &s, name) <= 0 {
 					t.Errorf("%s: no %s", s.Name, name)
 				}
@@ -64,10 +66,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &run{Options: &o, work: work, keys: decorate(work), dir: o.Dir, clock: newWindowClock(o.Clock, work)}
-		for i := range work.Columns {
-			r.columns = append(r.columns, columnID(i))
-		}
+		r := newRun(&o, work, o.Dir)
 		if r.store, err = r.open(o.Dir+"/data", lsm.Tuning{}); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +208,7 @@ func TestRingParts(t *testing.T) {
 
 func TestReportForms(t *testing.T) {
 	r := &Report{Machine: ThisMachine("v1"), Seed: 3, Started: "2026-01-01T00:00:00Z", Sections: []Section{
-		{Name: "s", Shape: Regular, Devices: 2, Readings: 3, Measurements: []Measurement{{Name: nameIngest, Value: 1234567.8, Unit: "rows/s", Goal: 1_500_000}}},
+		{Name: "s", Shape: Regular, Devices: 2, Readings: 3, Measurements: []Measurement{{Name: NameIngest, Value: 1234567.8, Unit: "rows/s", Goal: 1_500_000}}},
 	}}
 	for format, want := range map[string]string{
 		"table": "1,234,568  rows/s  ≥ 1,500,000", "markdown": "| ingest | 1,234,568 | rows/s | ≥ 1,500,000 |  |", "json": `"value": 1234567.8`,
@@ -235,7 +234,7 @@ func TestCompare(t *testing.T) {
 	report := func(name string, devices int, values ...float64) *Report {
 		s := Section{Name: name, Shape: Regular, Devices: devices, Readings: 1}
 		for i, v := range values {
-			s.note([]string{nameIngest, nameDisk, "refused", nameHour}[i], v, []string{"rows/s", "bytes/row", "writes", "µs"}[i], "")
+			s.Note([]string{NameIngest, NameDisk, "refused", NameHour}[i], v, []string{"rows/s", "bytes/row", "writes", "µs"}[i], "")
 		}
 		return &Report{Sections: []Section{s}}
 	}
@@ -265,5 +264,24 @@ func TestCompare(t *testing.T) {
 	var out bytes.Buffer
 	if err := WriteChanges(&out, Compare(before, report("a", 5, 2000))); err != nil || !bytes.Contains(out.Bytes(), []byte("2.00   better")) {
 		t.Errorf("%v\n%s", err, out.Bytes())
+	}
+}
+
+func TestReplace(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(file, []byte("a\n<!-- begin run -->\nold\n<!-- end run -->\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again and again
+		if err := Replace(file, "run", "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if want := "a\n<!-- begin run -->\n\nnew\n\n<!-- end run -->\nb\n"; err != nil || string(got) != want {
+		t.Errorf("%q, want %q: %v", got, want, err)
+	}
+	if err := Replace(file, "peers", "new"); err == nil {
+		t.Error("a place that is not there was replaced")
 	}
 }

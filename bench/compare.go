@@ -65,7 +65,7 @@ func WriteChanges(out io.Writer, changes []Change) error {
 			section = c.Section
 			fmt.Fprintf(t, "\n%s\tbefore\tafter\t\tratio\t\n", section)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%.2f\t%s\n", c.Name, number(c.Before), number(c.After), c.Unit, c.Ratio, c.Verdict)
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%.2f\t%s\n", c.Name, Number(c.Before), Number(c.After), c.Unit, c.Ratio, c.Verdict)
 	}
 	return t.Flush()
 }

@@ -2,17 +2,17 @@ package bench
 
 // Names of measurements that have goals.
 const (
-	nameIngest       = "ingest"
-	nameDisk         = "disk, after compaction"
+	NameIngest       = "ingest"
+	NameDisk         = "disk, after compaction"
 	nameDiskOpen     = "disk, window still open"
 	nameWriteFactor  = "write amplification"
 	nameSpaceFactor  = "space amplification"
 	nameLogBytes     = "log"
-	nameHour         = "1 h, all columns, p50"
+	NameHour         = "1 h, all columns, p50"
 	nameDay          = "24 h, one column, p50"
-	nameHourly       = "24 h → 24 hourly values, p50"
-	nameLast         = "last row, p50"
-	nameRollup       = "hourly rollup of everything"
+	NameHourly       = "24 h → 24 hourly values, p50"
+	NameLast         = "last row, p50"
+	NameRollup       = "hourly rollup of everything"
 	nameRecovery     = "recovery"
 	nameStartEmpty   = "start, empty"
 	nameMemory       = "memory, peak while loading"
@@ -32,8 +32,8 @@ const (
 
 // goals are what the project wants of the shapes regular and jitter on a machine with two cores.
 var goals = map[string]float64{
-	nameIngest: 1_500_000, nameWriteFactor: 4, nameSpaceFactor: 1.3, nameLogBytes: 40,
-	nameHour: 15, nameDay: 100, nameHourly: 60, nameLast: 5, nameRollup: 0.12,
+	NameIngest: 1_500_000, nameWriteFactor: 4, nameSpaceFactor: 1.3, nameLogBytes: 40,
+	NameHour: 15, nameDay: 100, NameHourly: 60, NameLast: 5, NameRollup: 0.12,
 	nameRecovery: 1_000_000, nameStartEmpty: 100, nameMemory: 288, nameGrowthIngest: 1.1,
 	tcpBatches: 1_000_000, tcpBatchesCPU: 1, tcpSingles: 500_000, tcpSinglesCPU: 2, tcpLiterals: 250_000,
 	tcpHour: 80, tcpHourParallel: 25_000, tcpDay: 400, tcpHourly: 120, tcpLast: 60, tcpMemoryIdle: 40,
@@ -51,7 +51,7 @@ const wideOpenBytes = 5
 // goal is what is wanted of a measurement; 0: nothing in particular.
 func goal(name string, shape Shape) float64 {
 	switch {
-	case name == nameDisk:
+	case name == NameDisk:
 		return diskGoals[shape]
 	case name == nameDiskOpen && shape == Wide:
 		return wideOpenBytes

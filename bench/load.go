@@ -63,7 +63,7 @@ func (r *run) load() error {
 	for _, w := range writers {
 		rows, refused = rows+w.rows, refused+w.refused
 	}
-	r.note(nameIngest, float64(rows)/took.Seconds(), "rows/s",
+	r.note(NameIngest, float64(rows)/took.Seconds(), "rows/s",
 		fmt.Sprintf("%d rows, durable, %d rows an atomic write, %d writers, making the rows included", rows, r.Group, r.Writers))
 	r.note("ingest, cpu", micros(cpuTime()-cpu)/float64(rows), "µs/row", "of everything: making rows, log, memtable, flush, background compaction")
 	if w := writers[0]; !w.quarter.IsZero() {
@@ -208,7 +208,7 @@ func copyFile(to, from string) error {
 // start opens an empty store again and again.
 func (r *run) start() error {
 	dir := filepath.Join(r.dir, "empty")
-	took, err := measure(r.Clock, 10, func(int) error {
+	took, err := Measure(r.Clock, 10, func(int) error {
 		store, err := r.open(dir, lsm.Tuning{})
 		if err != nil {
 			return err
@@ -218,6 +218,6 @@ func (r *run) start() error {
 	if err != nil {
 		return err
 	}
-	r.note(nameStartEmpty, micros(took.percentile(50))/1000, "ms", "open and close again")
+	r.note(nameStartEmpty, micros(took.Percentile(50))/1000, "ms", "open and close again")
 	return nil
 }

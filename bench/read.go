@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/lsm"
@@ -91,8 +92,8 @@ func (w *Workload) same(device, tick int, b *mutation.Batch, i int) bool {
 }
 
 // hours are the starts of hours at random, inside what was loaded, for devices at random.
-func (w *Workload) hours(n int) (devices []int, starts []int64) {
-	devices, starts = w.devicesAtRandom(n), make([]int64, n)
+func (w *Workload) Hours(n int) (devices []int, starts []int64) {
+	devices, starts = w.DevicesAtRandom(n), make([]int64, n)
 	ticks := hourMillis / StepMillis
 	for i := range starts {
 		starts[i] = w.Start + int64(w.noise(-2, i)>>8%uint64(max(1, w.Ticks-ticks+1)))*StepMillis
@@ -102,29 +103,29 @@ func (w *Workload) hours(n int) (devices []int, starts []int64) {
 
 // readHour times one hour of a device, all columns.
 func (r *run) readHour() error {
-	devices, starts := r.work.hours(r.Reads)
+	devices, starts := r.work.Hours(r.Reads)
 	rows := 0
-	took, err := measure(r.Clock, r.Reads, func(i int) error {
+	took, err := Measure(r.Clock, r.Reads, func(i int) error {
 		req := mutation.ReadRequest{Key: r.keys[devices[i]], Slices: between(starts[i], starts[i]+hourMillis), Columns: r.columns}
 		return read(r.store, req, func(b *mutation.Batch) error { rows += b.Rows; return nil })
 	})
 	if err != nil {
 		return err
 	}
-	r.section.latency(nameHour, took, fmt.Sprintf("through a View into batches; %.0f rows each", float64(rows)/float64(r.Reads)))
+	r.section.Latency(NameHour, took, fmt.Sprintf("through a View into batches; %.0f rows each", float64(rows)/float64(r.Reads)))
 	return nil
 }
 
 // readDay times a whole day of one column of a device.
 func (r *run) readDay() error {
-	devices, rows := r.work.devicesAtRandom(r.Reads), 0
-	took, err := measure(r.Clock, r.Reads, func(i int) error {
+	devices, rows := r.work.DevicesAtRandom(r.Reads), 0
+	took, err := Measure(r.Clock, r.Reads, func(i int) error {
 		return read(r.store, r.dayRequest(devices[i]), func(b *mutation.Batch) error { rows += b.Rows; return nil })
 	})
 	if err != nil {
 		return err
 	}
-	r.section.latency(nameDay, took, fmt.Sprintf("through a View into batches; %.0f rows each", float64(rows)/float64(r.Reads)))
+	r.section.Latency(nameDay, took, fmt.Sprintf("through a View into batches; %.0f rows each", float64(rows)/float64(r.Reads)))
 	return nil
 }
 
@@ -151,6 +152,14 @@ func (h *hourly) reset(start int64) {
 	}
 }
 
+// count is how many values there were.
+func (h *hourly) count() (n int64) {
+	for i := range h.hours {
+		n += int64(h.hours[i].count)
+	}
+	return n
+}
+
 // add takes the rows of a batch, as the executor's loops do; of days after the first the hours count together.
 func (h *hourly) add(b *mutation.Batch) error {
 	at, values := &b.Clustering[0], &b.Columns[0]
@@ -172,27 +181,27 @@ func (h *hourly) add(b *mutation.Batch) error {
 
 // readHourly times a day of one column of a device made into 24 averages, minima and maxima.
 func (r *run) readHourly() error {
-	devices := r.work.devicesAtRandom(r.Reads)
+	devices := r.work.DevicesAtRandom(r.Reads)
 	var h hourly
-	took, err := measure(r.Clock, r.Reads, func(i int) error {
+	took, err := Measure(r.Clock, r.Reads, func(i int) error {
 		h.reset(r.work.Start)
 		return read(r.store, r.dayRequest(devices[i]), h.add)
 	})
 	if err != nil {
 		return err
 	}
-	r.section.latency(nameHourly, took, "avg, min and max of one column: batches of a View, added up by plain loops")
+	r.section.Latency(NameHourly, took, "avg, min and max of one column: batches of a View, added up by plain loops")
 	return nil
 }
 
 // readLast times the last row of a device.
 func (r *run) readLast() error {
-	devices := r.work.devicesAtRandom(r.Reads)
-	took, err := measure(r.Clock, r.Reads, func(i int) error { return r.lastRow(r.store, devices[i]) })
+	devices := r.work.DevicesAtRandom(r.Reads)
+	took, err := Measure(r.Clock, r.Reads, func(i int) error { return r.lastRow(r.store, devices[i]) })
 	if err != nil {
 		return err
 	}
-	r.section.latency(nameLast, took, "all columns, in reverse, one row")
+	r.section.Latency(NameLast, took, "all columns, in reverse, one row")
 	return nil
 }
 
@@ -217,30 +226,25 @@ func (r *run) lastRow(store *lsm.Store, device int) error {
 // rollup times the hourly values of one column of all devices, the ring of tokens divided among the cores.
 func (r *run) rollup() error {
 	parts := runtime.GOMAXPROCS(0)
-	took, err := measure(r.Clock, 5, func(int) error {
+	took, err := Measure(r.Clock, 5, func(int) error {
+		var values atomic.Int64
 		failures := make([]error, parts)
-		rows := make([]int, parts)
 		var wait sync.WaitGroup
 		for p := range parts {
-			wait.Go(func() { rows[p], failures[p] = r.rollupRange(ringPart(p, parts)) })
+			wait.Go(func() {
+				failures[p] = r.rollupRange(ringPart(p, parts), func(h *hourly) { values.Add(h.count()) })
+			})
 		}
 		wait.Wait()
-		total := 0
-		for _, n := range rows {
-			total += n
+		if n, want := values.Load(), int64(r.Devices*r.Ticks); r.work.Shape != Sparse && n != want {
+			failures = append(failures, fmt.Errorf("bench: the rollup of everything saw %d values of %d", n, want))
 		}
-		if err := errors.Join(failures...); err != nil {
-			return err
-		}
-		if want := r.Devices * r.Ticks; r.work.Shape != Sparse && total != want {
-			return fmt.Errorf("bench: the rollup of everything saw %d rows of %d", total, want)
-		}
-		return nil
+		return errors.Join(failures...)
 	})
 	if err != nil {
 		return err
 	}
-	r.note(nameRollup, took.percentile(50).Seconds(), "s", fmt.Sprintf("avg, min and max of one column, %d goroutines, plain loops over batches", parts))
+	r.note(NameRollup, took.Percentile(50).Seconds(), "s", fmt.Sprintf("avg, min and max of one column, %d goroutines, plain loops over batches", parts))
 	return nil
 }
 
@@ -255,28 +259,26 @@ func ringPart(part, of int) partition.Range {
 	return r
 }
 
-// rollupRange adds up what lies in a range of tokens and returns how many values it saw.
-func (r *run) rollupRange(tokens partition.Range) (rows int, err error) {
+// rollupRange adds up every partition in a range of tokens and calls each with it.
+func (r *run) rollupRange(tokens partition.Range, each func(*hourly)) error {
 	view := r.store.View()
 	defer view.Close()
 	keys, err := view.Keys(tableID, tokens)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer keys.Close()
 	var h hourly
 	for {
 		key, err := keys.Next()
 		if err != nil || key == nil {
-			return rows, err
+			return err
 		}
 		h.reset(r.work.Start)
 		req := mutation.ReadRequest{Key: *key, Slices: clustering.All(), Columns: r.columns[:1]}
 		if err := readView(view, req, h.add); err != nil {
-			return rows, err
+			return err
 		}
-		for i := range h.hours {
-			rows += h.hours[i].count
-		}
+		each(&h)
 	}
 }

@@ -32,7 +32,7 @@ type Section struct {
 	Measurements []Measurement `json:"measurements"`
 }
 
-func (s *Section) note(name string, value float64, unit, detail string) {
+func (s *Section) Note(name string, value float64, unit, detail string) {
 	s.Measurements = append(s.Measurements, Measurement{Name: name, Value: value, Unit: unit, Goal: goal(name, s.Shape), Detail: detail})
 }
 
@@ -135,7 +135,7 @@ func (r *Report) writeTable(out io.Writer) error {
 		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for j := range s.Measurements {
 			m := &s.Measurements[j]
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", m.Name, number(m.Value), m.Unit, m.wanted(), m.Detail)
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", m.Name, Number(m.Value), m.Unit, m.wanted(), m.Detail)
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -151,7 +151,7 @@ func (r *Report) writeMarkdown(out io.Writer) error {
 		fmt.Fprintf(out, "\n### %s\n\n| what | value | unit | goal | |\n|---|---:|---|---|---|\n", s.title())
 		for j := range s.Measurements {
 			m := &s.Measurements[j]
-			fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", m.Name, number(m.Value), m.Unit, m.wanted(), m.Detail)
+			fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", m.Name, Number(m.Value), m.Unit, m.wanted(), m.Detail)
 		}
 	}
 	return nil
@@ -163,13 +163,13 @@ func (m *Measurement) wanted() string {
 	case m.Goal == 0:
 		return ""
 	case m.MoreIsBetter():
-		return "≥ " + number(m.Goal)
+		return "≥ " + Number(m.Goal)
 	}
-	return "≤ " + number(m.Goal)
+	return "≤ " + Number(m.Goal)
 }
 
-// number writes a value with three digits or more, thousands apart.
-func number(v float64) string {
+// Number writes a value with three digits or more, thousands apart.
+func Number(v float64) string {
 	switch {
 	case v >= 1000 || v <= -1000:
 		return thousands(strconv.FormatFloat(v, 'f', 0, 64))

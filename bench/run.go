@@ -102,6 +102,14 @@ func Run(o Options) (*Report, error) {
 	return report, nil
 }
 
+func newRun(o *Options, work *Workload, dir string) *run {
+	r := &run{Options: o, work: work, keys: decorate(work), dir: dir, clock: newWindowClock(o.Clock, work)}
+	for i := range work.Columns {
+		r.columns = append(r.columns, columnID(i))
+	}
+	return r
+}
+
 func runShape(o *Options, shape Shape) (*Section, error) {
 	work, err := New(o.Seed, shape, o.Devices, o.Ticks)
 	if err != nil {
@@ -112,10 +120,7 @@ func runShape(o *Options, shape Shape) (*Section, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	r := &run{Options: o, work: work, keys: decorate(work), dir: dir, clock: newWindowClock(o.Clock, work)}
-	for i := range work.Columns {
-		r.columns = append(r.columns, columnID(i))
-	}
+	r := newRun(o, work, dir)
 	r.section = Section{Name: "in process, " + string(shape), Shape: shape, Devices: o.Devices, Readings: o.Ticks}
 	if o.RowTimestamps {
 		r.section.Name += ", a write timestamp a row"
@@ -131,7 +136,7 @@ func runShape(o *Options, shape Shape) (*Section, error) {
 }
 
 func (r *run) note(name string, value float64, unit, detail string) {
-	r.section.note(name, value, unit, detail)
+	r.section.Note(name, value, unit, detail)
 }
 
 func (r *run) steps(steps ...func() error) error {
@@ -200,13 +205,13 @@ func (r *run) compact() error {
 		return err
 	}
 	took := r.Clock.Now().Sub(started)
-	disk, err := tableFileBytes(filepath.Join(r.dir, "data"))
+	disk, err := TableFileBytes(filepath.Join(r.dir, "data"))
 	if err != nil {
 		return err
 	}
 	r.note("compaction of everything, twice", took.Seconds(), "s", "once with the window open, once closed")
 	r.note(nameDiskOpen, float64(open)/rows, "bytes/row", "everything counted: write timestamps, indexes, checksums")
-	r.note(nameDisk, float64(disk)/rows, "bytes/row", "the window closed; everything counted")
+	r.note(NameDisk, float64(disk)/rows, "bytes/row", "the window closed; everything counted")
 	if r.RowTimestamps {
 		r.section.Measurements[len(r.section.Measurements)-1].Goal += rowTimestampBytes
 	}
@@ -223,8 +228,8 @@ func (r *run) fileBytes() (total int64) {
 	return total
 }
 
-// tableFileBytes adds up the table files below a directory.
-func tableFileBytes(dir string) (total int64, err error) {
+// TableFileBytes adds up the table files of esker below a directory.
+func TableFileBytes(dir string) (total int64, err error) {
 	err = filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 		if err == nil && filepath.Ext(path) == ".sst" {
 			total += info.Size()
@@ -272,8 +277,8 @@ func (r *run) settledMemory() error {
 	return nil
 }
 
-// devicesAtRandom are devices to read, the same for a seed.
-func (w *Workload) devicesAtRandom(n int) []int {
+// DevicesAtRandom are devices to read, the same for a seed.
+func (w *Workload) DevicesAtRandom(n int) []int {
 	out := make([]int, n)
 	for i := range out {
 		out[i] = int(w.noise(-1, i) >> 8 % uint64(w.Devices))

@@ -137,7 +137,7 @@ func (r *tcpRun) reads(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	devices, starts := r.work.hours(r.Reads)
+	devices, starts := r.work.Hours(r.Reads)
 	day := r.work.Start
 	for _, m := range []struct {
 		name, text string
@@ -159,7 +159,7 @@ func (r *tcpRun) reads(ctx context.Context) error {
 			return err
 		}
 		rows := 0
-		took, err := measure(r.Clock, r.Reads, func(i int) error {
+		took, err := Measure(r.Clock, r.Reads, func(i int) error {
 			n, err := q.rows(ctx, allAtOnce, nil, m.values(i)...)
 			if err == nil && n == 0 {
 				err = errors.New("bench: " + m.name + ": no rows")
@@ -170,7 +170,7 @@ func (r *tcpRun) reads(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.section.latency(m.name, took, fmt.Sprintf("one connection, one request after the other; %.0f rows each", float64(rows)/float64(r.Reads)))
+		r.section.Latency(m.name, took, fmt.Sprintf("one connection, one request after the other; %.0f rows each", float64(rows)/float64(r.Reads)))
 	}
 	return errors.Join(r.parallelHours(ctx), r.rollup(ctx, conn))
 }
@@ -183,7 +183,7 @@ func (r *tcpRun) parallelHours(ctx context.Context) error {
 		return err
 	}
 	defer closeAll(conns)
-	devices, starts := r.work.hours(r.Reads)
+	devices, starts := r.work.Hours(r.Reads)
 	queries := make([]*query, len(conns))
 	for i, conn := range conns {
 		if queries[i], err = prepare(ctx, conn, r.text(hourText)); err != nil {
@@ -225,13 +225,13 @@ func (r *tcpRun) rollup(ctx context.Context, conn *client.Conn) error {
 		return err
 	}
 	groups := 0
-	took, err := measure(r.Clock, 3, func(int) error {
+	took, err := Measure(r.Clock, 3, func(int) error {
 		groups, err = q.rows(ctx, 0, nil)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	r.note("over TCP: hourly rollup of everything", took.percentile(50).Seconds(), "s", fmt.Sprintf("one statement in pages, %d groups", groups))
+	r.note("over TCP: hourly rollup of everything", took.Percentile(50).Seconds(), "s", fmt.Sprintf("one statement in pages, %d groups", groups))
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 )
 
 // times are how long something took, again and again.
-type times []time.Duration
+type Times []time.Duration
 
 // measure calls f n times.
-func measure(c clock.Clock, n int, f func(i int) error) (times, error) {
-	took := make(times, n)
+func Measure(c clock.Clock, n int, f func(i int) error) (Times, error) {
+	took := make(Times, n)
 	for i := range n {
 		started := c.Now()
 		if err := f(i); err != nil {
@@ -24,7 +24,7 @@ func measure(c clock.Clock, n int, f func(i int) error) (times, error) {
 }
 
 // percentile is the time that p of a hundred do not exceed. It sorts.
-func (t times) percentile(p int) time.Duration {
+func (t Times) Percentile(p int) time.Duration {
 	if len(t) == 0 {
 		return 0
 	}
@@ -35,7 +35,7 @@ func (t times) percentile(p int) time.Duration {
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
 // note puts the median under name, which ends in "p50", and behind it the 99th percentile.
-func (s *Section) latency(name string, t times, detail string) {
-	s.note(name, micros(t.percentile(50)), "µs", detail)
-	s.note(name[:len(name)-len("50")]+"99", micros(t.percentile(99)), "µs", "")
+func (s *Section) Latency(name string, t Times, detail string) {
+	s.Note(name, micros(t.Percentile(50)), "µs", detail)
+	s.Note(name[:len(name)-len("50")]+"99", micros(t.Percentile(99)), "µs", "")
 }

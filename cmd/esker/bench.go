@@ -61,78 +61,91 @@ const (
 	quickLiterals = 50_000              // rows written as texts
 )
 
-func newBenchRunCommand() *cobra.Command {
-	o := bench.Options{Clock: clock.System{}, Version: buildVersion() + " " + buildCommit()}
-	var shapes, output, size string
-	var quick, tcpToo, only bool
-	var tcp bench.TCPOptions
-	c := &cobra.Command{
-		Use:   "run",
-		Short: "Load the standard workload, read it back, print what that cost",
-		Long: `Loads the standard workload into a store in this process, reads it back and prints what that cost: speed, bytes,
+const benchRunLong = `Loads the standard workload into a store in this process, reads it back and prints what that cost: speed, bytes,
 processor time, memory. With --tcp it is then loaded, in its first shape, through CQL into a server of its own process, or into
 one that runs already (--server HOST:PORT), where the keyspace ` + bench.Keyspace + ` is lost.
 
-A speed counts only when a sample of what was loaded reads back right; else the command fails.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkFormat(output); err != nil {
-				return err
-			}
-			for _, name := range strings.Split(shapes, ",") {
-				o.Shapes = append(o.Shapes, bench.Shape(name))
-			}
-			if shapes == "all" {
-				o.Shapes = bench.Shapes
-			}
-			if quick {
-				o.Ticks, tcp.Singles, tcp.Literals = quickTicks, quickSingles, quickLiterals
-			}
-			var err error
-			if o.Memory, err = parseMemory(size); err != nil {
-				return err
-			}
-			report, err := runBench(c.Context(), o, tcp, tcpToo || only || tcp.Addr != "", !only)
-			if err != nil {
-				return err
-			}
-			return report.Write(os.Stdout, output)
-		},
+A speed counts only when a sample of what was loaded reads back right; else the command fails.`
+
+// benchRun are the flags of `esker bench run`.
+type benchRun struct {
+	options bench.Options
+	tcp     bench.TCPOptions
+	shapes  string
+	memory  string
+	quick   bool
+	overTCP bool
+	onlyTCP bool
+	output  string
+	into    string
+}
+
+func newBenchRunCommand() *cobra.Command {
+	b := &benchRun{options: bench.Options{Clock: clock.System{}, Version: buildVersion() + " " + buildCommit()}}
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Load the standard workload, read it back, print what that cost",
+		Long:  benchRunLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return b.run(c.Context()) },
 	}
-	f := c.Flags()
-	f.StringVar(&shapes, "shape", string(bench.Regular), "of the readings: regular, jitter, sparse, wide, some of them with commas between, or all")
-	f.BoolVar(&quick, "quick", false, "a tenth of a day instead of a day")
+	o, f := &b.options, c.Flags()
+	f.StringVar(&b.shapes, "shape", string(bench.Regular), "of the readings: regular, jitter, sparse, wide, some of them with commas between, or all")
+	f.BoolVar(&b.quick, "quick", false, "a tenth of a day instead of a day")
 	f.IntVar(&o.Devices, "devices", 2000, "how many devices report")
 	f.IntVar(&o.Ticks, "readings", bench.DayTicks, "of each device, every ten seconds")
 	f.IntVar(&o.Group, "group", 500, "rows an atomic write")
 	f.IntVar(&o.Writers, "writers", 2, "goroutines that write")
 	f.IntVar(&o.Reads, "reads", 2000, "reads a measurement")
 	f.BoolVar(&o.RowTimestamps, "row-timestamps", false, "a write timestamp of its own for every row instead of one for an atomic write")
-	f.StringVar(&size, "memory", "256MiB", "what the store may take, as `SIZE`")
-	f.BoolVar(&tcpToo, "tcp", false, "then through CQL into a server that is started for it")
-	f.BoolVar(&only, "tcp-only", false, "only that")
-	f.StringVar(&tcp.Addr, "server", "", "`HOST:PORT` of a server that runs, for --tcp")
-	f.IntVar(&tcp.PID, "server-pid", 0, "process `ID` of that server, to tell its processor time")
+	f.StringVar(&b.memory, "memory", "256MiB", "what the store may take, as `SIZE`")
+	f.BoolVar(&b.overTCP, "tcp", false, "then through CQL into a server that is started for it")
+	f.BoolVar(&b.onlyTCP, "tcp-only", false, "only that")
+	f.StringVar(&b.tcp.Addr, "server", "", "`HOST:PORT` of a server that runs, for --tcp")
+	f.IntVar(&b.tcp.PID, "server-pid", 0, "process `ID` of that server, to tell its processor time")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
-	formatFlag(c, &output)
+	f.StringVar(&b.output, "output", bench.Formats[0], strings.Join(bench.Formats, ", "))
+	f.StringVar(&b.into, "into", "", "`FILE` that gets the report as markdown, between <!-- begin run --> and <!-- end run -->")
 	f.SortFlags = false
 	return c
 }
 
-// runBench measures in process, over TCP, or both, into one report.
-func runBench(ctx context.Context, o bench.Options, tcp bench.TCPOptions, overTCP, inProcess bool) (*bench.Report, error) {
-	var report *bench.Report
+func (b *benchRun) run(ctx context.Context) error {
+	if err := checkFormat(b.output); err != nil {
+		return err
+	}
+	for _, name := range strings.Split(b.shapes, ",") {
+		b.options.Shapes = append(b.options.Shapes, bench.Shape(name))
+	}
+	if b.shapes == "all" {
+		b.options.Shapes = bench.Shapes
+	}
+	if b.quick {
+		b.options.Ticks, b.tcp.Singles, b.tcp.Literals = quickTicks, quickSingles, quickLiterals
+	}
 	var err error
-	if inProcess {
-		if report, err = bench.Run(o); err != nil || !overTCP {
+	if b.options.Memory, err = parseMemory(b.memory); err != nil {
+		return err
+	}
+	report, err := b.measure(ctx)
+	if err != nil {
+		return err
+	}
+	return writeReport(report, b.output, b.into, "run")
+}
+
+// measure measures in process, over TCP, or both, into one report.
+func (b *benchRun) measure(ctx context.Context) (report *bench.Report, err error) {
+	if !b.onlyTCP {
+		if report, err = bench.Run(b.options); err != nil || !b.overTCP && b.tcp.Addr == "" {
 			return report, err
 		}
 	}
-	if tcp.Program, err = os.Executable(); err != nil {
+	if b.tcp.Program, err = os.Executable(); err != nil {
 		return nil, err
 	}
-	over, err := bench.RunTCP(ctx, o, tcp)
+	over, err := bench.RunTCP(ctx, b.options, b.tcp)
 	if err != nil || report == nil {
 		return over, err
 	}
@@ -140,8 +153,16 @@ func runBench(ctx context.Context, o bench.Options, tcp bench.TCPOptions, overTC
 	return report, nil
 }
 
-func formatFlag(c *cobra.Command, output *string) {
-	c.Flags().StringVar(output, "output", bench.Formats[0], strings.Join(bench.Formats, ", "))
+// writeReport prints a report, or puts it into its place of a document.
+func writeReport(report *bench.Report, output, into, place string) error {
+	if into == "" {
+		return report.Write(os.Stdout, output)
+	}
+	var text strings.Builder
+	if err := report.Write(&text, "markdown"); err != nil {
+		return err
+	}
+	return bench.Replace(into, place, text.String())
 }
 
 func checkFormat(output string) error {
