@@ -126,8 +126,13 @@ func (s *Store) writeFailed(err error) error {
 	return err
 }
 
-// fail turns the store read-only.
-func (s *Store) fail(cause error) error { return s.writeFailed(s.log.Fail(cause)) }
+// fail turns the store read-only. One that is being opened fails to open.
+func (s *Store) fail(cause error) error {
+	if s.log == nil {
+		return cause
+	}
+	return s.writeFailed(s.log.Fail(cause))
+}
 
 // makeDirectory makes the data directory if it is not there, and its name durable.
 func (s *Store) makeDirectory() error {

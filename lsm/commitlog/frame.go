@@ -186,29 +186,29 @@ func recordBytes(r *Record) int {
 
 func uvarintBytes(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
-// DecodeRecord reads the body of a record. Payloads alias src.
-func DecodeRecord(src []byte) (Record, error) {
-	var r Record
+// decodeRecord reads the body of a record into r, reusing its parts. Payloads alias src.
+func decodeRecord(src []byte, r *Record) error {
+	r.Sequence, r.Parts = 0, r.Parts[:0]
 	if len(src) < 8 {
-		return r, fmt.Errorf("record of %d bytes: %w", len(src), ErrCorrupt)
+		return fmt.Errorf("record of %d bytes: %w", len(src), ErrCorrupt)
 	}
 	r.Sequence = binary.LittleEndian.Uint64(src)
 	count, n := binary.Uvarint(src[8:])
 	if n <= 0 || count > partsMax {
-		return r, fmt.Errorf("record %d: count of parts: %w", r.Sequence, ErrCorrupt)
+		return fmt.Errorf("record %d: count of parts: %w", r.Sequence, ErrCorrupt)
 	}
 	src = src[8+n:]
 	for range count {
 		p, rest, ok := decodePart(src)
 		if !ok {
-			return r, fmt.Errorf("record %d: part %d: %w", r.Sequence, len(r.Parts), ErrCorrupt)
+			return fmt.Errorf("record %d: part %d: %w", r.Sequence, len(r.Parts), ErrCorrupt)
 		}
 		r.Parts, src = append(r.Parts, p), rest
 	}
 	if len(src) != 0 {
-		return r, fmt.Errorf("record %d: %d bytes behind its parts: %w", r.Sequence, len(src), ErrCorrupt)
+		return fmt.Errorf("record %d: %d bytes behind its parts: %w", r.Sequence, len(src), ErrCorrupt)
 	}
-	return r, nil
+	return nil
 }
 
 func decodePart(src []byte) (p Part, rest []byte, ok bool) {

@@ -51,7 +51,14 @@ func Inspect(fs vfs.FS, dir string, first uint64, synced Position, fn func(Posit
 	for _, n := range released {
 		in.Stale = append(in.Stale, fileName(n))
 	}
-	if l.tail, err = findTail(first, synced, files, (*loader)(l)); err != nil {
+	count := func(pos Position, r *Record) error {
+		in.Records++
+		if fn == nil {
+			return nil
+		}
+		return fn(pos, r)
+	}
+	if l.tail, err = readLog(first, synced, files, (*opener)(l), count); err != nil {
 		return in, err
 	}
 	counts := make(map[uint64]bool)
@@ -69,13 +76,7 @@ func Inspect(fs vfs.FS, dir string, first uint64, synced Position, fn func(Posit
 			in.Stale = append(in.Stale, fileName(f.number))
 		}
 	}
-	return in, l.Replay(func(pos Position, r *Record) error {
-		in.Records++
-		if fn == nil {
-			return nil
-		}
-		return fn(pos, r)
-	})
+	return in, nil
 }
 
 // IsName reports whether a file of that name is a segment.

@@ -9,10 +9,11 @@ import (
 	"github.com/eskerdb/esker/internal/vfs"
 )
 
-// Open finds the end of the log in dir, or ErrCorrupt if what was synced is not there. It
-// changes nothing but to remove segments that an earlier crash left without meaning.
-// Replay gives what it holds.
-func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
+// Open reads the log in dir, calls fn (unless it is nil) with every record in order until it fails, and finds the end.
+// Payloads are valid during the call. ErrCorrupt says that something that was synced is not there; fn may
+// have been called with what lies before. Open changes nothing but to remove segments that an
+// earlier crash left without meaning.
+func Open(fs vfs.FS, dir string, opts Options, fn func(Position, *Record) error) (*Log, error) {
 	l := &Log{fs: fs, dir: dir, opts: opts.withDefaults()}
 	l.syncs.wake.L = &l.syncs.mu
 	l.idle.L = &l.mu
@@ -24,7 +25,7 @@ func Open(fs vfs.FS, dir string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.tail, err = findTail(l.opts.First, l.opts.Synced, files, (*loader)(l)); err != nil {
+	if l.tail, err = readLog(l.opts.First, l.opts.Synced, files, (*opener)(l), fn); err != nil {
 		return nil, err
 	}
 	// Only read so far, perhaps from the page cache of a killed process. The next segment
@@ -136,65 +137,23 @@ func (l *Log) syncOld(number uint64) error {
 	return nil
 }
 
-// Replay calls fn with every record, in order, until it fails. It reads what Open found;
-// records appended since are not in it. Payloads are valid during the call.
-func (l *Log) Replay(fn func(Position, *Record) error) error {
-	for i, h := range l.tail.chain {
-		data, err := (*loader)(l).load(h.number)
-		if err != nil {
-			return err
-		}
-		end := l.tail.end.Offset
-		if i+1 < len(l.tail.chain) {
-			end = l.tail.chain[i+1].previousEnd
-		}
-		if err := replaySegment(newScanner(h.number, data, min(end, int64(len(data)))), fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func replaySegment(s *scanner, fn func(Position, *Record) error) error {
-	for {
-		from := s.offset
-		body, ok := s.next()
-		if !ok {
-			return nil
-		}
-		r, err := DecodeRecord(body)
-		if err == nil {
-			err = fn(Position{s.number, s.offset}, &r)
-		}
-		if err != nil {
-			return &PlaceError{File: fileName(s.number), Offset: from, Cause: err}
-		}
-	}
-}
-
 // LastSequence returns the sequence of the last record found at open; 0: none.
 func (l *Log) LastSequence() uint64 { return l.tail.last }
 
-// loader reads whole segments.
-type loader Log
+// opener opens segments for reading.
+type opener Log
 
-func (l *loader) load(number uint64) ([]byte, error) {
-	path := (*Log)(l).path(number)
-	info, err := l.fs.Stat(path)
+func (l *opener) open(number uint64) (segmentSource, int64, error) {
+	file, err := l.fs.Open((*Log)(l).path(number))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fileName(number), err)
+		return nil, 0, fmt.Errorf("%s: %w", fileName(number), err)
 	}
-	file, err := l.fs.Open(path)
+	size, err := file.Size()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fileName(number), err)
+		_ = file.Close() // the error before says more
+		return nil, 0, fmt.Errorf("%s: %w", fileName(number), err)
 	}
-	defer file.Close()
-	data := make([]byte, info.Size)
-	n, err := file.ReadAt(data, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: offset %d: %w", fileName(number), n, err)
-	}
-	return data[:n], nil
+	return file, size, nil
 }
 
 // listSegments returns the numbers of the segments in dir, ascending.

@@ -15,7 +15,19 @@ type image struct {
 	ends     []Position // of each record
 }
 
-func (im *image) load(number uint64) ([]byte, error) { return im.segments[number], nil }
+func (im *image) open(number uint64) (segmentSource, int64, error) {
+	data := im.segments[number]
+	return imageSource{bytes.NewReader(data)}, int64(len(data)), nil
+}
+
+type imageSource struct{ *bytes.Reader }
+
+func (imageSource) Close() error { return nil }
+
+// findTail reads the log of an image.
+func findTail(first uint64, synced Position, files []segmentFile, im *image) (tail, error) {
+	return readLog(first, synced, files, im, nil)
+}
 
 func (im *image) begin(h header) {
 	if im.segments == nil {
@@ -175,11 +187,11 @@ func TestLargeRecordIsAChain(t *testing.T) {
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(AppendRecord(nil, &Record{Sequence: 3, Parts: []Part{{Epoch: 9, Payload: []byte("abc")}, {}}}))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		r, err := DecodeRecord(src)
-		if err != nil {
+		var r, again Record
+		if decodeRecord(src, &r) != nil {
 			return
 		}
-		again, err := DecodeRecord(AppendRecord(nil, &r))
+		err := decodeRecord(AppendRecord(nil, &r), &again)
 		if err != nil || fmt.Sprint(again) != fmt.Sprint(r) {
 			t.Fatalf("%v became %v, %v", r, again, err)
 		}

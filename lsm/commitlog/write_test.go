@@ -438,9 +438,9 @@ func TestWritersOnADiskThatIsFullAtTimes(t *testing.T) {
 	mustNot(t, l.Failure())
 	crashed := mem.CrashClone(rand.New(rand.NewPCG(2, 2)), 50)
 	mustNot(t, l.Close())
-	found := mustOpen(t, crashed, small)
-	got := sequences(t, found)
-	mustNot(t, found.Close())
+	again := mustOpen(t, crashed, small)
+	got := sequences(t, again)
+	mustNot(t, again.Close())
 	if !slices.IsSorted(got) {
 		t.Errorf("out of order: %v", got)
 	}
@@ -454,7 +454,7 @@ func TestWritersOnADiskThatIsFullAtTimes(t *testing.T) {
 func BenchmarkAppend(b *testing.B) {
 	for _, bytes := range []int{60, 12_000} {
 		b.Run(fmt.Sprint(bytes), func(b *testing.B) {
-			l, err := Open(vfs.OS, b.TempDir(), Options{Mode: Periodic, SyncPeriod: time.Hour, Prepare: true})
+			l, err := Open(vfs.OS, b.TempDir(), Options{Mode: Periodic, SyncPeriod: time.Hour, Prepare: true}, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
