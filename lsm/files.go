@@ -292,5 +292,10 @@ func (m memorySource) Partition(key *partition.DecoratedKey) (*mutation.Side, mu
 	if p == nil {
 		return nil, nil, errors.New("memtable lost a partition")
 	}
-	return p.Side(), p.Rows(everything, false), nil
+	runs := p.Runs()
+	rows := make([]mutation.RowSource, len(runs))
+	for i, run := range runs {
+		rows[i] = run.Rows(everything, false)
+	}
+	return p.Side(), mutation.MergeRows(m.Table().Law, rows, nil, false), nil
 }

@@ -100,7 +100,7 @@ func (s *sources) openMemory(m *memory, req *mutation.ReadRequest, sides []*muta
 	} else {
 		sides = append(sides, side)
 	}
-	for _, run := range runsOf(p) {
+	for _, run := range p.Runs() {
 		s.add(source{run: run}, side, req, naive)
 		side = nil // it counts once
 	}

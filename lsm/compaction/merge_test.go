@@ -26,7 +26,12 @@ func (m memorySource) Keys() (mutation.KeyIterator, error) {
 
 func (m memorySource) Partition(key *partition.DecoratedKey) (*mutation.Side, mutation.RowSource, error) {
 	p := m.Memtable.Partition(*key, math.MaxUint64)
-	return p.Side(), p.Rows(clustering.All(), false), nil
+	runs := p.Runs()
+	rows := make([]mutation.RowSource, len(runs))
+	for i, run := range runs {
+		rows[i] = run.Rows(clustering.All(), false)
+	}
+	return p.Side(), mutation.MergeRows(m.Table().Law, rows, nil, false), nil
 }
 
 func keyOf(n int) partition.DecoratedKey { return partition.Decorate(fmt.Appendf(nil, "key %d", n)) }

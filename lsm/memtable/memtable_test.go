@@ -68,6 +68,15 @@ func drain(t interface{ Fatal(...any) }, rows mutation.RowSource) []string {
 	}
 }
 
+// rowsOf yields the rows of all runs of a partition, merged.
+func rowsOf(p *Partition, within clustering.Slices, reverse bool) mutation.RowSource {
+	var rows []mutation.RowSource
+	for _, run := range p.Runs() {
+		rows = append(rows, mutation.Validate(run.Rows(within, reverse), reverse))
+	}
+	return mutation.MergeRows(p.table.Law, rows, nil, reverse)
+}
+
 type record struct {
 	sequence uint64
 	mutation mutation.Mutation
@@ -181,11 +190,11 @@ func checkPartition(t *rapid.T, m *Memtable, records []record, key partition.Dec
 			want = append(want, rowString(row))
 		}
 	}
-	if got := drain(t, p.Rows(within, false)); !slices.Equal(got, want) {
+	if got := drain(t, rowsOf(p, within, false)); !slices.Equal(got, want) {
 		t.Fatalf("rows at %d:\n%s\nwant\n%s", upTo, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	slices.Reverse(want)
-	if got := drain(t, p.Rows(within, true)); !slices.Equal(got, want) {
+	if got := drain(t, rowsOf(p, within, true)); !slices.Equal(got, want) {
 		t.Fatalf("reversed rows at %d:\n%s\nwant\n%s", upTo, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for range 2 { // the second time it may be kept
@@ -208,17 +217,17 @@ func TestOrderOfArrival(t *testing.T) {
 				m.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{insert(at(i), 1, "v")}}, uint64(i+1))
 			}
 			p := m.Partition(keyOf(1), math.MaxUint64)
-			got := drain(t, mutation.Validate(p.Rows(clustering.All(), false), false))
-			back := drain(t, mutation.Validate(p.Rows(clustering.All(), true), true))
+			got := drain(t, mutation.Validate(rowsOf(p, clustering.All(), false), false))
+			back := drain(t, mutation.Validate(rowsOf(p, clustering.All(), true), true))
 			slices.Reverse(back)
 			if len(got) != rows || m.Rows() != rows || !slices.Equal(got, back) {
 				t.Errorf("%d rows forward, %d backward, %d counted", len(got), len(back), m.Rows())
 			}
-			first, last := p.Bounds()
-			if !bytes.Equal(first, clusteringOfInt(0)) || !bytes.Equal(last, clusteringOfInt(rows-1)) {
-				t.Errorf("bounds %x, %x", first, last)
+			f, _ := m.Frontier(keyOf(1))
+			if !bytes.Equal(f.First, clusteringOfInt(0)) || !bytes.Equal(f.Last, clusteringOfInt(rows-1)) {
+				t.Errorf("bounds %x, %x", f.First, f.Last)
 			}
-			if got := drain(t, p.Rows(clustering.Slices{sliceOf(777, 778)}, false)); len(got) != 2 {
+			if got := drain(t, rowsOf(p, clustering.Slices{sliceOf(777, 778)}, false)); len(got) != 2 {
 				t.Errorf("a slice of two rows has %d", len(got))
 			}
 		})
@@ -334,7 +343,7 @@ func readAt(t *testing.T, m *Memtable, s uint64) {
 	if s == 0 || p == nil {
 		return
 	}
-	rows := p.Rows(clustering.All(), s%2 == 0)
+	rows := rowsOf(p, clustering.All(), s%2 == 0)
 	singles := uint64(0)
 	for row, _ := rows.Next(); row != nil; row, _ = rows.Next() {
 		n := uint64(binary.BigEndian.Uint16(row.Clustering[1:]))
@@ -361,23 +370,23 @@ func TestManyVersionsOfARow(t *testing.T) {
 		m.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{insert(1, int64(s), fmt.Sprint(s))}}, s+1)
 	}
 	for _, s := range []uint64{1, 1000, 2000} {
-		got := drain(t, m.Partition(keyOf(1), s).Rows(clustering.All(), false))
+		got := drain(t, rowsOf(m.Partition(keyOf(1), s), clustering.All(), false))
 		if want := fmt.Sprintf("%x@%d", fmt.Sprint(s-1), s-1); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("at %d: %v, want %s", s, got, want)
 		}
 	}
-	if m.Rows() != 1 {
+	if m.Rows() != 2 { // one in columns, one in the tree
 		t.Errorf("%d rows counted", m.Rows())
 	}
 }
 
 func TestValuesLargerThanASlab(t *testing.T) {
 	m := New(tableOf(mutation.ByTimestamp), 1)
-	big := strings.Repeat("x", 3*slabBytesMax)
+	big := strings.Repeat("x", 3*spanBytesMax)
 	for n, v := range []string{"a", big, "b"} {
 		m.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{insert(n, 1, v)}}, uint64(n+1))
 	}
-	if got := drain(t, m.Partition(keyOf(1), 3).Rows(clustering.All(), false)); len(got) != 3 || len(got[1]) < 2*len(big) {
+	if got := drain(t, rowsOf(m.Partition(keyOf(1), 3), clustering.All(), false)); len(got) != 3 || len(got[1]) < 2*len(big) {
 		t.Errorf("%d rows", len(got))
 	}
 	if m.Bytes() < int64(len(big)) {

@@ -2,165 +2,216 @@ package memtable
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"math"
-	"sync/atomic"
 
 	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
 
-// part is one partition. Its fields are guarded by the lock of its shard.
-type part struct {
-	key           partition.DecoratedKey
-	rows          rowList
-	static        ref // newest version; 0: none
-	deletions     []sequencedDeletion
-	ranges        []sequencedRange
-	deletion      mutation.Deletion             // the one that stays of deletions
-	rangeSpan     clustering.Slice              // from the first start of ranges to the last end, when there are any
-	side          atomic.Pointer[mutation.Side] // of everything so far; nil: to be made
-	sideSequence  uint64                        // the largest that touched the side
-	minSequence   uint64
-	minTimestamp  int64 // of data, as the law compares; MaxInt64: none
-	hasTombstones bool
-}
-
-type sequencedDeletion struct {
-	sequence uint64
-	deletion mutation.Deletion
-}
-
-type sequencedRange struct {
-	sequence uint64
-	mutation.RangeTombstone
-}
-
-const (
-	partBytes  = 320 // estimates of what a partition, a row and a range take beside the arena
-	rowBytes   = 10
-	rangeBytes = 96
-)
-
 // writer applies one mutation. Its shard is locked.
 type writer struct {
-	table    *mutation.Table
+	memtable *Memtable
+	shape    *shape
 	shard    *shard
 	sequence uint64
-	overhead int64 // bytes outside the arena
-	newRows  int64
 }
 
 func (w *writer) apply(m *mutation.Mutation) {
 	p := w.part(m.Key)
 	p.minSequence = min(p.minSequence, w.sequence)
+	if m.Static != nil || len(m.Ranges) > 0 || !m.Deletion.IsNone() {
+		w.beside(p, m)
+	}
+	for i := range m.Rows {
+		row := &m.Rows[i]
+		if w.shape.law == mutation.BySequence && row.Sequence == 0 {
+			stamped := *row
+			stamped.Sequence = w.sequence
+			row = &stamped
+		}
+		if !w.intoColumns(p, row, len(m.Rows)-i) {
+			w.intoTree(p, row)
+		}
+	}
+}
+
+func (w *writer) part(key partition.DecoratedKey) *part {
+	s := w.shard
+	if p := s.table.find(key); p != nil {
+		return p
+	}
+	p := newPart(&s.arena, key)
+	p.before, s.last = s.last, refOf(p)
+	s.table.add(&s.arena, p)
+	return p
+}
+
+// beside keeps what a mutation says beside rows.
+func (w *writer) beside(p *part, m *mutation.Mutation) {
+	s := w.shard
+	if p.side == 0 {
+		s.sides = append(s.sides, new(beside))
+		p.side = uint32(len(s.sides))
+		w.memtable.heap.Add(besideBytes)
+	}
+	b := s.sides[p.side-1]
 	if !m.Deletion.IsNone() {
 		d := w.stamped(m.Deletion)
-		p.deletions = append(p.deletions, sequencedDeletion{w.sequence, d})
-		p.deletion = mutation.MaxDeletion(p.deletion, d)
-		p.hasTombstones = true
-		w.overhead += rangeBytes
+		b.deletions = append(b.deletions, sequencedDeletion{w.sequence, d})
+		b.deletion = mutation.MaxDeletion(b.deletion, d)
+		p.tombstones = true
+		w.memtable.heap.Add(rangeBytes)
 	}
 	for _, r := range m.Ranges {
 		r.Deletion = w.stamped(r.Deletion)
 		r.Slice = clustering.Slice{Start: r.Slice.Start.Clone(), End: r.Slice.End.Clone()}
-		if len(p.ranges) == 0 {
-			p.rangeSpan = r.Slice
+		if len(b.ranges) == 0 {
+			b.rangeSpan = r.Slice
 		}
-		p.rangeSpan = p.rangeSpan.Hull(r.Slice)
-		p.ranges = append(p.ranges, sequencedRange{w.sequence, r})
-		p.hasTombstones = true
-		w.overhead += rangeBytes + int64(len(r.Slice.Start.Prefix)+len(r.Slice.End.Prefix))
+		b.rangeSpan = b.rangeSpan.Hull(r.Slice)
+		b.ranges = append(b.ranges, sequencedRange{w.sequence, r})
+		p.tombstones = true
+		w.memtable.heap.Add(rangeBytes + int64(len(r.Slice.Start.Prefix)+len(r.Slice.End.Prefix)))
 	}
 	if m.Static != nil {
-		p.static = w.version(p, p.static, m.Static)
+		static := *m.Static
+		if w.shape.law == mutation.BySequence && static.Sequence == 0 {
+			static.Sequence = w.sequence
+		}
+		p.note(w.shape.law, &static)
+		b.static = w.version(b.static, &static)
 	}
-	if m.Static != nil || len(m.Ranges) > 0 || !m.Deletion.IsNone() {
-		p.side.Store(nil)
-		p.sideSequence = max(p.sideSequence, w.sequence)
-	}
-	for i := range m.Rows {
-		w.row(p, &m.Rows[i])
-	}
+	b.made.Store(nil)
+	b.sequence = max(b.sequence, w.sequence)
 }
 
 // stamped gives a deletion of a table under BySequence the record's sequence.
 func (w *writer) stamped(d mutation.Deletion) mutation.Deletion {
-	if w.table.Law == mutation.BySequence && d.MarkedAt == 0 {
+	if w.shape.law == mutation.BySequence && d.MarkedAt == 0 {
 		d.MarkedAt = int64(min(w.sequence, math.MaxInt64))
 	}
 	return d
 }
 
-func (w *writer) part(key partition.DecoratedKey) *part {
-	if p := w.shard.parts[string(key.Key)]; p != nil {
-		return p
+// turnRows is how many rows must have gone into the tree before the one row in columns gives up the way that
+// the table's order lets expect.
+const turnRows = 8
+
+// intoColumns appends a row to the columns of its partition. It is false if the row is not whole, or not behind
+// all others there in clustering order and sequence. left is how many rows of the mutation there are still.
+func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
+	s, a := w.shape, &w.shard.arena
+	st, ok := s.whole(row)
+	if !ok {
+		return false
 	}
-	p := &part{minSequence: math.MaxUint64, minTimestamp: math.MaxInt64}
-	p.key = partition.DecoratedKey{Token: key.Token, Key: bytes.Clone(key.Key)}
-	w.shard.parts[string(p.key.Key)] = p
-	w.shard.recent = append(w.shard.recent, p)
-	w.overhead += partBytes + 2*int64(len(key.Key))
-	return p
+	var key uint64
+	if s.timed {
+		ms, ok := s.timeOf(row.Clustering)
+		if !ok {
+			return false
+		}
+		key = uint64(ms)
+	}
+	way := p.direction
+	if p.newest != 0 {
+		if w.sequence < p.lastSequence {
+			return false
+		}
+		if way = w.wayOf(p, row.Clustering, key); way == anyway || p.direction != anyway && way != p.direction {
+			return false
+		}
+		if p.direction == anyway && (way == downward) != s.descending && (p.tree == 0 || at[tree](p.tree).rows < turnRows) {
+			return false
+		}
+	}
+	if !s.timed {
+		key = a.bytesWord(row.Clustering)
+	}
+	p.direction, p.lastSequence = way, w.sequence
+	c := w.chunk(p, left)
+	if c.capacity == 1 {
+		c.clustering = key
+	} else {
+		*at[uint64](ref(c.clustering) + ref(8*c.place(int(c.rows)))) = key
+	}
+	c.appendRow(a, s, row, st, w.sequence)
+	w.shard.rows++
+	if s.law == mutation.BySequence {
+		p.minTimestamp = min(p.minTimestamp, int64(min(row.Sequence, math.MaxInt64)))
+	} else {
+		p.minTimestamp = min(p.minTimestamp, st.timestamp)
+	}
+	return true
 }
 
-func (w *writer) row(p *part, row *mutation.Row) {
-	at, found := p.rows.find(w.shard.arena.slabs, row.Clustering)
+// wayOf says on which side of the newest row of columns a row lies; anyway if they are the same.
+func (w *writer) wayOf(p *part, row []byte, key uint64) direction {
+	newest := at[chunk](p.newest).newestKey()
+	var order int
+	if w.shape.timed {
+		order = cmp.Compare(int64(key), int64(newest))
+		if w.shape.descending {
+			order = -order
+		}
+	} else {
+		var buf [8]byte
+		order = bytes.Compare(row, bytesOf(newest, &buf))
+	}
+	switch {
+	case order > 0:
+		return upward
+	case order < 0:
+		return downward
+	}
+	return anyway
+}
+
+// chunk returns the chunk for the next row, one with room.
+func (w *writer) chunk(p *part, left int) *chunk {
+	a := &w.shard.arena
+	if p.newest == 0 {
+		c := newChunk(a, w.shape, 1, false)
+		p.oldest, p.newest = refOf(c), refOf(c)
+		return c
+	}
+	c := at[chunk](p.newest)
+	if c.rows < c.capacity {
+		return c
+	}
+	next := newChunk(a, w.shape, chunkRows(int(c.capacity), left), p.direction == downward)
+	next.before, p.newest = p.newest, refOf(next)
+	return next
+}
+
+// chunkRows is how many rows the next chunk gets, when so many are known to come.
+func chunkRows(last, left int) int {
+	return min(max(4, 2*last, roundUp(left, 8)), chunkRowsMax)
+}
+
+// intoTree adds a version of a row to the tree of its partition.
+func (w *writer) intoTree(p *part, row *mutation.Row) {
+	a := &w.shard.arena
+	if p.tree == 0 {
+		p.tree = a.alloc(treeBytes, 8)
+	}
+	p.note(w.shape.law, row)
+	t := at[tree](p.tree)
+	place, found := t.find(row.Clustering)
 	if found {
-		p.rows.chunks[at.chunk][at.index] = w.version(p, p.rows.at(at), row)
+		t.set(place, w.version(t.at(place), row))
 		return
 	}
-	p.rows.insert(at, w.version(p, 0, row))
-	w.newRows++
-	w.overhead += rowBytes
-}
-
-// version adds a version of a row whose newest version is head, and returns the newest.
-func (w *writer) version(p *part, head ref, row *mutation.Row) ref {
-	next := *row
-	if w.table.Law == mutation.BySequence && next.Sequence == 0 {
-		next.Sequence = w.sequence
-	}
-	p.note(w.table.Law, &next)
-	mutation.Normalize(w.table.Law, &next)
-	return w.insert(head, &next)
-}
-
-// insert puts a version into the chain that begins at head. Each version holds the merge of
-// all below it, so those above take the new one in.
-func (w *writer) insert(head ref, row *mutation.Row) ref {
-	if head == 0 {
-		return w.encode(0, w.sequence, row)
-	}
-	b := bytesAt(w.shard.arena.slabs, head)
-	below, sequence := versionBefore(b), versionSequence(b)
-	switch {
-	case sequence > w.sequence:
-		below = w.insert(below, row)
-	case sequence < w.sequence:
-		below, sequence = head, w.sequence
-	}
-	old := &w.shard.row
-	_, err := mutation.DecodeRow(b[versionHead:], old)
-	invariants.Check(err == nil, "memtable: a row it wrote itself: %v", err)
-	merged := *old
-	mutation.MergeRow(w.table.Law, &merged, row)
-	return w.encode(below, sequence, &merged)
-}
-
-func (w *writer) encode(below ref, sequence uint64, row *mutation.Row) ref {
-	b := binary.LittleEndian.AppendUint64(w.shard.encoding[:0], uint64(below))
-	b = binary.LittleEndian.AppendUint64(b, sequence)
-	w.shard.encoding = mutation.AppendRow(b, row)
-	return w.shard.arena.add(w.shard.encoding)
+	t.insert(a, place, w.version(0, row))
+	w.shard.rows++
 }
 
 // note updates what is known of the partition by a new row.
 func (p *part) note(law mutation.Law, row *mutation.Row) {
 	if !row.Deletion.IsNone() {
-		p.hasTombstones = true
+		p.tombstones = true
 	}
 	if law == mutation.BySequence {
 		p.minTimestamp = min(p.minTimestamp, int64(min(row.Sequence, math.MaxInt64)))
@@ -172,6 +223,6 @@ func (p *part) note(law mutation.Law, row *mutation.Row) {
 	for i := range row.Cells {
 		c := &row.Cells[i]
 		p.minTimestamp = min(p.minTimestamp, c.Timestamp)
-		p.hasTombstones = p.hasTombstones || c.IsTombstone()
+		p.tombstones = p.tombstones || c.IsTombstone()
 	}
 }

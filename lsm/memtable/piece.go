@@ -1,0 +1,230 @@
+package memtable
+
+import (
+	"math"
+	"sort"
+	"unsafe"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/mutation"
+)
+
+// columnRun is the rows of a partition that lie in columns. It implements mutation.Run.
+type columnRun struct {
+	partition   *Partition
+	chunks      []visible // in clustering order
+	first, last []byte
+}
+
+// visible is a chunk and how many of its rows the records up to a sequence wrote: those that came first.
+type visible struct {
+	chunk *chunk
+	rows  int
+}
+
+// chunksLocked returns the chunks with rows of records up to p.upTo, in clustering order.
+func (p *Partition) chunksLocked() []visible {
+	var out []visible
+	for r := p.part.newest; r != 0; r = at[chunk](r).before {
+		c := at[chunk](r)
+		rows := int(c.rows)
+		if len(out) == 0 {
+			rows = c.upTo(p.upTo)
+		}
+		if rows > 0 {
+			out = append(out, visible{c, rows})
+		}
+	}
+	if p.part.direction != downward {
+		for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+			out[i], out[j] = out[j], out[i]
+		}
+	}
+	return out
+}
+
+// upTo returns how many rows records up to a sequence wrote: as sequences do not descend, those that came first.
+func (c *chunk) upTo(sequence uint64) int {
+	if c.varying&varySequences == 0 {
+		if c.sequences > sequence {
+			return 0
+		}
+		return int(c.rows)
+	}
+	words := wordsAt(ref(c.sequences), int(c.capacity))
+	return sort.Search(int(c.rows), func(i int) bool { return words[c.place(i)] > sequence })
+}
+
+// columnBoundsLocked returns the first and the last clustering.
+func (p *Partition) columnBoundsLocked(chunks []visible) (first, last []byte) {
+	var ends [2]uint64
+	for i, v := range []visible{chunks[0], chunks[len(chunks)-1]} {
+		from, to := v.chunk.span(v.rows)
+		place := from
+		if i == 1 {
+			place = to - 1
+		}
+		ends[i] = v.chunk.keys()[place]
+	}
+	return p.shape.appendKey(nil, ends[0]), p.shape.appendKey(nil, ends[1])
+}
+
+// keys returns the clustering words of all places.
+func (c *chunk) keys() []uint64 {
+	if c.capacity == 1 {
+		return unsafe.Slice(&c.clustering, 1)
+	}
+	return wordsAt(ref(c.clustering), int(c.capacity))
+}
+
+// piece is the rows of a chunk that a reader sees. What it holds was copied, or never changes.
+type piece struct {
+	rows       int
+	keys       []uint64
+	timestamps series
+	ends       series
+	ttls       series
+	own        series
+	live       []uint64 // bitmap; nil: all rows
+	columns    []pieceColumn
+	liveBuffer []uint64
+}
+
+// series is a word a row, or one for all.
+type series struct {
+	words []uint64 // nil: all are same
+	same  uint64
+}
+
+func (s *series) at(i int) uint64 {
+	if s.words == nil {
+		return s.same
+	}
+	return s.words[i]
+}
+
+// pieceColumn is the values of a column.
+type pieceColumn struct {
+	words   []uint64 // nil: no row has a value
+	present []uint64 // nil: all rows have one, or none
+	buffer  []uint64
+}
+
+// has reports whether row i has a value.
+func (c *pieceColumn) has(i int) bool {
+	return c.words != nil && (c.present == nil || c.present[i/64]&(1<<(i%64)) != 0)
+}
+
+// load makes p the rows of a chunk. Other writers wait while it does, not while the rows are read.
+func (p *piece) load(from *Partition, v visible) {
+	s, c := from.shape, v.chunk
+	from.shard.mu.Lock()
+	defer from.shard.mu.Unlock()
+	low, high := c.span(v.rows)
+	p.rows, p.keys = v.rows, c.keys()[low:high]
+	p.timestamps = c.series(c.timestamps, varyTimestamps, low, high)
+	p.ends = c.series(c.ends, varyEnds, low, high)
+	p.ttls = c.series(c.ttls, varyTTLs, low, high)
+	p.own = c.series(c.own, varyOwn, low, high)
+	p.live, p.liveBuffer = c.present(c.live, func() []uint64 { return wordsAt(c.liveBits, c.bitmapWords()) }, v.rows, p.liveBuffer)
+	if p.columns == nil {
+		p.columns = make([]pieceColumn, len(s.columns))
+	}
+	for i := range p.columns {
+		column := &p.columns[i]
+		column.words, column.present = nil, nil
+		n, place := *c.values(s, i), *c.column(i)
+		if n == 0 {
+			continue
+		}
+		if c.capacity == 1 {
+			column.words = unsafe.Slice(c.column(i), 1)
+			continue
+		}
+		bitmap := c.bitmapWords()
+		column.present, column.buffer = c.present(n, func() []uint64 { return wordsAt(ref(place), bitmap) }, v.rows, column.buffer)
+		if column.present == nil || countOnes(column.present) > 0 {
+			column.words = wordsAt(ref(place)+ref(8*bitmap), int(c.capacity))[low:high]
+		}
+	}
+}
+
+func (c *chunk) series(s uint64, bit uint8, low, high int) series {
+	if c.varying&bit == 0 {
+		return series{same: s}
+	}
+	return series{words: wordsAt(ref(s), int(c.capacity))[low:high]}
+}
+
+// present returns which of the first rows to have come have what n counts, as a bitmap of those rows in
+// clustering order; nil if all have.
+func (c *chunk) present(n counted, bitmap func() []uint64, rows int, buffer []uint64) (bits, kept []uint64) {
+	if n.count() >= rows && n&scattered == 0 || n.count() == int(c.rows) {
+		return nil, buffer
+	}
+	words := (rows + 63) / 64
+	if cap(buffer) < words {
+		buffer = make([]uint64, words, chunkRowsMax/64)
+	}
+	buffer = buffer[:words]
+	clear(buffer)
+	if n&scattered == 0 {
+		if c.downward {
+			setOnes(buffer, rows-n.count(), rows)
+		} else {
+			setOnes(buffer, 0, n.count())
+		}
+		return buffer, buffer
+	}
+	from, _ := c.span(rows)
+	all := bitmap()
+	for k := range buffer {
+		buffer[k] = bitsAt(all, from+64*k, min(64, rows-64*k))
+	}
+	if countOnes(buffer) == rows {
+		return nil, buffer
+	}
+	return buffer, buffer
+}
+
+// find returns which rows lie in a slice.
+func (p *piece) find(s *shape, slice clustering.Slice) (from, to int) {
+	from = sort.Search(p.rows, func(i int) bool { return s.compareBound(p.keys[i], slice.Start) > 0 })
+	to = sort.Search(p.rows, func(i int) bool { return s.compareBound(p.keys[i], slice.End) > 0 })
+	return from, max(from, to)
+}
+
+// zeros are the words of a column without values.
+var zeros [chunkRowsMax]uint64
+
+func asInts(words []uint64) []int64 {
+	if len(words) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*int64)(unsafe.Pointer(&words[0])), len(words))
+}
+
+// end is when row i ends.
+func (p *piece) end(i int) int64 { return int64(p.ends.at(i)) }
+
+// isLive reports whether row i has a marker.
+func (p *piece) isLive(i int) bool { return p.live == nil || p.live[i/64]&(1<<(i%64)) != 0 }
+
+// allForever reports whether no row ends.
+func (p *piece) allForever() bool { return p.ends.words == nil && int64(p.ends.same) == math.MaxInt64 }
+
+// Bounds implements mutation.Run.
+func (r *columnRun) Bounds() (first, last []byte) { return r.first, r.last }
+
+// Rows implements mutation.Run. A row, its clustering and its values are valid until the next call.
+func (r *columnRun) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
+	return &columnRows{walk: walk{run: r, slices: slices, reverse: reverse}}
+}
+
+// Batches implements mutation.Run.
+func (r *columnRun) Batches(req *mutation.ReadRequest) mutation.BatchSource {
+	return newBatches(r, req)
+}
+
+// Blocks implements mutation.Run.
+func (r *columnRun) Blocks() mutation.BlockSource { return &blocks{run: r} }
