@@ -117,7 +117,7 @@ func TestCheckFindsEveryFlippedByte(t *testing.T) {
 	mem, s := checkedStore(t)
 	names, err := mem.List("data")
 	mustNot(t, err)
-	every := 211
+	every := 503
 	if soak() {
 		every = 1
 	}
