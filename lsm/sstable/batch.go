@@ -42,7 +42,7 @@ const (
 // taken to have been applied when the file was written. The first batch has at most RowsMax rows, if that is set.
 // Rows that have ended by NowSec are left out. The request must stay as it is.
 func (p *Partition) Batches(req *mutation.ReadRequest) *BatchSource {
-	b := &BatchSource{walk: newWalk(p, req.Slices, req.Reverse), req: req, rowsMax: mutation.BatchRowsMax}
+	b := &BatchSource{walk: newWalk(p, req.Slices, req.Reverse, max(req.NowSec, 0)), req: req, rowsMax: mutation.BatchRowsMax}
 	if req.RowsMax > 0 {
 		b.rowsMax = min(req.RowsMax, mutation.BatchRowsMax)
 	}
@@ -107,9 +107,6 @@ func (b *BatchSource) nextGroup() (*span, error) {
 		s, err := b.walk.nextGroup()
 		if s == nil || err != nil {
 			return nil, err
-		}
-		if b.walk.d.group.maxAlive <= max(b.req.NowSec, 0) {
-			continue // all rows have ended
 		}
 		if len(b.req.Where) > 0 {
 			none, err := b.noneWanted(s)

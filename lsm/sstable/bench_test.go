@@ -281,3 +281,43 @@ func BenchmarkCopy(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/dayRows, "ns/row")
 }
+
+// BenchmarkReadBehindExpired reads a thousand rows that live behind a million that have expired.
+func BenchmarkReadBehindExpired(b *testing.B) {
+	parts := dashboard(b)
+	table := parts[0].r.table
+	const expired, living = 1 << 20, 1 << 10
+	block := wandering(rand.New(rand.NewPCG(1, 2)), expired+living)
+	block.TTLs, block.ExpiresAt = make([]int32, block.Rows), make([]int64, block.Rows)
+	for i := range block.Rows {
+		block.TTLs[i], block.ExpiresAt[i] = 60, 1000
+		if i >= expired {
+			block.ExpiresAt[i] = 2000
+		}
+	}
+	fs := vfs.NewMem()
+	f, err := fs.Create(testPath)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := NewWriter(f, WriterOptions{Table: table, FileID: 7})
+	if err := w.StartPartition(key(1), nil); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.AppendBlock(block, 0, block.Rows); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := w.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	p, err := open(b, fs, table).Partition(key(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	req := &mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{1}, NowSec: 1500}
+	for b.Loop() {
+		if rows := readAll(b, p, req); rows != living {
+			b.Fatal(rows)
+		}
+	}
+}

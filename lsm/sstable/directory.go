@@ -75,6 +75,7 @@ const directoryColumns = 9
 // directoryFence is what stays in memory of a block of the directory beside where it is.
 type directoryFence struct {
 	minTimestamp int64
+	maxAlive     int64
 	key          []byte // clustering of the first row
 }
 
@@ -84,9 +85,10 @@ func (b *directoryBuilder) full() bool {
 
 func (b *directoryBuilder) add(g *group) {
 	if len(b.columns[0]) == 0 {
-		b.fence = directoryFence{g.minTimestamp, append(b.fence.key[:0], g.bounds.first...)}
+		b.fence = directoryFence{minTimestamp: g.minTimestamp, key: append(b.fence.key[:0], g.bounds.first...)}
 	}
 	b.fence.minTimestamp = min(b.fence.minTimestamp, g.minTimestamp)
+	b.fence.maxAlive = max(b.fence.maxAlive, g.maxAlive)
 	b.records = appendBytes(appendBytes(b.records, g.bounds.first), g.bounds.last)
 	if g.flags&groupShared != 0 {
 		b.records = appendBytes(appendBytes(b.records, g.bounds.lastFirst), g.bounds.lastLast)

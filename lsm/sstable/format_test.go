@@ -73,7 +73,7 @@ var smallParts = []part{
 	{1, "index, a block: 1 partition"}, {8, "first token"}, {1, "shift"}, {1, "hint"}, {9, "all keys begin with device-1"}, {1, "the rest of each: 0 bytes"}, {2, "or more"},
 	{6, "rows: from position 0 to 1024"}, {4, "side data: from record 0 to 1"}, {4, "checksum"},
 	{2, "section 1: 1 record, 1 block"}, {3, "from record 0 on, 104 bytes behind 0, 13 bytes"},
-	{2, "section 2: 1 row group, 1 block"}, {3, "where it is"}, {2, "smallest timestamp 1000"}, {10, "first clustering"},
+	{2, "section 2: 1 row group, 1 block"}, {3, "where it is"}, {2, "smallest timestamp 1000"}, {10, "alive until"}, {10, "first clustering"},
 	{2, "section 3: 1 row group, 1 block"}, {4, "where it is"},
 	{2, "section 4: 1 partition, 1 block"}, {10, "from that token on"}, {3, "where it is"},
 	{2, "metadata: min timestamp 900"}, {2, "max timestamp 1000"}, {1, "min local deletion 5"}, {1, "max local deletion 5"}, {10, "min end"}, {10, "max end"},

@@ -147,7 +147,7 @@ type GroupStatistics struct {
 // Statistics returns what is known of a column in the row groups that reach into the slices, in clustering order.
 func (p *Partition) Statistics(slices clustering.Slices, column mutation.ColumnID) ([]GroupStatistics, error) {
 	var out []GroupStatistics
-	cursor := p.spansIn(slices, false)
+	cursor := p.spansIn(slices, false, everyRow)
 	var g group
 	for {
 		s, err := cursor.next()

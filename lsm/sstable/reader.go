@@ -194,7 +194,7 @@ func (f *contents) decodeSection(kind uint16, body []byte) (err error) {
 	var more func(block int)
 	if kind == sectionDirectory {
 		more = func(int) {
-			f.groupMarks = append(f.groupMarks, directoryFence{minTimestamp: c.varint(), key: c.bytes()})
+			f.groupMarks = append(f.groupMarks, directoryFence{minTimestamp: c.varint(), maxAlive: c.varint(), key: c.bytes()})
 		}
 	}
 	list := c.fences(f.rowsEnd, more)

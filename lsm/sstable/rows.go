@@ -14,7 +14,7 @@ type rowSource struct {
 
 // Rows yields the rows of the slices, all cells and deletions included, in clustering order or in reverse.
 func (p *Partition) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
-	return &rowSource{walk: newWalk(p, slices, reverse)}
+	return &rowSource{walk: newWalk(p, slices, reverse, everyRow)}
 }
 
 // Next returns the next row, valid until the next call; the end is nil, nil.
@@ -55,8 +55,8 @@ type walk struct {
 	failed  error      // what went wrong, told again
 }
 
-func newWalk(p *Partition, slices clustering.Slices, reverse bool) walk {
-	return walk{r: p.r, spans: p.spansIn(slices, reverse), reverse: reverse}
+func newWalk(p *Partition, slices clustering.Slices, reverse bool, ended int64) walk {
+	return walk{r: p.r, spans: p.spansIn(slices, reverse, ended), reverse: reverse}
 }
 
 // nextGroup opens the next row group that may have rows in the slices; the end is nil, nil. Nothing of it is read yet.

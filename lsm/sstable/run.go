@@ -35,7 +35,7 @@ func (r *run) Batches(req *mutation.ReadRequest) mutation.BatchSource { return r
 
 // Blocks implements mutation.Run. There are blocks if all row groups are plain.
 func (r *run) Blocks() mutation.BlockSource {
-	b := &blockSource{walk: newWalk(r.p, clustering.All(), false)}
+	b := &blockSource{walk: newWalk(r.p, clustering.All(), false, everyRow)}
 	spans := b.walk.spans
 	var g group
 	for {

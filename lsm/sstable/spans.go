@@ -65,19 +65,24 @@ func (r *Reader) boundsOf(s *span) (first, last []byte, err error) {
 }
 
 // spanCursor goes through the spans of a partition that may have rows in some slices. It looks for them in the fences
-// of the directory: what lies between slices costs nothing.
+// of the directory: what lies between slices costs nothing, and row groups whose rows have all ended next to nothing.
 type spanCursor struct {
 	p        *Partition
 	slices   clustering.Slices
 	reverse  bool
-	low, end int // row groups still to come, from the first of them to before end
+	low, end int   // row groups still to come, from the first of them to before end
+	ended    int64 // row groups that none shows of after that are left out; -1: none is
 	begun    bool
 	span     span
 }
 
-// spansIn returns a cursor over the spans that reach into the slices, in clustering order or in reverse.
-func (p *Partition) spansIn(slices clustering.Slices, reverse bool) spanCursor {
-	c := spanCursor{p: p, slices: slices, reverse: reverse}
+// everyRow is how a cursor leaves out no row group.
+const everyRow = -1
+
+// spansIn returns a cursor over the spans that reach into the slices, in clustering order or in reverse, but those whose rows
+// have all ended by then.
+func (p *Partition) spansIn(slices clustering.Slices, reverse bool, ended int64) spanCursor {
+	c := spanCursor{p: p, slices: slices, reverse: reverse, ended: ended}
 	if p.hasRows() && len(slices) > 0 {
 		c.low, c.end = p.at.start.group(), p.at.lastGroup()+1
 	}
@@ -97,11 +102,11 @@ func (c *spanCursor) next() (*span, error) {
 		err = c.skipTo(c.slices[0].Start)
 	}
 	c.begun = true
-	for err == nil && c.low < c.end {
-		number := c.low
-		if c.reverse {
-			number = c.end - 1
+	for err == nil {
+		if err = c.skipEnded(); err != nil || c.low >= c.end {
+			break
 		}
+		number := c.head()
 		if c.span, err = c.p.spanOf(number); err != nil {
 			break
 		}
@@ -157,6 +162,43 @@ func (c *spanCursor) skipTo(bound clustering.Bound) error {
 		c.low = g
 	}
 	return err
+}
+
+// head is the number of the next row group. There is one.
+func (c *spanCursor) head() int {
+	if c.reverse {
+		return c.end - 1
+	}
+	return c.low
+}
+
+// skip leaves out row groups [first, end), which have the next one.
+func (c *spanCursor) skip(first, end int) {
+	if c.reverse {
+		c.end = max(c.low, first)
+	} else {
+		c.low = min(c.end, end)
+	}
+}
+
+// skipEnded leaves out the next row groups as long as all rows of them have ended.
+func (c *spanCursor) skipEnded() error {
+	f := c.p.r.contents
+	for c.ended > everyRow && c.low < c.end {
+		number := c.head()
+		b := f.directory.find(uint64(number))
+		if f.groupMarks[b].maxAlive <= c.ended {
+			first := int(f.directory.firsts[b])
+			c.skip(first, first+f.directory.size(b))
+			continue
+		}
+		block, i, err := f.directoryOf(number)
+		if err != nil || block.maxAlive.signed(block.src, i) > c.ended {
+			return err
+		}
+		c.skip(number, number+1)
+	}
+	return nil
 }
 
 // lastBefore returns the last row group in (low, high] whose first row lies before the bound; low if there is

@@ -250,6 +250,7 @@ func (w *Writer) closeDirectory() error {
 	w.endBlock(sectionDirectory, at, w.directory.first, n)
 	f := &w.fences[sectionDirectory]
 	f.body = binary.AppendVarint(f.body, w.directory.fence.minTimestamp)
+	f.body = binary.AppendVarint(f.body, w.directory.fence.maxAlive)
 	f.body = appendBytes(f.body, w.directory.fence.key)
 	w.directory.reset()
 	return w.flushFull()
