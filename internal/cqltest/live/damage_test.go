@@ -22,6 +22,22 @@ func edit(t *testing.T, file string, change func([]byte) []byte) {
 	}
 }
 
+// sound holds esker check to finding nothing: what a crash leaves is no damage.
+func sound(t *testing.T, data string) {
+	t.Helper()
+	if out := Run(t, Command{Args: []string{"check", data}}); out.Code != 0 || !strings.HasPrefix(out.Stdout, "sound: ") {
+		t.Errorf("esker check: %s", out)
+	}
+}
+
+// damaged holds esker check to naming the file.
+func damaged(t *testing.T, data, file string) {
+	t.Helper()
+	if out := Run(t, Command{Args: []string{"check", data}}); out.Code != 1 || !strings.HasPrefix(out.Stdout, filepath.Base(file)+": ") {
+		t.Errorf("esker check does not name %s first: %s", filepath.Base(file), out)
+	}
+}
+
 // TestDamagedLog flips a bit of an acknowledged write: the server must not start as if it had never been.
 func TestDamagedLog(t *testing.T) {
 	t.Parallel()
@@ -39,6 +55,7 @@ func TestDamagedLog(t *testing.T) {
 		text[at] ^= 1
 		return text
 	})
+	damaged(t, server.Data, file)
 	contains(t, refused(t, "--data", server.Data, "--listen", "127.0.0.1:0"), filepath.Base(file))
 }
 
@@ -55,6 +72,7 @@ func TestTornLog(t *testing.T) {
 	edit(t, file, func(text []byte) []byte {
 		return text[:bytes.Index(text, []byte("the last one"))+3]
 	})
+	sound(t, server.Data)
 	server = Start(t, server.Data)
 	if got := rows(t, dial(t, server, client.Options{}), "SELECT n FROM k.readings"); len(got) != 100 {
 		t.Errorf("%d rows of the 100 before the torn one", len(got))
@@ -82,6 +100,7 @@ func TestMissingFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			edit(t, file, change)
+			damaged(t, server.Data, file)
 			contains(t, refused(t, "--data", server.Data, "--listen", "127.0.0.1:0"), strings.TrimSuffix(filepath.Base(file), ".sst"))
 			edit(t, file, func([]byte) []byte { return whole })
 		})
@@ -89,6 +108,7 @@ func TestMissingFile(t *testing.T) {
 	if err := os.Rename(file, file+".away"); err != nil {
 		t.Fatal(err)
 	}
+	damaged(t, server.Data, file)
 	contains(t, refused(t, "--data", server.Data, "--listen", "127.0.0.1:0"), strings.TrimSuffix(filepath.Base(file), ".sst"))
 	if err := os.Rename(file+".away", file); err != nil {
 		t.Fatal(err)

@@ -119,6 +119,7 @@ func TestKill(t *testing.T) {
 			again.await(func() bool { return holder(t, data) == again.PID() })
 			again.Kill()
 		}
+		sound(t, data)
 		server = Start(t, data)
 		conn := dial(t, server, client.Options{})
 		if rounds <= killRounds || round%killFullEvery == 0 || round == rounds-1 {
@@ -139,6 +140,7 @@ func TestKill(t *testing.T) {
 			t.Fatalf("round %d: see above", round)
 		}
 	}
+	load.restore(t, server)
 	acked := 0
 	for _, r := range load.rows {
 		if r.ackedMax() > 0 {
@@ -148,6 +150,29 @@ func TestKill(t *testing.T) {
 	fmt.Fprintf(t.Output(), "sample %d/%d kills in the middle of a load\n", rounds, killRoundsSoak)
 	t.Logf("%d rounds, %d of them killed before the server had ended by itself; %d writes and %d rows acknowledged; %d rows found, as they must be",
 		rounds, load.kills, load.acks.Load(), acked, found)
+}
+
+// restore makes a backup of a running server, kills it, restores the backup into a new directory, and audits all that
+// was ever acknowledged in there.
+func (l *killLoad) restore(t *testing.T, server *Server) {
+	t.Helper()
+	backup, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+	for _, args := range [][]string{
+		{"create", "--host", server.Host, "--port", server.Port, backup}, {"verify", backup}, {"restore", backup, "--data", restored},
+	} {
+		if out := Run(t, Command{Args: append([]string{"backup"}, args...)}); out.Code != 0 {
+			t.Fatalf("esker backup %v: %s", args, out)
+		}
+		if args[0] == "create" {
+			server.Kill()
+		}
+	}
+	sound(t, restored)
+	conn := dial(t, Start(t, restored), client.Options{})
+	defer conn.Close()
+	l.check(t, conn, nil)
+	awaitRollups(t, conn)
+	checkRollup(t, conn)
 }
 
 // round loads until so many writes are acknowledged, kills the server in the middle of it, and returns
