@@ -2,6 +2,8 @@ package lsm
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
 const benchRows = 8640
@@ -94,3 +97,56 @@ func BenchmarkReadDayOneColumn(b *testing.B) {
 		return mutation.ReadRequest{Key: keyOf(i % 20), Slices: clustering.All(), Columns: columns}
 	})
 }
+
+// BenchmarkIngest writes merged arrival: every tick all devices report, 500 rows an atomic write.
+func BenchmarkIngest(b *testing.B) {
+	const devices, group = 2000, 500
+	store := mustOpen(b, Options{FS: vfs.OS, Dir: b.TempDir(), Clock: clock.NewManual(start), MemoryBytesMax: 100 << 20, MemtableBytes: 50 << 20})
+	defer func() { mustNot(b, store.Close()) }()
+	table := testTable(1)
+	table.Bucket = partition.Bucketing{SizeMillis: 86_400_000}
+	mustNot(b, store.PutSchema(nil, []mutation.Table{table}))
+	keys := make([]partition.DecoratedKey, devices)
+	for i := range keys {
+		keys[i] = partition.Decorate(fmt.Appendf(nil, "device-%06d", i))
+	}
+	ms := make([]mutation.Mutation, group)
+	rows := make([]mutation.Row, group)
+	cells := make([]mutation.Cell, 3*group)
+	values := make([]byte, 0, group*32)
+	b.ReportAllocs()
+	written := 0
+	for i := 0; b.Loop(); i++ {
+		values = values[:0]
+		at := start.UnixMicro() + int64(i)
+		tick := int64(i / (devices / group))
+		for n := range group {
+			device := i%(devices/group)*group + n
+			from := len(values)
+			values = append(values, rowKey(&table, start.UnixMilli()+tick*10_000)...)
+			key := values[from:len(values):len(values)]
+			cs := cells[3*n : 3*n+3]
+			from = len(values)
+			values = binary.BigEndian.AppendUint32(values, uint32(tick/1000))
+			values = binary.BigEndian.AppendUint64(values, math.Float64bits(float64((int(tick)*7+device)%50+200)/10))
+			cs[0] = mutation.Cell{Column: columnInt, Timestamp: at, ExpiresAt: mutation.Forever, Value: values[from : from+4]}
+			cs[1] = mutation.Cell{Column: columnText, Timestamp: at, ExpiresAt: mutation.Forever, Value: okText}
+			cs[2] = mutation.Cell{Column: columnDouble, Timestamp: at, ExpiresAt: mutation.Forever, Value: values[from+4 : from+12]}
+			rows[n] = mutation.Row{Clustering: key, Live: mutation.Liveness{Timestamp: at, ExpiresAt: mutation.Forever}, Cells: cs}
+			ms[n] = mutation.Mutation{Table: table.ID, Key: keys[device], Rows: rows[n : n+1]}
+		}
+		for {
+			_, err := store.Apply(ms)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrOverloaded) {
+				b.Fatal(err)
+			}
+		}
+		written += group
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(written), "ns/row")
+}
+
+var okText = []byte("ok")

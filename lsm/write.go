@@ -3,6 +3,8 @@ package lsm
 import (
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/eskerdb/esker/lsm/commitlog"
 	"github.com/eskerdb/esker/mutation"
@@ -31,6 +33,7 @@ func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 		return 0, err
 	}
 	g := newGroup(ms)
+	defer g.release()
 	c, err := s.enter(g)
 	if err != nil {
 		return 0, err
@@ -81,11 +84,23 @@ type part struct {
 	memory    *memory // entered
 }
 
+// groups keeps the memory of groups that are done.
+var groups = sync.Pool{New: func() any { return new(group) }}
+
+// Groups with more are not kept.
+const (
+	groupPartsKept   = 64
+	payloadBytesKept = 256 << 10
+)
+
 // newGroup splits ms by table and encodes each part.
 func newGroup(ms []mutation.Mutation) *group {
-	g := &group{parts: make([]part, 0, 1)}
+	g := groups.Get().(*group)
+	var p *part
 	for i := range ms {
-		p := g.part(ms[i].Table)
+		if p == nil || p.table != ms[i].Table {
+			p = g.part(ms[i].Table)
+		}
 		p.mutations = append(p.mutations, &ms[i])
 		p.payload = p.encoder.Append(p.payload, &ms[i])
 		p.oldest = min(p.oldest, oldestOf(&ms[i]))
@@ -99,8 +114,28 @@ func (g *group) part(table mutation.TableID) *part {
 			return &g.parts[i]
 		}
 	}
-	g.parts = append(g.parts, part{table: table, oldest: math.MaxInt64})
-	return &g.parts[len(g.parts)-1]
+	n := len(g.parts)
+	g.parts = slices.Grow(g.parts, 1)[:n+1]
+	p := &g.parts[n]
+	*p = part{table: table, mutations: p.mutations[:0], payload: p.payload[:0], oldest: math.MaxInt64}
+	return p
+}
+
+// release gives the memory of g to the next group. The log and the memtables have copied what they keep.
+func (g *group) release() {
+	for i := range g.parts {
+		p := &g.parts[i]
+		clear(p.mutations)
+		p.encoder, p.memory = mutation.Encoder{}, nil
+		if cap(p.payload) > payloadBytesKept {
+			p.payload = nil
+		}
+	}
+	if cap(g.parts) > groupPartsKept {
+		return
+	}
+	g.parts = g.parts[:0]
+	groups.Put(g)
 }
 
 // admit refuses a write before anything is done.
