@@ -1,10 +1,12 @@
 package lsm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/lsm/manifest"
@@ -13,23 +15,84 @@ import (
 	"github.com/eskerdb/esker/ttl"
 )
 
-// Compact merges all files of a table, and forgets what nothing needs any more.
+// Compact merges all files of a table into one run a window, written for good, and forgets what nothing needs any more.
 func (s *Store) Compact(table mutation.TableID) error {
+	for {
+		err := s.compactTable(table)
+		if !errors.Is(err, errStopped) || s.jobs.closed() {
+			return err
+		}
+		// It gave way to a change of the schema, and goes on with what there is now.
+	}
+}
+
+func (s *Store) compactTable(table mutation.TableID) error {
 	s.jobs.compact.Lock()
 	defer s.jobs.compact.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
+	patience := &pace{store: s, debt: 1}
+	for {
+		more, err := s.compactOne(table, patience, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
+			return compaction.Pick(t.unsplitFiles(), o)
+		})
+		if err != nil {
+			return s.writeFailed(err)
+		}
+		if !more {
+			break
+		}
+	}
 	v, _ := s.acquire()
-	defer v.unref()
 	t, found := v.tables[table]
+	v.unref()
 	if !found {
 		return fmt.Errorf("%w: %x", ErrUnknownTable, table)
 	}
-	if len(t.files) == 0 {
-		return nil
+	for _, w := range t.windows() {
+		_, err := s.compactOne(table, patience, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
+			return t.whole(w)
+		})
+		if err != nil {
+			return s.writeFailed(err)
+		}
 	}
-	return s.writeFailed(s.compactFiles(t, t.files, nil))
+	return nil
+}
+
+// unsplitFiles describes those files that have to be split.
+func (t *tableVersion) unsplitFiles() []compaction.File {
+	return slices.DeleteFunc(t.choices(time.Time{}, 0), func(f compaction.File) bool { return !f.Mixed })
+}
+
+// windows returns the windows of the files of t, those of no window last: what deletes the rows of others can be forgotten when
+// these are gone.
+func (t *tableVersion) windows() []window {
+	var out []window
+	for _, f := range t.files {
+		if !slices.Contains(out, f.window()) {
+			out = append(out, f.window())
+		}
+	}
+	slices.SortFunc(out, func(a, b window) int {
+		if a == (window{}) || b == (window{}) {
+			return cmp.Compare(b.end-b.start, a.end-a.start)
+		}
+		return cmp.Compare(a.start, b.start)
+	})
+	return out
+}
+
+// whole is the job that makes one run of all files of a window.
+func (t *tableVersion) whole(w window) (compaction.Job, bool) {
+	job := compaction.Job{Final: true, Into: compaction.Range{Start: w.start, End: w.end}}
+	for _, f := range t.files {
+		if f.window() == w {
+			job.Inputs = append(job.Inputs, f.number)
+		}
+	}
+	return job, len(job.Inputs) > 0
 }
 
 // compactAsNeeded does what compaction.Pick chooses until there is nothing to do.
@@ -55,6 +118,13 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	if err := s.writable(); err != nil {
 		return false, err
 	}
+	return s.compactOne(table, &pace{store: s}, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
+		return compaction.Pick(t.choices(s.opts.Clock.Now(), s.opts.Tuning.Settle), o)
+	})
+}
+
+// compactOne does the job that pick chooses, if there is one. jobs.compact is held.
+func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVersion, compaction.Options) (compaction.Job, bool)) (done bool, err error) {
 	v, _ := s.acquire()
 	defer v.unref()
 	t, found := v.tables[table]
@@ -62,9 +132,11 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 		return false, nil
 	}
 	now := s.opts.Clock.Now()
-	job, found := compaction.Pick(t.choices(), compaction.Options{
+	p.debt = max(p.debt, t.debt())
+	job, found := pick(t, compaction.Options{
+		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired,
+		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart,
 	})
 	if !found {
 		return false, nil
@@ -73,28 +145,111 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	if job.Drop {
 		return true, s.replaceFiles(t.table, inputs, nil)
 	}
-	return true, s.compactFiles(t, inputs, &pace{store: s, urgent: len(t.files) > filesWaitingMax})
+	return true, s.compactFiles(t, inputs, job, p)
+}
+
+// debt says how much waits to be compacted: 1 and more is too much.
+func (t *tableVersion) debt() float64 {
+	const runsMany, bytesMany = 16, 512 << 20
+	runs, bytes := 0, int64(0)
+	for _, f := range t.files {
+		if !f.born.IsZero() {
+			runs++
+			bytes += f.info.Bytes
+		}
+	}
+	return max(float64(runs)/runsMany, float64(bytes)/bytesMany)
 }
 
 // choices describes the files of a table to compaction.Pick.
-func (t *tableVersion) choices() []compaction.File {
+func (t *tableVersion) choices(now time.Time, settle time.Duration) []compaction.File {
 	out := make([]compaction.File, 0, len(t.files))
 	for _, f := range t.files {
 		c := compaction.File{
-			ID: f.number, Bytes: f.info.Bytes, Rows: f.info.Rows,
+			ID: f.number, Run: f.run, Bytes: f.info.Bytes, Rows: f.info.Rows,
 			BucketStart: f.info.BucketStart, BucketEnd: f.info.BucketEnd,
-			Mixed:        f.unsplit,
+			Mixed: f.unsplit(t.table), Final: f.final, WrittenSec: f.written,
+			Young:        !f.born.IsZero() && now.Sub(f.born).Abs() < settle,
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,
 		}
+		if f.info.HasExpiring {
+			c.LifeSec = f.info.MaxExpiresAt - f.info.MaxTimestamp/1_000_000
+		}
 		if t.table.Law == mutation.BySequence {
-			// The file knows write timestamps, but here sequences decide what hides what.
-			c.MinTimestamp, c.MaxTimestamp = math.MinInt64, int64(min(f.info.MaxSequence, math.MaxInt64))
+			c.MinTimestamp, c.MaxTimestamp = f.sequences()
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+// sequences returns the smallest and the largest sequence in a file of the law BySequence, or what is below and above them.
+func (f *file) sequences() (low, high int64) {
+	low, high = math.MinInt64, int64(min(f.info.MaxSequence, math.MaxInt64))
+	if f.info.MinSequence != 0 {
+		low = int64(min(f.info.MinSequence, math.MaxInt64))
+	}
+	if f.info.HasPartitionDeletions || f.info.HasRangeTombstones {
+		high = math.MaxInt64 // these have sequences of their own
+	}
+	return low, high
+}
+
+// oldest is not above any timestamp in the file, as the law compares.
+func (f *file) oldest(law mutation.Law) int64 {
+	if law == mutation.BySequence {
+		low, _ := f.sequences()
+		return low
+	}
+	return f.info.MinTimestamp
+}
+
+// apart reports whether two files of t have no partition in common.
+func (t *tableVersion) apart(a, b uint64) bool {
+	var f, g *file
+	for _, one := range t.files {
+		switch one.number {
+		case a:
+			f = one
+		case b:
+			g = one
+		}
+	}
+	if f == nil || g == nil {
+		return false
+	}
+	if known, found := f.apart[b]; found {
+		return known
+	}
+	if f.apart == nil {
+		f.apart = make(map[uint64]bool)
+	}
+	f.apart[b] = keysApart(f.reader.Keys(partition.Range{}), g.reader.Keys(partition.Range{}))
+	return f.apart[b]
+}
+
+// keysApart reports whether two iterators have no key in common. It closes them.
+func keysApart(a, b mutation.KeyIterator) bool {
+	defer a.Close()
+	defer b.Close()
+	x, err := a.Next()
+	if err != nil {
+		return false
+	}
+	y, err := b.Next()
+	for err == nil && x != nil && y != nil {
+		switch order := x.Compare(*y); {
+		case order == 0:
+			return false
+		case order < 0:
+			x, err = a.Next()
+		default:
+			y, err = b.Next()
+		}
+	}
+	return err == nil
 }
 
 // oldestInMemory is not above any timestamp of data that memtables hold, or will get from records
@@ -109,13 +264,17 @@ func (s *Store) oldestInMemory(id mutation.TableID) int64 {
 	return oldest
 }
 
-// compactFiles merges files of t into new ones, at a pace (nil: as fast as it can).
-func (s *Store) compactFiles(t *tableVersion, inputs []*file, p *pace) error {
-	job := &mergeJob{store: s, table: t.table, purge: s.purge(t, inputs), pace: p}
-	for _, f := range inputs {
-		job.inputs = append(job.inputs, fileSource{f})
+// compactFiles does a job on files of t.
+func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job, p *pace) error {
+	now := s.opts.Clock.Now().Unix()
+	m := &mergeJob{
+		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, final: job.Final, written: max(now, 1),
+		options: compaction.MergeOptions{Purge: s.purge(t, inputs, now), Hiding: t.hiding(inputs), NoBlocks: s.opts.Tuning.NoFastLane},
 	}
-	outputs, err := job.run()
+	for _, f := range inputs {
+		m.inputs = append(m.inputs, &fileSource{file: f})
+	}
+	outputs, err := m.run()
 	if err != nil {
 		return fmt.Errorf("compaction of %s: %w", t.table.Name, corrupt(err))
 	}
@@ -156,23 +315,47 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file)
 	s.opts.Events.Compacted(info)
 }
 
-// purge returns what a merge of inputs may forget. jobs.compact is held, so that inputs stay files
+// purge returns what a merge of inputs may forget; nil: nothing. jobs.compact is held, so that inputs stay files
 // of the table until the merge is done.
-func (s *Store) purge(t *tableVersion, inputs []*file) purgeFunc {
-	now := s.opts.Clock.Now().Unix()
+func (s *Store) purge(t *tableVersion, inputs []*file, now int64) func(*partition.DecoratedKey) ttl.Purge {
+	latest := int64(math.MinInt64)
+	any := false
+	hull := window{math.MaxInt64, math.MinInt64}
+	for _, f := range inputs {
+		any = any || f.info.HasTombstones() || f.info.MinExpiresAt <= now && !t.table.KeepExpired
+		high := f.info.MaxTimestamp
+		if t.table.Law == mutation.BySequence {
+			_, high = f.sequences()
+		}
+		latest = max(latest, high)
+		hull.start, hull.end = min(hull.start, f.window().start), max(hull.end, f.window().end)
+		if f.window() == (window{}) {
+			hull = window{math.MinInt64, math.MaxInt64}
+		}
+	}
+	if !any {
+		return nil
+	}
+	// What is outside of the event times of the merge, or younger than all of it, is hidden by nothing in it.
+	matters := func(f *file) bool {
+		w := f.window()
+		return !slices.Contains(inputs, f) &&
+			(w == (window{}) || w.start < hull.end && hull.start < w.end) &&
+			f.oldest(t.table.Law) <= latest
+	}
 	return func(key *partition.DecoratedKey) ttl.Purge {
 		return ttl.Purge{
 			Law: t.table.Law, NowSec: now, GCGraceSec: t.table.GCGraceSec,
-			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, inputs),
+			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, matters),
 			KeepExpired:     t.table.KeepExpired,
 		}
 	}
 }
 
-// oldestElsewhere is not above any timestamp that sources outside a merge hold of a partition, or
+// oldestElsewhere is not above any timestamp that sources outside a merge, those that matter to it, hold of a partition, or
 // will get from records that are logged and not yet applied (R33, R42). It looks at the sources
 // of now: a flush may have moved rows since the merge began. What is written later follows R36.
-func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey, inputs []*file) int64 {
+func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey, matters func(*file) bool) int64 {
 	v, _ := s.acquire()
 	defer v.unref()
 	t := v.tables[id]
@@ -187,12 +370,15 @@ func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey,
 		oldest = min(oldest, m.MinTimestampOf(key))
 	}
 	for _, f := range t.files {
-		if slices.Contains(inputs, f) {
+		if f.info.Partitions == 0 || key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 || !matters(f) {
 			continue
 		}
 		ts, found, err := f.reader.MinTimestampOf(key)
-		if err != nil || found && t.table.Law == mutation.BySequence {
+		if err != nil {
 			return math.MinInt64 // not known: forget nothing
+		}
+		if t.table.Law == mutation.BySequence {
+			ts = f.oldest(t.table.Law)
 		}
 		if found {
 			oldest = min(oldest, ts)
@@ -201,22 +387,35 @@ func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey,
 	return oldest
 }
 
-// fileSource reads a file for a merge.
-type fileSource struct{ *file }
-
-// Keys implements compaction.Source.
-func (f fileSource) Keys() (mutation.KeyIterator, error) {
-	return f.reader.Keys(partition.Range{}), nil
-}
-
-// Partition implements compaction.Source.
-func (f fileSource) Partition(key *partition.DecoratedKey) (*mutation.Side, mutation.RowSource, error) {
-	p, err := f.reader.Partition(*key)
-	if err != nil {
-		return nil, nil, err
+// hiding returns what files outside a merge delete beside rows. They stay, so that what they hide need not. nil: there are none.
+func (t *tableVersion) hiding(inputs []*file) func(*partition.DecoratedKey) (*mutation.Side, error) {
+	var files []*file
+	for _, f := range t.files {
+		if (f.info.HasPartitionDeletions || f.info.HasRangeTombstones) && !slices.Contains(inputs, f) {
+			files = append(files, f)
+		}
 	}
-	if p == nil {
-		return nil, nil, errors.New("file lost a partition")
+	if len(files) == 0 {
+		return nil
 	}
-	return p.Side(), p.Rows(everything, false), nil
+	return func(key *partition.DecoratedKey) (*mutation.Side, error) {
+		var sides []*mutation.Side
+		for _, f := range files {
+			if key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 {
+				continue
+			}
+			p, err := f.reader.Partition(*key)
+			if err != nil {
+				return nil, err
+			}
+			if p != nil && !p.Side().IsEmpty() {
+				sides = append(sides, p.Side())
+			}
+		}
+		if len(sides) == 0 {
+			return nil, nil
+		}
+		side := mutation.MergeSides(t.table.Law, sides...)
+		return &side, nil
+	}
 }

@@ -24,7 +24,9 @@ func newDay(seed uint64) *script {
 }
 
 func (s *script) openDay(t *testing.T) {
-	s.store = mustOpen(t, testOptions(s.fs, s.clock))
+	opts := testOptions(s.fs, s.clock)
+	opts.Tuning.ShareRows = 30
+	s.store = mustOpen(t, opts)
 	if len(s.store.Tables()) == 0 {
 		mustNot(t, s.store.PutSchema([]byte("schema"), s.gen.tables))
 	}

@@ -151,18 +151,20 @@ func TestUnknownTable(t *testing.T) {
 	mustNot(t, s.Close())
 }
 
-// TestWindows: a flush of a bucketed table writes a file a window, rows beyond windowFilesMax into a
+// TestWindows: a flush of a bucketed table writes a file a window that is worth it, rows beyond flushFilesMax into a
 // mixed one, which compaction splits; a read opens only the windows it asks for.
 func TestWindows(t *testing.T) {
-	s := openWith(t, testOptions(vfs.NewMem(), clock.NewManual(start)))
+	opts := testOptions(vfs.NewMem(), clock.NewManual(start))
+	opts.Tuning.ShareRows = 1
+	s := openWith(t, opts)
 	table := testTable(2)
-	const windows = windowFilesMax + 5
+	const windows = flushFilesMax + 5
 	base := start.UnixMilli()
 	for n := range int64(windows) {
 		mustApply(t, s, rowMutation(&table, 1, base+n*bucketMillis, n+1))
 	}
 	mustNot(t, s.Flush(table.ID))
-	if n := len(filesOf(s, table.ID)); n != windowFilesMax+1 {
+	if n := len(filesOf(s, table.ID)); n != flushFilesMax+1 {
 		t.Fatalf("%d files after the flush", n)
 	}
 	mustNot(t, s.compactAsNeeded())

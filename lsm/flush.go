@@ -53,8 +53,7 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 	v, _ := s.acquire()
 	defer v.unref()
 	table := v.tables[id].table
-	job := &mergeJob{store: s, table: table, inputs: []compaction.Source{memorySource{m}}}
-	files, err := job.run()
+	files, err := s.flushJob(table, m).run()
 	if err != nil {
 		return err
 	}
@@ -74,6 +73,14 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 	})
 	s.reportFlush(table, files)
 	return s.log.Release(edit.LogStart)
+}
+
+// flushJob writes a memtable, which nobody writes to, to files of a table.
+func (s *Store) flushJob(table *mutation.Table, m *memory) *mergeJob {
+	return &mergeJob{
+		store: s, table: table, inputs: []compaction.Source{memorySource{m, table}}, filesMax: flushFilesMax, born: s.opts.Clock.Now(),
+		options: compaction.MergeOptions{NoBlocks: s.opts.Tuning.NoFastLane},
+	}
 }
 
 // settle waits until all who entered m have applied and what they wrote is durable and

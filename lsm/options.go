@@ -6,6 +6,7 @@ import (
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/commitlog"
+	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -38,10 +39,12 @@ type Options struct {
 
 // Tuning changes how the store works, never what it answers. Tests turn it.
 type Tuning struct {
-	NoFastLane      bool  // rows are merged one by one even where sources do not overlap
-	NoBackground    bool  // flush and compaction run only when asked for
-	LogSegmentBytes int64 // default 32 MiB
-	CompactionBytes int64 // a second, that background compaction writes while few files wait. Default 32 MiB
+	NoFastLane      bool          // rows are merged one by one even where sources do not overlap
+	NoBackground    bool          // flush and compaction run only when asked for
+	LogSegmentBytes int64         // default 32 MiB
+	ShareRows       int64         // a range of event time with as many rows is not shared by windows. Default 65,536
+	FileBytes       int64         // where a file ends and its run goes on in another. Default 256 MiB
+	Settle          time.Duration // how long a window must rest before it is written for good. Default 1 min; below 0: not at all
 }
 
 func (o Options) withDefaults() Options {
@@ -63,8 +66,14 @@ func (o Options) withDefaults() Options {
 	if o.RecordBytesMax == 0 {
 		o.RecordBytesMax = int(min(max(o.MemoryBytesMax/8, 1<<20), 128<<20))
 	}
-	if o.Tuning.CompactionBytes == 0 {
-		o.Tuning.CompactionBytes = 32 << 20
+	if o.Tuning.ShareRows == 0 {
+		o.Tuning.ShareRows = compaction.ShareRows
+	}
+	if o.Tuning.FileBytes == 0 {
+		o.Tuning.FileBytes = fileBytesMax
+	}
+	if o.Tuning.Settle == 0 {
+		o.Tuning.Settle = time.Minute
 	}
 	return o
 }

@@ -5,25 +5,21 @@ import (
 	"time"
 )
 
-const (
-	// filesWaitingMax is how many files a table may have before compaction stops being polite.
-	filesWaitingMax = 64
-	// pauseMax bounds a pause, so that whoever excludes compaction does not wait long.
-	pauseMax = 20 * time.Millisecond
-)
+// pauseMax bounds a pause, so that whoever excludes compaction does not wait long.
+const pauseMax = 20 * time.Millisecond
 
 // pace lets reads and writes go before background compaction. It gives up for whoever excludes
 // compaction. A nil pace does nothing.
 type pace struct {
-	store  *Store
-	urgent bool // too many files wait: go on without pauses
-	paid   int64
-	timer  *time.Timer
+	store *Store
+	debt  float64 // 0: nothing waits; 1 and more: too much does, go on without pauses
+	since time.Time
+	timer *time.Timer
 }
 
-// keep is called between partitions with the bytes written so far. It pauses for as long as they
-// should have taken, and returns errStopped when the job must give up.
-func (p *pace) keep(written int64) error {
+// keep is called every few thousand rows. It pauses in proportion to the time they took, the less the more work waits, and
+// returns errStopped when the job must give up.
+func (p *pace) keep() error {
 	if p == nil {
 		return nil
 	}
@@ -31,15 +27,29 @@ func (p *pace) keep(written int64) error {
 		return errStopped
 	}
 	runtime.Gosched()
-	owed := time.Duration(float64(written-p.paid) / float64(p.store.opts.Tuning.CompactionBytes) * float64(time.Second))
-	if p.urgent || p.store.opts.Tuning.NoBackground || owed < pauseMax/4 {
+	if p.store.opts.Tuning.NoBackground {
 		return nil
 	}
-	p.paid = written
+	now := p.store.opts.Clock.Now()
+	worked := now.Sub(p.since)
+	if p.since.IsZero() || worked < 0 {
+		p.since, worked = now, 0
+	}
+	// With nothing else waiting compaction works two fifths of the time; memtables that fill let it work less still.
+	pause := time.Duration(float64(worked) * 1.5 * max(0, 1-p.debt))
+	if pause < time.Millisecond {
+		return nil // it adds up
+	}
+	err := p.sleep(min(pause, pauseMax))
+	p.since = p.store.opts.Clock.Now()
+	return err
+}
+
+func (p *pace) sleep(d time.Duration) error {
 	if p.timer == nil {
-		p.timer = time.NewTimer(min(owed, pauseMax))
+		p.timer = time.NewTimer(d)
 	} else {
-		p.timer.Reset(min(owed, pauseMax))
+		p.timer.Reset(d)
 	}
 	select {
 	case <-p.timer.C:

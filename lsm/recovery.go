@@ -6,7 +6,6 @@ import (
 
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/commitlog"
-	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/lsm/manifest"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -60,8 +59,6 @@ func (s *Store) openTables(state *manifest.State) error {
 				closeFiles(files)
 				return err
 			}
-			// Not known after a restart; to split a file that needs it not costs one merge.
-			f.unsplit = isBucketed(&t) && f.info.Rows > 0 && f.info.BucketStart == f.info.BucketEnd
 			files = append(files, f)
 		}
 		s.installLocked(s.current.with(id, func(t *tableVersion) { t.files = files }))
@@ -142,8 +139,7 @@ func (r *replay) largest() (table mutation.TableID, found bool) {
 // spill moves what the memtable of a table holds to files.
 func (r *replay) spill(id mutation.TableID) error {
 	t := r.store.current.tables[id]
-	job := &mergeJob{store: r.store, table: t.table, inputs: []compaction.Source{memorySource{t.active}}}
-	files, err := job.run()
+	files, err := r.store.flushJob(t.table, t.active).run()
 	if err != nil {
 		return fmt.Errorf("table %s: %w", t.table.Name, err)
 	}

@@ -78,7 +78,6 @@ func (s *Store) reopen(tables []mutation.Table) (map[mutation.TableID][]*file, e
 				closeAll(out)
 				return nil, err
 			}
-			f.unsplit = isBucketed(t) && f.info.Rows > 0 && f.info.BucketStart == f.info.BucketEnd
 			out[t.ID] = append(out[t.ID], f)
 		}
 	}

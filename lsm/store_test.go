@@ -39,6 +39,10 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	if seed%2 == 1 { // an absurd size: many segments
 		w.opts.Tuning.LogSegmentBytes = 600
 	}
+	w.opts.Tuning.ShareRows = int64(seed % 4 * seed % 7) // 0: the default
+	if seed%3 == 1 {
+		w.opts.Tuning.FileBytes, w.opts.Tuning.Settle = 400, -1
+	}
 	w.open()
 	mustNot(t, w.store.PutSchema([]byte("schema"), testTables()))
 	return w

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm/memtable"
@@ -69,8 +70,18 @@ type file struct {
 	reader  *sstable.Reader
 	info    *sstable.Info
 	refs    atomic.Int64
-	unsplit bool        // of no window, but with rows that belong to one: a compaction splits it
-	gone    atomic.Bool // no longer listed: deleted with the last reference
+	run     uint64          // files of one window with one number are one sorted run
+	written int64           // second at which a merge that forgets wrote it; 0: a flush did
+	final   bool            // written for good
+	split   bool            // of no window, and none of its rows belongs to one
+	born    time.Time       // when a flush wrote it; zero: a merge did, or an earlier process
+	apart   map[uint64]bool // files with or without a partition in common; guarded by jobs.compact
+	gone    atomic.Bool     // no longer listed: deleted with the last reference
+}
+
+// unsplit reports whether f is of no window, but may have rows that belong to one: a compaction splits it.
+func (f *file) unsplit(t *mutation.Table) bool {
+	return isBucketed(t) && !f.split && f.info.Rows > 0 && f.window() == (window{})
 }
 
 func (f *file) unref() {

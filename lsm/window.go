@@ -1,25 +1,184 @@
 package lsm
 
 import (
+	"errors"
+	"sort"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
 )
 
-// window is a range of event time [start, end), milliseconds since 1970; the zero value is none.
-// A file of one window has rows of that event time only, and nothing beside rows.
+// window is a range of event time [start, end), milliseconds since 1970: one bucket or adjacent ones; the zero value is none.
+// A file of a window has rows of that event time only, and nothing beside rows.
 type window struct{ start, end int64 }
 
 // isBucketed reports whether new files of t are split by event time.
 func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() }
 
-// windowOf returns the window of a row; none when its event time is not known.
-func windowOf(t *mutation.Table, row []byte) window {
-	if !isBucketed(t) {
-		return window{}
+// blockTimes tells the event times of the rows of a block.
+type blockTimes struct {
+	layout clustering.Layout
+	words  []uint64 // milliseconds; nil: they are taken from keys
+	block  *mutation.Block
+	key    []byte
+	value  []byte
+}
+
+func (b *blockTimes) reset(layout clustering.Layout, block *mutation.Block) {
+	b.layout, b.block, b.words = layout, block, nil
+	v := &block.Clustering[0]
+	if kind := layout[0].Type.Kind(); v.Physical == mutation.PhysicalInt && (kind == types.KindTimestamp || kind == types.KindBigint) {
+		b.words = v.Words
 	}
-	millis, ok := t.Clustering.FirstTimeMillis(row)
+}
+
+// at returns the event time of row i; false if it has none.
+func (b *blockTimes) at(i int) (int64, bool) {
+	if b.words != nil {
+		return int64(b.words[i]), true
+	}
+	b.value = b.block.Clustering[0].AppendValue(b.value[:0], i)
+	b.key = b.layout[0].Append(b.key[:0], b.value)
+	return b.layout[:1].FirstTimeMillis(b.key)
+}
+
+// same returns the first row behind from whose time does not lie between low and high, both included. Rows without time lie together.
+func (b *blockTimes) same(from, to int, low, high int64, timed bool) int {
+	in := func(i int) bool {
+		ms, ok := b.at(i)
+		return ok == timed && (!ok || ms >= low && ms <= high)
+	}
+	if in(to - 1) {
+		return to
+	}
+	return from + 1 + sort.Search(to-from-1, func(i int) bool { return !in(from + 1 + i) })
+}
+
+// rowCounter counts rows of a merge by window.
+type rowCounter struct {
+	table *mutation.Table
+	compaction.Counter
+	at    compaction.Range // where the last row was
+	rows  int64            // there, not yet counted
+	times blockTimes
+}
+
+func (c *rowCounter) row(key []byte) {
+	ms, ok := c.table.Clustering.FirstTimeMillis(key)
 	if !ok {
-		return window{}
+		return
 	}
-	start, end := t.Bucket.BucketOf(millis)
-	return window{start, end}
+	if c.rows > 0 && c.at.Contains(ms) {
+		c.rows++
+		return
+	}
+	c.flush()
+	c.at, c.rows = c.Add(ms, 1), 0
+}
+
+func (c *rowCounter) flush() {
+	if c.rows > 0 {
+		c.Add(c.at.Start, c.rows)
+	}
+	c.rows = 0
+}
+
+func (c *rowCounter) block(b *mutation.Block) {
+	c.times.reset(c.table.Clustering, b)
+	for from := 0; from < b.Rows; {
+		ms, ok := c.times.at(from)
+		if !ok {
+			from = c.times.same(from, b.Rows, 0, 0, false)
+			continue
+		}
+		r := c.Add(ms, 1)
+		high := r.End - 1
+		if !r.Contains(high) {
+			high = ms
+		}
+		to := c.times.same(from, b.Rows, r.Start, high, true)
+		if to-from > 1 {
+			c.Add(ms, int64(to-from-1))
+		}
+		from = to
+	}
+}
+
+// run counts the rows of a run.
+func (c *rowCounter) run(run mutation.Run) error {
+	if blocks := run.Blocks(); blocks != nil {
+		for {
+			b, err := blocks.Next()
+			if b == nil || err != nil {
+				return err
+			}
+			if b.Rows > 0 {
+				c.block(b)
+			}
+		}
+	}
+	rows := run.Rows(everything, false)
+	for {
+		row, err := rows.Next()
+		if row == nil || err != nil {
+			c.flush()
+			return err
+		}
+		c.row(row.Clustering)
+	}
+}
+
+// eachRun calls fn for every run of every partition of a source.
+func eachRun(s compaction.Source, fn func(mutation.Run) error) error {
+	keys, err := s.Keys()
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	for {
+		key, err := keys.Next()
+		if key == nil || err != nil {
+			return err
+		}
+		_, runs, err := s.Partition(key)
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			if err := fn(run); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// oneWindow returns the window that all rows of the sources lie in, if their bounds say that there is such a one.
+func oneWindow(table *mutation.Table, inputs []compaction.Source) (r compaction.Range, ok bool, err error) {
+	errMany := errors.New("several windows")
+	for _, s := range inputs {
+		err := eachRun(s, func(run mutation.Run) error {
+			first, last := run.Bounds()
+			a, okA := table.Clustering.FirstTimeMillis(first)
+			b, okB := table.Clustering.FirstTimeMillis(last)
+			if !okA || !okB {
+				return errMany
+			}
+			if r.IsNone() {
+				r.Start, r.End = table.Bucket.BucketOf(a)
+			}
+			if !r.Contains(a) || !r.Contains(b) {
+				return errMany
+			}
+			return nil
+		})
+		if errors.Is(err, errMany) {
+			return r, false, nil
+		}
+		if err != nil {
+			return r, false, err
+		}
+	}
+	return r, !r.IsNone(), nil
 }

@@ -44,6 +44,18 @@ func (p Purge) expired(expiresAt int64) bool {
 	return !p.KeepExpired && !Live(p.NowSec, expiresAt)
 }
 
+// Expires reports whether anything may be treated as ended.
+func (p Purge) Expires() bool { return p.Law != 0 && !p.KeepExpired }
+
+// Ended reports whether what ends at expiresAt, in seconds, is treated as ended.
+func (p Purge) Ended(expiresAt int64) bool { return p.Law != 0 && p.expired(expiresAt) }
+
+// Whole reports whether a row goes whole whose marker and cells all have one timestamp and one end, and that deletes
+// nothing. Under BySequence that takes more than is asked here: false.
+func (p Purge) Whole(timestamp, expiresAt int64) bool {
+	return p.Law == mutation.ByTimestamp && p.expired(expiresAt) && p.shadowsNothing(timestamp)
+}
+
 // Cell reports whether a cell goes. A tombstone waits for the grace; an expired cell only
 // for the last source that may be older (R33, R42).
 func (p Purge) Cell(c *mutation.Cell) bool {

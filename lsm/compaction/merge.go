@@ -16,20 +16,40 @@ var ErrOrder = errors.New("keys out of order")
 type Source interface {
 	// Keys yields the partitions in (token, key) order.
 	Keys() (mutation.KeyIterator, error)
-	// Partition opens one of them: what lies beside its rows, and its rows in clustering
-	// order. Both are valid until the next call of Partition.
-	Partition(key *partition.DecoratedKey) (*mutation.Side, mutation.RowSource, error)
+	// Partition opens one of them: what lies beside its rows, and its rows in any number of runs. All is
+	// valid until the next call of Partition.
+	Partition(key *partition.DecoratedKey) (*mutation.Side, []mutation.Run, error)
 }
 
-// Sink takes one partition of the result. It reads rows to the end; nothing it is given is
-// valid after it returns.
-type Sink func(key *partition.DecoratedKey, side *mutation.Side, rows mutation.RowSource) error
+// Sink takes what is left: partitions in order, and the rows of each in clustering order. Nothing it is
+// given is valid after it returns.
+type Sink interface {
+	// Start begins a partition that has side, or rows, or both.
+	Start(key *partition.DecoratedKey, side *mutation.Side) error
+	// Row takes the next row.
+	Row(row *mutation.Row) error
+	// Block takes rows [from, to) of a block, one at least.
+	Block(b *mutation.Block, from, to int) error
+}
 
-// Merge walks the partitions of all inputs in (token, key) order, merges each by the law of
-// the table, forgets what purge allows for it (nil: nothing), and hands what is left to
-// sink. Partitions with nothing left are skipped. Flush and compaction are this loop.
-func Merge(table *mutation.Table, inputs []Source, purge func(key *partition.DecoratedKey) ttl.Purge, sink Sink) error {
-	m := merger{table: table, purge: purge, sink: sink}
+// MergeOptions are options of a merge.
+type MergeOptions struct {
+	// Purge says what may be forgotten of a partition; nil: nothing.
+	Purge func(key *partition.DecoratedKey) ttl.Purge
+	// Hiding returns what sources outside the merge, that will be there when its result is, delete of a partition. It hides rows of
+	// the merge and is no part of the result. nil as a function or a result: nothing.
+	Hiding func(key *partition.DecoratedKey) (*mutation.Side, error)
+	// NoBlocks makes every row go by itself.
+	NoBlocks bool
+}
+
+// Merge walks the partitions of all inputs in (token, key) order, merges each by the law of the table, forgets what
+// may be forgotten, and hands what is left to sink. Partitions with nothing left are skipped. Flush and
+// compaction are this loop.
+//
+// Rows that no other run lies among and nothing deletes go as blocks, all others one by one. The result is the same.
+func Merge(table *mutation.Table, inputs []Source, sink Sink, o MergeOptions) error {
+	m := merger{table: table, options: o, sink: sink}
 	defer m.close()
 	for _, source := range inputs {
 		keys, err := source.Keys()
@@ -81,11 +101,21 @@ func (in *input) advance() error {
 }
 
 type merger struct {
-	table  *mutation.Table
-	inputs []input
-	purge  func(key *partition.DecoratedKey) ttl.Purge
-	sink   Sink
-	taken  []int // inputs that have the current key
+	table   *mutation.Table
+	inputs  []input
+	options MergeOptions
+	sink    Sink
+	taken   []int // inputs that have the current key
+
+	// Of the current partition.
+	key     *partition.DecoratedKey
+	sides   []*mutation.Side
+	runs    []placedRun
+	side    mutation.Side // hides rows
+	kept    mutation.Side // goes to the sink
+	purge   ttl.Purge
+	started bool // the sink has it
+	rows    rowBuilder
 }
 
 func (m *merger) close() {
@@ -120,29 +150,16 @@ func (m *merger) first() *partition.DecoratedKey {
 
 // partition merges the current partition and moves its inputs on.
 func (m *merger) partition(key *partition.DecoratedKey) error {
-	sides := make([]*mutation.Side, len(m.taken))
-	sources := make([]mutation.RowSource, len(m.taken))
-	for n, i := range m.taken {
-		side, rows, err := m.inputs[i].source.Partition(key)
-		if err != nil {
-			return err
-		}
-		sides[n], sources[n] = side, mutation.Validate(rows, false)
-	}
-	side := mutation.MergeSides(m.table.Law, sides...)
-	rows := &purged{rows: mutation.MergeRows(m.table.Law, sources, &side, false)}
-	kept := side
-	if m.purge != nil {
-		rows.purge = m.purge(key)
-		kept = rows.purge.Side(&side) // what it forgets still hides rows of this merge
-	}
-	if err := rows.peek(); err != nil {
+	if err := m.open(key); err != nil {
 		return err
 	}
-	if rows.first != nil || !kept.IsEmpty() {
-		if err := m.sink(key, &kept, rows); err != nil {
+	if !m.kept.IsEmpty() {
+		if err := m.start(); err != nil {
 			return err
 		}
+	}
+	if err := m.mergeRuns(); err != nil {
+		return err
 	}
 	for _, i := range m.taken {
 		if err := m.inputs[i].advance(); err != nil {
@@ -152,35 +169,55 @@ func (m *merger) partition(key *partition.DecoratedKey) error {
 	return nil
 }
 
-// purged forgets what may be forgotten of each row, and skips rows with nothing left.
-type purged struct {
-	rows  mutation.RowSource
-	purge ttl.Purge
-	first *mutation.Row // read ahead, to be yielded next
-	row   mutation.Row
-}
-
-func (p *purged) peek() error {
-	first, err := p.Next()
-	p.first = first
-	return err
-}
-
-// Next implements mutation.RowSource.
-func (p *purged) Next() (*mutation.Row, error) {
-	if p.first != nil {
-		first := p.first
-		p.first = nil
-		return first, nil
-	}
-	for {
-		row, err := p.rows.Next()
-		if row == nil || err != nil {
-			return nil, err
+// open collects sides and runs of the current partition.
+func (m *merger) open(key *partition.DecoratedKey) error {
+	m.key, m.started = key, false
+	m.sides, m.runs = m.sides[:0], m.runs[:0]
+	for _, i := range m.taken {
+		side, runs, err := m.inputs[i].source.Partition(key)
+		if err != nil {
+			return err
 		}
-		p.row = *row
-		if p.purge.Row(&p.row) {
-			return &p.row, nil
+		m.sides = append(m.sides, side)
+		for _, r := range runs {
+			first, last := r.Bounds()
+			m.runs = append(m.runs, placedRun{r, first, last})
 		}
 	}
+	m.side = mutation.MergeSides(m.table.Law, m.sides...)
+	m.kept = m.side
+	m.purge = ttl.Purge{}
+	if m.options.Purge != nil {
+		m.purge = m.options.Purge(key)
+		m.kept = m.purge.Side(&m.side) // what it forgets still hides rows of this merge
+	}
+	if m.options.Hiding == nil {
+		return nil
+	}
+	hiding, err := m.options.Hiding(key)
+	if err != nil || hiding == nil {
+		return err
+	}
+	m.side = mutation.MergeSides(m.table.Law, &m.side, &mutation.Side{Deletion: hiding.Deletion, Ranges: hiding.Ranges})
+	return nil
+}
+
+// start begins the partition at the sink, once.
+func (m *merger) start() error {
+	if m.started {
+		return nil
+	}
+	m.started = true
+	return m.sink.Start(m.key, &m.kept)
+}
+
+// row hands on what may not be forgotten of a row.
+func (m *merger) row(row *mutation.Row) error {
+	if !m.purge.Row(row) {
+		return nil
+	}
+	if err := m.start(); err != nil {
+		return err
+	}
+	return m.sink.Row(row)
 }

@@ -24,15 +24,40 @@ func (m memorySource) Keys() (mutation.KeyIterator, error) {
 	return m.Memtable.Keys(partition.Range{}, math.MaxUint64), nil
 }
 
-func (m memorySource) Partition(key *partition.DecoratedKey) (*mutation.Side, mutation.RowSource, error) {
+func (m memorySource) Partition(key *partition.DecoratedKey) (*mutation.Side, []mutation.Run, error) {
 	p := m.Memtable.Partition(*key, math.MaxUint64)
-	runs := p.Runs()
-	rows := make([]mutation.RowSource, len(runs))
-	for i, run := range runs {
-		rows[i] = run.Rows(clustering.All(), false)
-	}
-	return p.Side(), mutation.MergeRows(m.Table().Law, rows, nil, false), nil
+	return p.Side(), p.Runs(), nil
 }
+
+// rowsOnly is a run without blocks.
+type rowsOnly struct {
+	first, last []byte
+	rows        mutation.RowSource
+}
+
+func (r rowsOnly) Bounds() (first, last []byte) { return r.first, r.last }
+
+func (r rowsOnly) Rows(clustering.Slices, bool) mutation.RowSource { return r.rows }
+
+func (r rowsOnly) Batches(*mutation.ReadRequest) mutation.BatchSource { return nil }
+
+func (r rowsOnly) Blocks() mutation.BlockSource { return nil }
+
+// nullSink takes everything.
+type nullSink struct {
+	start func(key *partition.DecoratedKey) error
+}
+
+func (s nullSink) Start(key *partition.DecoratedKey, _ *mutation.Side) error {
+	if s.start == nil {
+		return nil
+	}
+	return s.start(key)
+}
+
+func (nullSink) Row(*mutation.Row) error { return nil }
+
+func (nullSink) Block(*mutation.Block, int, int) error { return nil }
 
 func keyOf(n int) partition.DecoratedKey { return partition.Decorate(fmt.Appendf(nil, "key %d", n)) }
 
@@ -74,38 +99,62 @@ func rowString(r *mutation.Row) string {
 	return s
 }
 
+// textSink writes down what Merge hands out.
+type textSink struct {
+	t       *rapid.T
+	table   *mutation.Table
+	out     []string
+	began   int // line of the partition
+	bare    bool
+	blocks  int // rows that came in blocks
+	builder rowBuilder
+}
+
+func (s *textSink) Start(key *partition.DecoratedKey, side *mutation.Side) error {
+	s.end()
+	line := fmt.Sprintf("%s %v", key.Key, side.Deletion)
+	if side.Static != nil {
+		line += rowString(side.Static)
+	}
+	for _, r := range side.Ranges {
+		line += fmt.Sprintf(" %v %v", r.Slice, r.Deletion)
+	}
+	s.began, s.bare = len(s.out), side.IsEmpty()
+	s.out = append(s.out, line)
+	return nil
+}
+
+func (s *textSink) end() {
+	if s.bare && len(s.out) == s.began+1 {
+		s.t.Fatal("a partition with nothing left")
+	}
+}
+
+func (s *textSink) Row(row *mutation.Row) error {
+	s.out = append(s.out, rowString(row))
+	return nil
+}
+
+func (s *textSink) Block(b *mutation.Block, from, to int) error {
+	if from >= to {
+		s.t.Fatal("a block without rows")
+	}
+	for i := from; i < to; i++ {
+		key := appendKey(nil, s.table.Clustering, b.Clustering, i)
+		s.out = append(s.out, rowString(s.builder.of(s.table, b, i, key)))
+		s.blocks++
+	}
+	return nil
+}
+
 // merged returns what Merge hands out, as text.
 func merged(t *rapid.T, table *mutation.Table, inputs []Source, purge func(*partition.DecoratedKey) ttl.Purge) string {
-	var out []string
-	err := Merge(table, inputs, purge, func(key *partition.DecoratedKey, side *mutation.Side, rows mutation.RowSource) error {
-		line := fmt.Sprintf("%s %v", key.Key, side.Deletion)
-		if side.Static != nil {
-			line += rowString(side.Static)
-		}
-		for _, r := range side.Ranges {
-			line += fmt.Sprintf(" %v %v", r.Slice, r.Deletion)
-		}
-		before := len(out)
-		out = append(out, line)
-		for {
-			row, err := rows.Next()
-			if err != nil {
-				return err
-			}
-			if row == nil {
-				break
-			}
-			out = append(out, rowString(row))
-		}
-		if side.IsEmpty() && len(out) == before+1 {
-			return errors.New("a partition with nothing left")
-		}
-		return nil
-	})
-	if err != nil {
+	s := &textSink{t: t, table: table}
+	if err := Merge(table, inputs, s, MergeOptions{Purge: purge}); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(out, "\n")
+	s.end()
+	return strings.Join(s.out, "\n")
 }
 
 // The merge of any split of a set of mutations is the merge of the whole, and merging in
@@ -154,10 +203,10 @@ func TestForgottenDeletionsHideRowsOfTheirMerge(t *testing.T) {
 		purge := func(*partition.DecoratedKey) ttl.Purge {
 			return ttl.Purge{Law: table.Law, NowSec: 9, OldestElsewhere: ttl.Everywhere}
 		}
-		err := Merge(table, []Source{memorySource{a}, memorySource{b}}, purge, func(*partition.DecoratedKey, *mutation.Side, mutation.RowSource) error {
+		err := Merge(table, []Source{memorySource{a}, memorySource{b}}, nullSink{func(*partition.DecoratedKey) error {
 			t.Errorf("something is left of %+v", deleted)
 			return nil
-		})
+		}}, MergeOptions{Purge: purge})
 		if err != nil {
 			t.Error(err)
 		}
@@ -177,10 +226,10 @@ func TestMergeWalksInTokenOrder(t *testing.T) {
 		}
 	}
 	var keys []partition.DecoratedKey
-	err := Merge(table, []Source{memorySource{a}, memorySource{b}}, nil, func(key *partition.DecoratedKey, _ *mutation.Side, _ mutation.RowSource) error {
+	err := Merge(table, []Source{memorySource{a}, memorySource{b}}, nullSink{func(key *partition.DecoratedKey) error {
 		keys = append(keys, *key)
 		return nil
-	})
+	}}, MergeOptions{})
 	if err != nil || len(keys) != 200 || !slices.IsSortedFunc(keys, partition.DecoratedKey.Compare) {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
@@ -206,8 +255,8 @@ func (s *listSource) Next() (*partition.DecoratedKey, error) {
 
 func (s *listSource) Close() { s.closed = true }
 
-func (s *listSource) Partition(*partition.DecoratedKey) (*mutation.Side, mutation.RowSource, error) {
-	return &mutation.Side{}, s.rows, nil
+func (s *listSource) Partition(*partition.DecoratedKey) (*mutation.Side, []mutation.Run, error) {
+	return &mutation.Side{}, []mutation.Run{rowsOnly{rowKey(1), rowKey(1), s.rows}}, nil
 }
 
 type rowsOf []mutation.Row
@@ -227,23 +276,16 @@ func TestMergeRefusesBrokenSources(t *testing.T) {
 	slices.SortFunc(keys, func(a, b partition.DecoratedKey) int { return b.Compare(a) })
 	backwards := &listSource{keys: keys, rows: &rowsOf{}}
 	twice := &listSource{keys: keys[:1], rows: &rowsOf{{Clustering: rowKey(1), Live: live}, {Clustering: rowKey(1), Live: live}}}
-	drain := func(_ *partition.DecoratedKey, _ *mutation.Side, rows mutation.RowSource) error {
-		for {
-			if row, err := rows.Next(); row == nil || err != nil {
-				return err
-			}
-		}
-	}
 	table := &mutation.Table{Name: "k.t", Law: mutation.ByTimestamp}
-	if err := Merge(table, []Source{backwards}, nil, drain); !errors.Is(err, ErrOrder) || !backwards.closed {
+	if err := Merge(table, []Source{backwards}, nullSink{}, MergeOptions{}); !errors.Is(err, ErrOrder) || !backwards.closed {
 		t.Errorf("keys backwards: %v, closed %t", err, backwards.closed)
 	}
-	if err := Merge(table, []Source{twice}, nil, drain); !errors.Is(err, mutation.ErrOrder) {
+	if err := Merge(table, []Source{twice}, nullSink{}, MergeOptions{}); !errors.Is(err, mutation.ErrOrder) {
 		t.Errorf("a row twice: %v", err)
 	}
 	full := errors.New("disk full")
 	again := &listSource{keys: keys[:1], rows: &rowsOf{{Clustering: rowKey(1), Live: live}}}
-	err := Merge(table, []Source{again}, nil, func(*partition.DecoratedKey, *mutation.Side, mutation.RowSource) error { return full })
+	err := Merge(table, []Source{again}, nullSink{func(*partition.DecoratedKey) error { return full }}, MergeOptions{})
 	if !errors.Is(err, full) {
 		t.Errorf("the sink's error: %v", err)
 	}

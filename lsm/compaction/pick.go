@@ -1,11 +1,10 @@
-// Package compaction chooses which files of a table to merge, and merges.
+// Package compaction chooses which files of a table to merge, lays out what is written, and merges.
 //
-// It knows sizes, windows, ends of life and timestamps of files, and sources of partitions.
+// It knows sizes, ranges of event time, ends of life and timestamps of files, and sources of partitions.
 // It does not know the clock or how a file is read or written. Choosing is pure.
 package compaction
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -15,19 +14,25 @@ import (
 // File is what choosing needs to know of a table file.
 type File struct {
 	ID    uint64
+	Run   uint64 // files of one range with one number are one sorted run; 0: the file is one by itself
 	Bytes int64
 	Rows  int64
-	// Bucketed files hold rows of event times [BucketStart, BucketEnd), milliseconds. Files
-	// with equal bounds are of one window. Both 0: the table has no buckets.
+	// Bucketed files hold rows of event times [BucketStart, BucketEnd), milliseconds, and nothing beside rows.
+	// Both 0: rows of any event time, or of none.
 	BucketStart, BucketEnd int64
-	// Mixed files hold rows of many windows and are split before anything else.
-	Mixed bool
+	Mixed                  bool // of no range, with rows that belong to one: it is split before anything else
+	Final                  bool // written for good
+	Young                  bool // others of its range are likely to follow soon
+	// WrittenSec is when a merge that forgets wrote it, seconds; 0: a flush did.
+	WrittenSec int64
 	// MinTimestamp and MaxTimestamp are over everything in the file, deletions included:
 	// write timestamps, sequences under the law BySequence.
 	MinTimestamp, MaxTimestamp int64
 	// MaxExpiresAt is the last end of any cell value and marker, seconds;
 	// mutation.Forever when something does not end, 0 when there is none.
 	MaxExpiresAt int64
+	// LifeSec is about how long the last that ends lives from its write, seconds; 0: not known.
+	LifeSec int64
 	// MaxLocalDeletion is the latest server time of any deletion, seconds; 0 when there is none.
 	MaxLocalDeletion int64
 	FirstKey         partition.DecoratedKey
@@ -36,10 +41,12 @@ type File struct {
 
 // Options of choosing.
 type Options struct {
-	FilesMin   int   // files of similar size that are worth merging. Default 4
-	FilesMax   int   // files in one merge. Default 32
-	NowSec     int64 // seconds since 1970
-	GCGraceSec int64 // of the table
+	FilesMin   int                 // runs of similar size that are worth merging. Default 4
+	FilesMax   int                 // runs in one merge. Default 32
+	ShareRows  int64               // a range with as many rows is not shared by windows. Default 65,536
+	Bucket     partition.Bucketing // of the table
+	NowSec     int64               // seconds since 1970
+	GCGraceSec int64               // of the table
 	// ClosedBefore closes windows: those that end at or before it, milliseconds of event
 	// time, become one sorted run. The zero value closes those that end before 1970.
 	ClosedBefore int64
@@ -48,40 +55,59 @@ type Options struct {
 	OldestOutside int64
 	// KeepExpired forbids dropping files for having ended: rollups still read them (R41).
 	KeepExpired bool
+	// Apart reports whether files f and g have no partition in common. nil: not known. It is asked only where a dead file has to wait.
+	Apart func(f, g uint64) bool
 	// Busy are files that a running job has.
 	Busy map[uint64]bool
 }
 
-// Reason says why a job was chosen.
-type Reason string
-
-// The reasons.
-const (
-	Expired Reason = "expired" // all of it is dead and hides nothing elsewhere
-	Split   Reason = "split"   // rows of many windows
-	Close   Reason = "close"   // the window is over
-	Tier    Reason = "tier"    // files of similar size
-)
-
-// Job is one thing to do.
-type Job struct {
-	Inputs []uint64
-	Reason Reason
-	Drop   bool // unlink the inputs unread
-}
-
-// lateShare is which part of a closed window few late files must reach to be merged in:
-// rewriting a large run for little is what makes late data expensive.
-const lateShare = 10
-
-// Pick chooses the next job among the files of one table. It is false when there is nothing to do.
-func Pick(files []File, o Options) (Job, bool) {
+func (o Options) withDefaults() Options {
 	if o.FilesMin == 0 {
 		o.FilesMin = 4
 	}
 	if o.FilesMax == 0 {
 		o.FilesMax = 32
 	}
+	if o.ShareRows == 0 {
+		o.ShareRows = ShareRows
+	}
+	return o
+}
+
+// ShareRows is the default of Options.ShareRows.
+const ShareRows = 65_536
+
+// Reason says why a job was chosen.
+type Reason string
+
+// The reasons, in the order in which they are considered.
+const (
+	Expired Reason = "expired" // all of it is dead and hides nothing elsewhere
+	Split   Reason = "split"   // rows of many windows, and many rows
+	Close   Reason = "close"   // the window is over
+	Late    Reason = "late"    // small runs beside a large one of a window that is over
+	Join    Reason = "join"    // few rows in adjacent windows that are over
+	Tier    Reason = "tier"    // runs of similar size
+	Purge   Reason = "purge"   // deletions that have waited for their grace
+	Finish  Reason = "finish"  // a window that is over and not yet written for good
+)
+
+// Job is one thing to do.
+type Job struct {
+	Inputs []uint64
+	Reason Reason
+	Drop   bool  // unlink the inputs unread
+	Into   Range // where all rows go; none: as counting them tells
+	Final  bool  // the result is written for good
+}
+
+// lateShare is which part of a closed window late files must reach to be merged in:
+// rewriting a large run for little is what makes late data expensive.
+const lateShare = 10
+
+// Pick chooses the next job among the files of one table. It is false when there is nothing to do.
+func Pick(files []File, o Options) (Job, bool) {
+	o = o.withDefaults()
 	if job, ok := pickExpired(files, o); ok {
 		return job, true
 	}
@@ -89,14 +115,26 @@ func Pick(files []File, o Options) (Job, bool) {
 	if job, ok := pickMixed(idle, o); ok {
 		return job, true
 	}
-	windows := byWindow(idle)
-	for _, w := range windows {
-		if job, ok := pickClosed(w, o); ok {
+	groups := groupsOf(idle, o)
+	for _, pick := range []func(*group, Options) (Job, bool){pickWide, pickClosed} {
+		if job, ok := pickFirst(groups, o, pick); ok {
 			return job, true
 		}
 	}
-	for _, w := range windows {
-		if job, ok := pickTier(w, o); ok {
+	if job, ok := pickJoin(groups, o); ok {
+		return job, true
+	}
+	for _, pick := range []func(*group, Options) (Job, bool){pickTier, pickPurge, pickFinish} {
+		if job, ok := pickFirst(groups, o, pick); ok {
+			return job, true
+		}
+	}
+	return Job{}, false
+}
+
+func pickFirst(groups []*group, o Options, pick func(*group, Options) (Job, bool)) (Job, bool) {
+	for _, g := range groups {
+		if job, ok := pick(g, o); ok {
 			return job, true
 		}
 	}
@@ -111,8 +149,12 @@ func (f *File) dead(o Options) bool {
 	return f.MaxExpiresAt <= o.NowSec && f.MaxLocalDeletion < o.NowSec-o.GCGraceSec
 }
 
-// overlaps reports whether the key ranges of two files meet.
+// overlaps reports whether the key ranges of two files meet, and their event times.
 func (f *File) overlaps(g *File) bool {
+	a, b := Range{f.BucketStart, f.BucketEnd}, Range{g.BucketStart, g.BucketEnd}
+	if !a.IsNone() && !b.IsNone() && (a.End <= b.Start || b.End <= a.Start) {
+		return false
+	}
 	return f.FirstKey.Compare(g.LastKey) <= 0 && g.FirstKey.Compare(f.LastKey) <= 0
 }
 
@@ -134,7 +176,7 @@ func hides(f *File, files []File, o Options) bool {
 	}
 	for i := range files {
 		g := &files[i]
-		if g.ID != f.ID && !g.dead(o) && g.MinTimestamp <= f.MaxTimestamp && f.overlaps(g) {
+		if g.ID != f.ID && !g.dead(o) && g.MinTimestamp <= f.MaxTimestamp && f.overlaps(g) && (o.Apart == nil || !o.Apart(f.ID, g.ID)) {
 			return true
 		}
 	}
@@ -152,70 +194,97 @@ func pickMixed(files []File, o Options) (Job, bool) {
 	return job, len(job.Inputs) > 0
 }
 
-// byWindow groups files, oldest window first; within one, smallest file first.
-func byWindow(files []File) [][]File {
-	sorted := slices.Clone(files)
-	slices.SortFunc(sorted, func(a, b File) int {
-		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.BucketEnd, b.BucketEnd),
-			cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.ID, b.ID))
-	})
-	var windows [][]File
-	for len(sorted) > 0 {
-		n := 1
-		for n < len(sorted) && sorted[n].BucketStart == sorted[0].BucketStart && sorted[n].BucketEnd == sorted[0].BucketEnd {
-			n++
+// pickWide finds a run of several windows that has grown worth splitting.
+func pickWide(g *group, o Options) (Job, bool) {
+	if g.IsNone() || g.writes {
+		return Job{}, false
+	}
+	if level, ok := levelOf(o.Bucket, g.Range); !ok || level == 0 {
+		return Job{}, false // one window, or a range of before the table was altered
+	}
+	for i := range g.runs {
+		if g.runs[i].rows >= o.ShareRows {
+			return g.job(g.runs[i:i+1], Split, o), true
 		}
-		windows, sorted = append(windows, sorted[:n]), sorted[n:]
 	}
-	return windows
+	return Job{}, false
 }
 
-// closed reports whether the window of f is over. A table without buckets has one window, always open.
-func (f *File) closed(o Options) bool {
-	return f.BucketEnd != f.BucketStart && f.BucketEnd <= o.ClosedBefore
-}
-
-// pickClosed makes one run of a closed window: when there are many files, or the small ones
-// together are worth rewriting the largest for.
-func pickClosed(window []File, o Options) (Job, bool) {
-	if len(window) < 2 || !window[0].closed(o) {
+// pickClosed makes one run of a closed window: when the small ones together are worth rewriting the largest for, or
+// else one of the small ones when they are many.
+func pickClosed(g *group, o Options) (Job, bool) {
+	small := len(g.runs) - 1
+	if small < 1 || !g.closed || g.young {
 		return Job{}, false
 	}
-	largest := window[len(window)-1].Bytes
 	var rest int64
-	for _, f := range window[:len(window)-1] {
-		rest += f.Bytes
+	for _, r := range g.runs[:small] {
+		rest += r.bytes
 	}
-	if len(window) < o.FilesMin && rest < largest/lateShare {
-		return Job{}, false
+	if rest >= g.runs[small].bytes/lateShare {
+		job := g.job(g.runs, Close, o)
+		job.Final = true
+		return job, true
 	}
-	return jobOf(window, Close, o), true
+	if small >= o.FilesMin {
+		return g.job(g.runs[:small], Late, o), true
+	}
+	return Job{}, false
 }
 
-// pickTier finds files of similar size: each at most twice the mean of the smaller ones.
-func pickTier(window []File, o Options) (Job, bool) {
-	if window[0].closed(o) {
+// pickTier finds runs of similar size: each at most twice the mean of the smaller ones.
+func pickTier(g *group, o Options) (Job, bool) {
+	if g.closed && !g.young {
 		return Job{}, false
 	}
-	for start := 0; start+o.FilesMin <= len(window); {
-		sum, end := window[start].Bytes, start+1
-		for end < len(window) && window[end].Bytes <= 2*(sum/int64(end-start)+1) {
-			sum += window[end].Bytes
+	for start := 0; start+o.FilesMin <= len(g.runs); {
+		sum, end := g.runs[start].bytes, start+1
+		for end < len(g.runs) && g.runs[end].bytes <= 2*(sum/int64(end-start)+1) {
+			sum += g.runs[end].bytes
 			end++
 		}
 		if end-start >= o.FilesMin {
-			return jobOf(window[start:end], Tier, o), true
+			return g.job(g.runs[start:end], Tier, o), true
 		}
 		start = end
 	}
 	return Job{}, false
 }
 
-// jobOf takes the smallest files, so that what does not fit is merged into the result later.
-func jobOf(files []File, reason Reason, o Options) Job {
-	job := Job{Reason: reason}
-	for _, f := range files[:min(len(files), o.FilesMax)] {
-		job.Inputs = append(job.Inputs, f.ID)
+// pickPurge rewrites runs whose deletions may be forgotten now and could not be when they were written. The rest of the group
+// goes with them where it is not much more.
+func pickPurge(g *group, o Options) (Job, bool) {
+	if g.young {
+		return Job{}, false
 	}
-	return job
+	var all int64
+	for i := range g.runs {
+		all += g.runs[i].bytes
+	}
+	for i := range g.runs {
+		r := &g.runs[i]
+		if r.deletion == 0 || r.deletion >= o.NowSec-o.GCGraceSec || r.written > r.deletion+o.GCGraceSec {
+			continue
+		}
+		if (g.closed || r.bytes >= all/4) && len(g.runs) <= o.FilesMax {
+			job := g.job(g.runs, Purge, o)
+			job.Final = g.closed
+			return job, true
+		}
+		job := g.job(g.runs[i:i+1], Purge, o)
+		job.Final = r.final
+		return job, true
+	}
+	return Job{}, false
+}
+
+// pickFinish writes a closed window for good.
+func pickFinish(g *group, o Options) (Job, bool) {
+	n := len(g.runs)
+	if !g.closed || g.young || n == 0 || g.runs[n-1].final {
+		return Job{}, false
+	}
+	job := g.job(g.runs, Finish, o)
+	job.Final = true
+	return job, true
 }

@@ -15,7 +15,7 @@ const forever = mutation.Forever
 
 // file returns a live file of a window over all keys.
 func file(id uint64, bytes, window int64) File {
-	return File{ID: id, Bytes: bytes, Rows: 1, BucketStart: window * 100, BucketEnd: window*100 + 100,
+	return File{ID: id, Bytes: bytes, Rows: 1, Final: true, BucketStart: window * 100, BucketEnd: window*100 + 100,
 		MinTimestamp: 10, MaxTimestamp: 20, MaxExpiresAt: forever,
 		FirstKey: partition.DecoratedKey{Token: -100}, LastKey: partition.DecoratedKey{Token: 100}}
 }
@@ -36,6 +36,10 @@ func TestPick(t *testing.T) {
 		f.FirstKey.Token, f.LastKey.Token = 101, 200
 		return f
 	}
+	timeless := func(f File) File {
+		f.BucketStart, f.BucketEnd = 0, 0
+		return f
+	}
 	mixed := file(9, 10, 0)
 	mixed.Mixed = true
 	old := dying(file(1, 10, 0), 1000, 0, 10, 20)
@@ -51,8 +55,9 @@ func TestPick(t *testing.T) {
 			Job{Inputs: []uint64{1, 2}, Reason: Close}},
 		{"little late data waits", []File{file(1, 1000, 0), file(2, 99, 0)}, now, Job{}},
 		{"until it is a tenth", []File{file(1, 1000, 0), file(2, 100, 0)}, now, Job{Inputs: []uint64{2, 1}, Reason: Close}},
-		{"or many files", []File{file(1, 1000, 0), file(2, 1, 0), file(3, 1, 0), file(4, 1, 0)}, now,
-			Job{Inputs: []uint64{2, 3, 4, 1}, Reason: Close}},
+		{"or many runs, which are merged among themselves", []File{file(1, 1000, 0), file(2, 1, 0), file(3, 1, 0), file(4, 1, 0), file(5, 1, 0)}, now,
+			Job{Inputs: []uint64{2, 3, 4, 5}, Reason: Late, Into: Range{0, 100}}},
+		{"three late runs wait", []File{file(1, 1000, 0), file(2, 1, 0), file(3, 1, 0), file(4, 1, 0)}, now, Job{}},
 		{"three files of an open window wait", []File{file(1, 10, 9), file(2, 10, 9), file(3, 10, 9)}, now, Job{}},
 		{"four of similar size do not", []File{file(1, 10, 9), file(2, 15, 9), file(3, 10, 9), file(4, 12, 9), file(5, 1000, 9)}, now,
 			Job{Inputs: []uint64{1, 3, 4, 2}, Reason: Tier}},
@@ -68,7 +73,10 @@ func TestPick(t *testing.T) {
 		{"R35 not before its last end", []File{dying(old, 1001, 0, 10, 20)}, now, Job{}},
 		{"R35 not before the grace", []File{dying(old, 1000, 900, 10, 20)}, now, Job{}},
 		{"R35 but right after", []File{dying(old, 1000, 899, 10, 20)}, now, Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
-		{"R35 not while it may hide data of a file", []File{old, dying(file(2, 10, 9), forever, 0, 20, 30)}, now, Job{}},
+		{"R35 not while it may hide data of a file", []File{old, timeless(dying(file(2, 10, 9), forever, 0, 20, 30))}, now, Job{}},
+		{"R35 other event times do not matter", []File{old, dying(file(2, 10, 9), forever, 0, 20, 30)}, now, Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
+		{"R35 nor files without a partition in common", []File{old, timeless(dying(file(2, 10, 9), forever, 0, 20, 30))},
+			with(func(o *Options) { o.Apart = func(f, g uint64) bool { return f == 1 && g == 2 } }), Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R35 younger files do not matter", []File{old, dying(file(2, 10, 9), forever, 0, 21, 30)}, now, Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R35 nor do other keys", []File{old, apart(file(2, 10, 9))}, now, Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R35 dead files do not hold each other", []File{old, dying(file(2, 10, 9), 1000, 0, 1, 30)}, now,
@@ -86,45 +94,212 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// Jobs come to an end: each leaves fewer files, or fewer mixed ones.
-func TestPickComesToAnEnd(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var files []File
-		for range rapid.IntRange(0, 60).Draw(t, "files") {
-			f := file(uint64(len(files)+1), rapid.Int64Range(0, 5000).Draw(t, "bytes"), rapid.Int64Range(0, 3).Draw(t, "window"))
-			f.Mixed = rapid.IntRange(0, 9).Draw(t, "mixed") == 0
-			files = append(files, f)
+// content is a file with its rows by window.
+type content struct {
+	File
+	rows map[int64]int64
+}
+
+const windowMillis = 100
+
+// world executes jobs on files that exist only as numbers.
+type world struct {
+	t     *rapid.T
+	files []content
+	next  uint64
+	o     Options
+}
+
+func (w *world) add(f content) {
+	w.next++
+	f.ID = w.next
+	f.Rows = 0
+	for _, n := range f.rows {
+		f.Rows += n
+	}
+	f.Bytes = 10*f.Rows + 100
+	f.FirstKey, f.LastKey = partition.DecoratedKey{Token: -100}, partition.DecoratedKey{Token: 100}
+	f.MinTimestamp, f.MaxTimestamp, f.MaxExpiresAt = 10, 20, forever
+	w.files = append(w.files, f)
+}
+
+// write lays rows out in files, as a flush and a compaction do.
+func (w *world) write(rows map[int64]int64, into Range, filesMax int, like File) {
+	counter := Counter{Bucket: w.o.Bucket}
+	for window, n := range rows {
+		counter.Add(window*windowMillis+5, n)
+	}
+	plan := counter.Plan(PlanOptions{ClosedBefore: w.o.ClosedBefore, ShareRows: w.o.ShareRows, FilesMax: filesMax})
+	if !into.IsNone() {
+		plan = Into(into)
+	}
+	out := map[Range]map[int64]int64{}
+	for window, n := range rows {
+		r, low, high := plan.Find(window*windowMillis + 5)
+		if !r.IsNone() && !r.covers(Range{window * windowMillis, (window + 1) * windowMillis}) || window*windowMillis+5 < low || window*windowMillis+5 > high {
+			w.t.Fatalf("window %d goes to %v, from %d to %d", window, r, low, high)
 		}
-		o := Options{NowSec: 1, OldestOutside: math.MaxInt64, ClosedBefore: 200}
-		next := uint64(1000)
-		for jobs := 0; ; jobs++ {
-			job, ok := Pick(files, o)
-			if !ok {
-				return
+		if out[r] == nil {
+			out[r] = map[int64]int64{}
+		}
+		out[r][window] += n
+	}
+	for r, rows := range out {
+		f := content{File: like, rows: rows}
+		f.BucketStart, f.BucketEnd, f.Mixed = r.Start, r.End, r.IsNone()
+		w.add(f)
+	}
+}
+
+// do executes a job.
+func (w *world) do(job Job) {
+	rows := map[int64]int64{}
+	like := File{Final: job.Final, WrittenSec: w.o.NowSec}
+	taken := 0
+	w.files = slices.DeleteFunc(w.files, func(f content) bool {
+		if !slices.Contains(job.Inputs, f.ID) {
+			return false
+		}
+		taken++
+		for window, n := range f.rows {
+			if !job.Into.IsNone() && !job.Into.Contains(window*windowMillis) {
+				w.t.Fatalf("%+v has rows outside of where they go: %v", job, f.rows)
 			}
-			if jobs > 500 || len(job.Inputs) > 32 || job.Reason != Split && len(job.Inputs) < 2 {
-				t.Fatalf("job %d: %+v", jobs, job)
+			rows[window] += n
+		}
+		like.MaxLocalDeletion = max(like.MaxLocalDeletion, f.MaxLocalDeletion)
+		return true
+	})
+	if taken != len(job.Inputs) || taken == 0 {
+		w.t.Fatalf("%+v names files that are not there", job)
+	}
+	w.write(rows, job.Into, 8, like)
+}
+
+func (w *world) choices() []File {
+	var out []File
+	for _, f := range w.files {
+		out = append(out, f.File)
+	}
+	return out
+}
+
+func (w *world) rest() (jobs int) {
+	for ; ; jobs++ {
+		job, ok := Pick(w.choices(), w.o)
+		if !ok {
+			return jobs
+		}
+		if jobs > 3000 {
+			w.t.Fatalf("job %d: %+v of %+v", jobs, job, w.files)
+		}
+		w.do(job)
+	}
+}
+
+func newWorld(t *rapid.T) *world {
+	return &world{t: t, o: Options{
+		NowSec: 1000, GCGraceSec: 100, OldestOutside: math.MaxInt64, Bucket: partition.Bucketing{SizeMillis: windowMillis},
+		ClosedBefore: rapid.Int64Range(0, 60).Draw(t, "closed") * windowMillis, ShareRows: rapid.Int64Range(1, 200).Draw(t, "share"),
+	}}
+}
+
+// Jobs come to an end whatever the files; then no file is mixed, and few are small.
+func TestPickComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		for range rapid.IntRange(1, 30).Draw(t, "flushes") {
+			rows := map[int64]int64{}
+			for range rapid.IntRange(1, 40).Draw(t, "windows") {
+				rows[rapid.Int64Range(-5, 70).Draw(t, "window")] += rapid.Int64Range(1, 100).Draw(t, "rows")
 			}
-			out := map[int64]*File{} // by window
-			rest := slices.DeleteFunc(slices.Clone(files), func(f File) bool {
-				if !slices.Contains(job.Inputs, f.ID) {
-					return false
+			like := File{Young: rapid.IntRange(0, 9).Draw(t, "young") == 0, MaxLocalDeletion: rapid.SampledFrom([]int64{0, 0, 890, 990}).Draw(t, "deletion")}
+			w.write(rows, Range{}, rapid.IntRange(1, 16).Draw(t, "files"), like)
+		}
+		// And files of before the table was altered.
+		for range rapid.IntRange(0, 3).Draw(t, "altered") {
+			at := rapid.Int64Range(0, 20).Draw(t, "window")
+			f := content{rows: map[int64]int64{at: 50, at + 1: 7}}
+			f.BucketStart, f.BucketEnd = at*windowMillis, (at+2)*windowMillis
+			w.add(f)
+		}
+		w.rest()
+		total := int64(0)
+		for _, f := range w.files {
+			total += f.Rows
+			if f.Mixed {
+				t.Errorf("%+v is still mixed", f)
+			}
+		}
+		// What is at rest stays so.
+		if n := w.rest(); n != 0 {
+			t.Errorf("%d jobs after the last", n)
+		}
+	})
+}
+
+// A table that gets a few rows a window, window after window, has few files and rewrites each row seldom.
+func TestSparseWindowsShareFiles(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.o.ShareRows = 10_000
+		perWindow := rapid.Int64Range(1, 30).Draw(t, "rows")
+		const windows = 300
+		written := int64(0)
+		for at := range int64(windows) {
+			w.o.ClosedBefore = at * windowMillis
+			rows := map[int64]int64{at: perWindow}
+			if at > 50 && at%7 == 0 {
+				rows[at-rapid.Int64Range(1, 50).Draw(t, "late")] = 1
+			}
+			w.write(rows, Range{}, 16, File{})
+			for {
+				job, ok := Pick(w.choices(), w.o)
+				if !ok {
+					break
 				}
-				if out[f.BucketStart] == nil {
-					next++
-					merged := file(next, 0, f.BucketStart/100)
-					out[f.BucketStart] = &merged
+				before := w.next
+				w.do(job)
+				for _, f := range w.files {
+					if f.ID > before {
+						written += f.Rows
+					}
 				}
-				out[f.BucketStart].Bytes += f.Bytes
-				return true
-			})
-			if len(rest)+len(job.Inputs) != len(files) {
-				t.Fatalf("%+v names files that are not there", job)
 			}
-			for _, f := range out {
-				rest = append(rest, *f)
+			if n := len(w.files); n > 50 {
+				t.Fatalf("%d files after %d windows", n, at)
 			}
-			files = rest
+		}
+		if final := perWindow * windows; written > 10*final {
+			t.Fatalf("%d rows were written by compaction, %d are there", written, final)
+		}
+	})
+}
+
+// Rows that come late, however many times, do not have a large window rewritten each time.
+func TestLateRowsCostLittle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.o.ClosedBefore = 100 * windowMillis
+		w.write(map[int64]int64{7: 100_000}, Range{}, 16, File{})
+		w.rest()
+		written := int64(0)
+		late := rapid.Int64Range(1, 200).Draw(t, "late")
+		for range 100 {
+			w.write(map[int64]int64{7: late}, Range{}, 16, File{})
+			before := w.next
+			w.rest()
+			for _, f := range w.files {
+				if f.ID > before {
+					written += f.Rows
+				}
+			}
+		}
+		if most := 300_000 + 20*100*late; written > most {
+			t.Fatalf("%d rows written for %d late ones", written, 100*late)
+		}
+		if len(w.files) > 12 {
+			t.Fatalf("%d files of one window", len(w.files))
 		}
 	})
 }

@@ -14,7 +14,16 @@ type File struct {
 	Bytes      int64
 	Rows       int64
 	Partitions int64
+	Run        uint64 // files of one range with this number are one sorted run: the number of the first of them; 0: a run by itself
+	WrittenSec int64  // when a merge that forgets wrote the file, seconds since 1970; 0: a flush did
+	Final      bool   // written for good
+	Split      bool   // of no range, and none of its rows belongs to one
 }
+
+const (
+	fileFinal = 1 // on disk: never reuse
+	fileSplit = 2 // on disk: never reuse
+)
 
 // Epoch says that parts of the commit log for Table with this epoch or a lower one are in
 // files, or gone by TRUNCATE.
@@ -112,7 +121,29 @@ func appendFile(dst []byte, f *File) []byte {
 	dst = binary.AppendUvarint(dst, f.Number)
 	dst = binary.AppendUvarint(dst, uint64(f.Bytes))
 	dst = binary.AppendUvarint(dst, uint64(f.Rows))
-	return binary.AppendUvarint(dst, uint64(f.Partitions))
+	dst = binary.AppendUvarint(dst, uint64(f.Partitions))
+	dst = binary.AppendUvarint(dst, f.Run)
+	dst = binary.AppendUvarint(dst, uint64(f.WrittenSec))
+	flags := byte(0)
+	if f.Final {
+		flags |= fileFinal
+	}
+	if f.Split {
+		flags |= fileSplit
+	}
+	return append(dst, flags)
+}
+
+// file reads what appendFile wrote.
+func (r *reader) file() File {
+	f := File{
+		Table: r.id(), Number: r.uvarint(), Bytes: r.length(), Rows: r.length(), Partitions: r.length(),
+		Run: r.uvarint(), WrittenSec: r.length(),
+	}
+	flags := r.byte()
+	r.bad = r.bad || flags > fileFinal|fileSplit
+	f.Final, f.Split = flags&fileFinal != 0, flags&fileSplit != 0
+	return f
 }
 
 // reader consumes a field; the first thing that does not fit sets bad.
@@ -187,10 +218,7 @@ func DecodeEdit(src []byte) (*Edit, error) {
 func (e *Edit) decodeField(tag byte, f *reader) error {
 	switch tag {
 	case tagAddedFile:
-		e.AddedFiles = append(e.AddedFiles, File{
-			Table: f.id(), Number: f.uvarint(), Bytes: f.length(), Rows: f.length(),
-			Partitions: f.length(),
-		})
+		e.AddedFiles = append(e.AddedFiles, f.file())
 	case tagRemovedFile:
 		e.RemovedFiles = append(e.RemovedFiles, f.uvarint())
 	case tagEpoch:

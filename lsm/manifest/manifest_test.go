@@ -33,7 +33,7 @@ var table = mutation.Table{
 func fullEdit() *Edit {
 	return &Edit{
 		RemovedTables: []mutation.TableID{{9}}, Tables: []mutation.Table{table}, RemovedFiles: []uint64{3, 300},
-		AddedFiles: []File{{Table: table.ID, Number: 7, Bytes: 1 << 40, Rows: 5, Partitions: 2}, {Table: table.ID, Number: 8}},
+		AddedFiles: []File{{Table: table.ID, Number: 7, Bytes: 1 << 40, Rows: 5, Partitions: 2, Run: 6, WrittenSec: 1 << 31, Final: true, Split: true}, {Table: table.ID, Number: 8}},
 		Epochs:     []Epoch{{table.ID, 12}}, Schema: []byte("schema"), LogStart: 4, NextFile: 9, Sequence: 1 << 50, LogSynced: Place{4, 300},
 	}
 }

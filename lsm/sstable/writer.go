@@ -40,8 +40,7 @@ type Writer struct {
 	rows       int64                  // in it
 	cells      []mutation.Cell        // of a row without those of dropped columns
 
-	group      *groupBuilder
-	blockBytes int // about, of a block
+	group *groupBuilder
 	sections
 }
 
@@ -65,7 +64,7 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 	if opts.Effort == 0 {
 		opts.Effort = encoding.Light
 	}
-	w := &Writer{file: f, opts: opts, info: newInfo(), blockBytes: blockBytes}
+	w := &Writer{file: f, opts: opts, info: newInfo()}
 	w.info.FileID, w.info.Table = opts.FileID, opts.Table.ID
 	w.info.BucketStart, w.info.BucketEnd = opts.BucketStart, opts.BucketEnd
 	w.info.EpochLow, w.info.EpochHigh = opts.EpochLow, opts.EpochHigh
@@ -76,7 +75,7 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 
 // Bytes is about how large the file is so far.
 func (w *Writer) Bytes() int64 {
-	return int64(w.offset()) + int64(w.group.bytes+w.index.bytes()+w.side.bytes()+w.directory.bytes()+w.statistics.bytes())
+	return int64(w.offset()) + int64(w.group.bytes+len(w.index.keys)+len(w.side.data)+len(w.directory.records)+len(w.statistics.data))
 }
 
 // StartPartition begins a partition, which lies after the one before in (token, key) order. Side may be
@@ -92,7 +91,7 @@ func (w *Writer) StartPartition(key partition.DecoratedKey, side *mutation.Side)
 	if err := w.closeSharedGroup(); err != nil {
 		return err
 	}
-	if w.index.bytes() >= w.blockBytes {
+	if w.index.full() {
 		if err := w.closeIndex(); err != nil {
 			return err
 		}
@@ -127,7 +126,7 @@ func (w *Writer) addSide(side *mutation.Side) error {
 	w.side.data = appendSide(w.side.data, side)
 	w.side.end()
 	w.info.addSide(side)
-	if w.side.bytes() >= w.blockBytes {
+	if w.side.full() {
 		return w.closeRecords(sectionSide, &w.side)
 	}
 	return nil
@@ -216,12 +215,12 @@ func (w *Writer) endGroup(g *group) error {
 	w.statistics.end()
 	w.groups++
 	w.group.reset()
-	if w.directory.bytes() >= w.blockBytes {
+	if w.directory.full() {
 		if err := w.closeDirectory(); err != nil {
 			return err
 		}
 	}
-	if w.statistics.bytes() >= w.blockBytes {
+	if w.statistics.full() {
 		return w.closeRecords(sectionStatistics, &w.statistics)
 	}
 	return w.flushFull()
