@@ -290,7 +290,7 @@ func (b *BatchSource) fillColumn(k int) error {
 	if c.place >= 0 {
 		cols = d.columns[c.place]
 	}
-	if err := d.gather(v, cols.values, c.Physical, c.Width, &b.picks); err != nil {
+	if err := d.gather(v, &d.lent.words[len(d.key)+k], cols.values, c.Physical, c.Width, &b.picks); err != nil {
 		return err
 	}
 	v.Present = cols.values.presence(&d.lent.bits[k], &b.picks)

@@ -92,7 +92,12 @@ func TestBothLanesAgree(t *testing.T) {
 			}
 			r = was
 		}
-		for i := range parts {
+		// Reads after one another share memory, and what is decoded.
+		for range rapid.IntRange(1, 8).Draw(rt, "reads") {
+			if len(parts) == 0 {
+				break
+			}
+			i := rapid.IntRange(0, len(parts)-1).Draw(rt, "partition")
 			req := &mutation.ReadRequest{
 				Key: parts[i].key, Slices: drawSlices(rt, &parts[i]), Reverse: rapid.Bool().Draw(rt, "reverse"),
 				Metadata: rapid.Bool().Draw(rt, "metadata"), RowsMax: rapid.IntRange(0, 3).Draw(rt, "rows max"),
@@ -100,9 +105,29 @@ func TestBothLanesAgree(t *testing.T) {
 				Columns: rapid.SliceOfDistinct(rapid.SampledFrom([]mutation.ColumnID{1, 2, 3, 7, 9, 300, 301, 5000}),
 					rapid.ID[mutation.ColumnID]).Draw(rt, "columns"),
 			}
+			if rapid.IntRange(0, 3).Draw(rt, "summaries") == 0 {
+				summed := *req
+				summed.Summaries = true
+				drainSummaries(rt, r, &summed)
+			}
 			checkLanes(t, rt, r, &now, req)
 		}
 	})
+}
+
+// drainSummaries reads batches or summaries of them.
+func drainSummaries(t *rapid.T, r *Reader, req *mutation.ReadRequest) {
+	p, err := r.Partition(req.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for source := p.Batches(req); ; {
+		if b, err := source.Next(); err != nil {
+			t.Fatal(err)
+		} else if b == nil {
+			return
+		}
+	}
 }
 
 func checkLanes(t *testing.T, rt *rapid.T, r *Reader, table *mutation.Table, req *mutation.ReadRequest) {
@@ -333,5 +358,38 @@ func TestEndedGroupsAreNotRead(t *testing.T) {
 	}
 	if want := int(groupOf(t, r, 9).length); file.bytes != want {
 		t.Errorf("%d bytes read, want the %d of the last group", file.bytes, want)
+	}
+}
+
+// TestLentWordsStayAsTheyAre reads the same row group again after a batch of its own words was used for a summary.
+func TestLentWordsStayAsTheyAre(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, groupRowsMax)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	p, err := open(t, fs, table).Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []shownRow
+	for i, req := range []mutation.ReadRequest{
+		{}, {Summaries: true}, {}, {Reverse: true, Summaries: true}, {}, {Reverse: true, RowsMax: 3}, {},
+	} {
+		req.Slices, req.Columns = clustering.All(), []mutation.ColumnID{1, 2}
+		source := p.Batches(&req)
+		b, err := source.Next()
+		if err != nil || req.Summaries != (b.Summary != nil) {
+			t.Fatal(b, err)
+		}
+		if !req.Summaries && !req.Reverse {
+			got := shown(t, b, false)
+			if want == nil {
+				want = got
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("read %d gives other rows", i)
+			}
+		}
+		source.Close()
 	}
 }

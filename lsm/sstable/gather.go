@@ -56,8 +56,9 @@ func each[T any](p *picks, dst []T, fill func(dst []T, r rowRange) []T) []T {
 type lent struct {
 	clustering []mutation.Vector
 	columns    []mutation.Vector
-	bits       []bitmap // presence of columns
-	extras     []extras // of columns
+	words      [][]uint64 // of clustering and columns, where they are not those of a chunk
+	bits       []bitmap   // presence of columns
+	extras     []extras   // of columns
 	live       bitmap
 	rows       extras // of rows
 	sequences  []uint64
@@ -88,6 +89,7 @@ func (x *extras) narrow() bool {
 func (l *lent) resize(clustering, columns int) {
 	l.clustering = longer(l.clustering, clustering)
 	l.columns = longer(l.columns, columns)
+	l.words = longer(l.words, clustering+columns)
 	l.bits = longer(l.bits, columns)
 	l.extras = longer(l.extras, columns)
 }
@@ -206,24 +208,37 @@ func (c *chunk) presence(into *bitmap, p *picks) []uint64 {
 	return into.words(p.count)
 }
 
-// gather puts the values of rows into v; what is absent is 0 or empty. The chunk may be nil.
-func (d *decoder) gather(v *mutation.Vector, c *chunk, physical mutation.Physical, width int, p *picks) error {
+// gather puts the values of rows into v; what is absent is 0 or empty. The chunk may be nil. Words are put into own, unless
+// they lie in the chunk just so.
+func (d *decoder) gather(v *mutation.Vector, own *[]uint64, c *chunk, physical mutation.Physical, width int, p *picks) error {
 	if err := d.decode(c, p.low, p.high); err != nil {
 		return err
 	}
 	if c != nil && c.kind == chunkBytes || physical == mutation.PhysicalBytes {
 		return d.gatherBytes(v, c, p)
 	}
-	v.Reset(physical, width)
-	v.Words = each(p, v.Words, c.appendWords)
+	empty(v, physical, width)
+	if len(p.ranges) == 1 && !p.reverse && c != nil && c.present == nil {
+		from, to := p.low-c.lo, p.high-c.lo
+		v.Words = c.words[from:to:to]
+		return nil
+	}
+	*own = each(p, (*own)[:0], c.appendWords)
+	v.Words = *own
 	return nil
+}
+
+// empty empties a vector whose words may be those of a chunk: they stay as they are.
+func empty(v *mutation.Vector, physical mutation.Physical, width int) {
+	v.Words = nil
+	v.Reset(physical, width)
 }
 
 // gatherKey puts the clustering of rows into vectors.
 func (d *decoder) gatherKey(vectors []mutation.Vector, p *picks) error {
 	for k, c := range d.key {
 		column := d.r.keys.columns[k]
-		if err := d.gather(&vectors[k], c, column.physical, column.width, p); err != nil {
+		if err := d.gather(&vectors[k], &d.lent.words[k], c, column.physical, column.width, p); err != nil {
 			return err
 		}
 	}
@@ -231,7 +246,7 @@ func (d *decoder) gatherKey(vectors []mutation.Vector, p *picks) error {
 }
 
 func (d *decoder) gatherBytes(v *mutation.Vector, c *chunk, p *picks) error {
-	v.Reset(mutation.PhysicalBytes, 0)
+	empty(v, mutation.PhysicalBytes, 0)
 	for _, r := range p.ranges {
 		switch {
 		case c == nil:

@@ -149,7 +149,7 @@ func (b *blockSource) fillColumns() error {
 			values = d.columns[place].values
 		}
 		v := &b.block.Columns[k]
-		if err := d.gather(v, values, c.Physical, c.Width, &b.picks); err != nil {
+		if err := d.gather(v, &d.lent.words[len(d.key)+k], values, c.Physical, c.Width, &b.picks); err != nil {
 			return err
 		}
 		v.Present = values.presence(&d.lent.bits[k], &b.picks)

@@ -90,7 +90,7 @@ func (b *BatchSource) fillBounds(s *span) error {
 	d.lent.resize(len(d.r.keys.columns), 0)
 	vectors := d.lent.clustering
 	for k, c := range d.r.keys.columns {
-		vectors[k].Reset(c.physical, c.width)
+		empty(&vectors[k], c.physical, c.width)
 	}
 	near, far := s.first, s.last
 	if b.req.Reverse {
