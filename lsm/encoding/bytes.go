@@ -3,18 +3,31 @@ package encoding
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
-	"math"
+	"math/bits"
 
 	"github.com/golang/snappy"
 )
 
 const (
-	dictEntriesMax   = 4096 // beyond it codes save little
-	snappyBytesMin   = 64   // below it a block costs more than it saves
-	snappyRatioMax   = 64   // a snappy block never grows by more: three bytes make at most 64
-	snappyBytesSlack = 64
+	dictEntriesMax  = 4096 // beyond it codes save little
+	dictEntriesPart = 2    // at most one entry for so many values
+	packBytesMin    = 64   // below it compression costs more than it saves
+	packRatioMax    = 64   // bytes never grow by more when they are unpacked
+	packBytesSlack  = 64
+	dictValueMax    = 1024 // a longer value is hardly a word of few
 )
+
+// stringScratch is the scratch of byte strings.
+type stringScratch struct {
+	numbers []uint64 // lengths, or codes
+	shared  []uint64 // lengths of prefixes
+	entries []byte
+	lengths []uint64 // of entries
+	suffix  []byte
+	packed  []byte
+	stored  []byte
+	seen    map[string]uint64
+}
 
 // AppendBytes appends byte strings in the encoding that seems smallest: its number, then its payload.
 // Value i is data[offsets[i]:offsets[i+1]]; nothing is appended for no values.
@@ -23,36 +36,38 @@ func AppendBytes(dst []byte, offsets []uint32, data []byte, effort Effort) []byt
 	if n <= 0 {
 		return dst
 	}
-	data = data[offsets[0]:offsets[n]]
-	first := offsets[0]
-	value := func(i int) []byte { return data[offsets[i]-first : offsets[i+1]-first] }
-	if len(data) <= ExpandedBytesMax {
-		if same(n, value) {
-			return append(append(dst, bytesConst), value(0)...)
-		}
-		if out, ok := appendDict(dst, n, len(data), value); ok {
-			return out
-		}
+	values := texts{offsets: offsets, data: data}
+	size := len(values.all())
+	if size <= ExpandedBytesMax && values.same() {
+		return append(append(dst, bytesConst), values.value(0)...)
 	}
-	var s scratch
-	lengths := make([]uint64, n)
-	for i := range lengths {
-		lengths[i] = uint64(len(value(i)))
+	s := scratches.Get().(*scratch)
+	if size > ExpandedBytesMax {
+		dst = s.appendText(dst, bytesPlain, values, nil, values.all(), effort)
+	} else if out, ok := s.appendDict(dst, values, effort); ok {
+		dst = out
+	} else {
+		dst = s.appendTexts(dst, values, effort)
 	}
-	if len(data) >= snappyBytesMin {
-		packed := snappy.Encode(nil, data)
-		if len(packed) < len(data)-len(data)/10 {
-			dst = appendNested(append(dst, bytesSnappy), lengths, &s)
-			return append(dst, packed...)
-		}
+	if n <= scratchValuesMax && size <= 64*scratchValuesMax {
+		scratches.Put(s)
 	}
-	dst = appendNested(append(dst, bytesRaw), lengths, &s)
-	return append(dst, data...)
+	return dst
 }
 
-func same(n int, value func(int) []byte) bool {
-	for i := 1; i < n; i++ {
-		if !bytes.Equal(value(i), value(0)) {
+// texts are byte strings one behind the other.
+type texts struct {
+	offsets []uint32
+	data    []byte
+}
+
+func (t texts) count() int         { return len(t.offsets) - 1 }
+func (t texts) value(i int) []byte { return t.data[t.offsets[i]:t.offsets[i+1]] }
+func (t texts) all() []byte        { return t.data[t.offsets[0]:t.offsets[t.count()]] }
+
+func (t texts) same() bool {
+	for i := 1; i < t.count(); i++ {
+		if !bytes.Equal(t.value(i), t.value(0)) {
 			return false
 		}
 	}
@@ -60,187 +75,124 @@ func same(n int, value func(int) []byte) bool {
 }
 
 // appendDict appends a dictionary and codes, if that is clearly smaller than the data.
-func appendDict(dst []byte, n, size int, value func(int) []byte) ([]byte, bool) {
-	entriesMax := min(n/2, dictEntriesMax)
-	codes := make([]uint64, n)
-	seen := make(map[string]uint64, min(entriesMax, 64))
-	var entries []byte
-	var lengths []uint64
+func (s *scratch) appendDict(dst []byte, values texts, effort Effort) ([]byte, bool) {
+	x := &s.strings
+	n := values.count()
+	entriesMax := min(n/dictEntriesPart, dictEntriesMax)
+	if x.seen == nil {
+		x.seen = make(map[string]uint64)
+	}
+	clear(x.seen)
+	x.entries, x.lengths = x.entries[:0], x.lengths[:0]
+	x.numbers = grow(x.numbers[:0], n)
+	last := uint64(0)
 	for i := range n {
-		v := value(i)
-		code, ok := seen[string(v)]
+		v := values.value(i)
+		if i > 0 && bytes.Equal(v, values.value(i-1)) {
+			x.numbers[i] = last
+			continue
+		}
+		code, ok := x.seen[string(v)]
 		if !ok {
-			if len(seen) == entriesMax {
+			code = uint64(len(x.lengths))
+			if len(x.lengths) == entriesMax || len(v) > dictValueMax {
 				return dst, false
 			}
-			code = uint64(len(seen))
-			seen[string(v)] = code
-			entries = append(entries, v...)
-			lengths = append(lengths, uint64(len(v)))
+			x.seen[string(v)] = code
+			x.entries = append(x.entries, v...)
+			x.lengths = append(x.lengths, uint64(len(v)))
 		}
-		codes[i] = code
+		x.numbers[i], last = code, code
 	}
-	if len(entries)+2*len(seen)+n*bitsFor(len(seen))/8 > size*3/4 {
+	if len(x.entries)+2*len(x.lengths)+n*bitsFor(len(x.lengths))/8 > len(values.all())*3/4 {
 		return dst, false
 	}
-	var s scratch
 	dst = append(dst, bytesDict)
-	dst = binary.AppendUvarint(dst, uint64(len(lengths)))
-	dst = appendNested(dst, lengths, &s)
-	dst = binary.AppendUvarint(dst, uint64(len(entries)))
-	dst = append(dst, entries...)
-	return appendNested(dst, codes, &s), true
+	dst = binary.AppendUvarint(dst, uint64(len(x.lengths)))
+	dst = s.appendNested(dst, x.lengths)
+	dst = append(dst, x.entries...)
+	return s.appendIntegers(dst, x.numbers, effort), true
 }
 
-// DecodeBytes decodes the n values of src, which must be all of it. Offsets and data are overwritten
-// and returned: value i is data[offsets[i]:offsets[i+1]].
-func DecodeBytes(offsets []uint32, data []byte, src []byte, n int) ([]uint32, []byte, error) {
-	offsets, data = append(offsets[:0], 0), data[:0]
-	if n < 0 || n > ValuesMax {
-		return offsets, data, corrupt("%d values", n)
-	}
-	if n == 0 {
-		if len(src) != 0 {
-			return offsets, data, corrupt("%d bytes for no values", len(src))
-		}
-		return offsets, data, nil
-	}
-	if len(src) == 0 {
-		return offsets, data, corrupt("no bytes for %d values", n)
-	}
-	kind := src[0]
-	src = src[1:]
-	switch kind {
-	case bytesConst:
-		if len(src)*n > ExpandedBytesMax {
-			return offsets, data, corrupt("%d values of %d bytes", n, len(src))
-		}
-		for range n {
-			data = append(data, src...)
-			offsets = append(offsets, uint32(len(data)))
-		}
-		return offsets, data, nil
-	case bytesRaw, bytesSnappy:
-		return decodePlain(offsets, data, src, n, kind == bytesSnappy)
-	case bytesDict:
-		return decodeDict(offsets, data, src, n)
-	}
-	return offsets, data, fmt.Errorf("%w %d of bytes", ErrUnknown, kind)
+// appendNested appends words within another encoding: their length in bytes, then integers.
+func (s *scratch) appendNested(dst []byte, words []uint64) []byte {
+	var p plan
+	p, s.reduced[0] = planIntegers(words, look(words), s.reduced[0])
+	return s.appendPart(dst, words, &p)
 }
 
-// DecodeBytesRange decodes values [from, to) of the n values of src. Offsets and data are overwritten and
-// returned: value from+i is data[offsets[i]:offsets[i+1]].
-func DecodeBytesRange(offsets []uint32, data []byte, src []byte, n, from, to int) ([]uint32, []byte, error) {
-	if err := checkRange(n, from, to); err != nil {
-		return append(offsets[:0], 0), data[:0], err
+// appendTexts appends values that are no words of few: whole, or each as what differs from the one before.
+func (s *scratch) appendTexts(dst []byte, values texts, effort Effort) []byte {
+	x := &s.strings
+	at := len(dst)
+	dst = s.appendText(dst, bytesPlain, values, nil, values.all(), effort)
+	x.shared, x.suffix = splitShared(values, x.shared, x.suffix)
+	if len(x.suffix) > len(values.all())*3/4 {
+		return dst
 	}
-	offsets, data, err := DecodeBytes(offsets, data, src, n)
-	if err != nil {
-		return offsets, data, err
+	s.other = append(s.other[:0], dst[at:]...)
+	dst = s.appendText(dst[:at], bytesFront, values, x.shared, x.suffix, effort)
+	if len(dst)-at > len(s.other) {
+		dst = append(dst[:at], s.other...)
 	}
-	first := offsets[from]
-	data = data[first:offsets[to]]
-	offsets = append(offsets[:0], offsets[from:to+1]...)
-	for i := range offsets {
-		offsets[i] -= first
-	}
-	return offsets, data, nil
+	return dst
 }
 
-func decodePlain(offsets []uint32, data, src []byte, n int, packed bool) ([]uint32, []byte, error) {
-	lengths, src, err := decodeNested(nil, src, n)
-	if err != nil {
-		return offsets, data, err
+// splitShared takes from each value what it shares with the one before; the first of a block is whole.
+func splitShared(values texts, shared []uint64, suffix []byte) ([]uint64, []byte) {
+	shared, suffix = shared[:0], suffix[:0]
+	var before []byte
+	for i := range values.count() {
+		v := values.value(i)
+		k := 0
+		if i%blockValues != 0 {
+			for k < len(v) && k < len(before) && v[k] == before[k] {
+				k++
+			}
+		}
+		shared = append(shared, uint64(k))
+		suffix = append(suffix, v[k:]...)
+		before = v
 	}
-	if !packed {
-		data = append(data, src...)
-	} else {
-		size, err := snappy.DecodedLen(src)
-		if err != nil || size > len(src)*snappyRatioMax+snappyBytesSlack {
-			return offsets, data, corrupt("length of a snappy block")
-		}
-		if cap(data) < size {
-			data = make([]byte, size)
-		}
-		if data, err = snappy.Decode(data[:cap(data)], src); err != nil {
-			return offsets, data, corrupt("snappy: %v", err)
-		}
-	}
-	offsets, err = offsetsOf(offsets, lengths, len(data))
-	return offsets, data, err
+	return shared, suffix
 }
 
-// offsetsOf adds up lengths, which must make total.
-func offsetsOf(offsets []uint32, lengths []uint64, total int) ([]uint32, error) {
-	if uint64(total) > math.MaxUint32 {
-		return offsets, corrupt("%d bytes of data", total)
-	}
-	end := uint64(0)
-	for _, length := range lengths {
-		if length > uint64(total)-end {
-			return offsets, corrupt("value of %d bytes where %d are left", length, uint64(total)-end)
+// appendText appends values whose data is plain or front-coded, compressed if that pays.
+func (s *scratch) appendText(dst []byte, kind byte, values texts, shared []uint64, data []byte, effort Effort) []byte {
+	x := &s.strings
+	compression := byte(0)
+	if len(data) >= packBytesMin && len(data) <= ExpandedBytesMax {
+		x.packed = snappy.Encode(x.packed[:cap(x.packed)], data)
+		if len(x.packed) < len(data)-len(data)/10 {
+			compression = bytesSnappy - bytesPlain
 		}
-		end += length
-		offsets = append(offsets, uint32(end))
+		if effort == Final {
+			least := min(len(data), len(x.packed))
+			x.stored = zstdEncoder().EncodeAll(data, x.stored[:0])
+			if len(x.stored)*100 <= least*entropyPercent && len(data) <= len(x.stored)*packRatioMax {
+				compression = bytesZstd - bytesPlain
+				x.packed, x.stored = x.stored, x.packed
+			}
+		}
 	}
-	if end != uint64(total) {
-		return offsets, corrupt("%d bytes behind the values", uint64(total)-end)
+	dst = append(dst, kind+compression)
+	n := values.count()
+	x.numbers = grow(x.numbers[:0], n)
+	for i := range n {
+		x.numbers[i] = uint64(values.offsets[i+1] - values.offsets[i])
 	}
-	return offsets, nil
+	if shared != nil {
+		dst = s.appendNested(dst, shared)
+		for i, k := range shared {
+			x.numbers[i] -= k
+		}
+	}
+	dst = s.appendNested(dst, x.numbers)
+	if compression != 0 {
+		data = x.packed
+	}
+	return append(dst, data...)
 }
 
-func decodeDict(offsets []uint32, data, src []byte, n int) ([]uint32, []byte, error) {
-	count, src, err := uvarint(src)
-	if err != nil {
-		return offsets, data, err
-	}
-	if count == 0 || count > uint64(n) {
-		return offsets, data, corrupt("dictionary of %d entries for %d values", count, n)
-	}
-	lengths, src, err := decodeNested(nil, src, int(count))
-	if err != nil {
-		return offsets, data, err
-	}
-	size, src, err := uvarint(src)
-	if err != nil {
-		return offsets, data, err
-	}
-	if size > uint64(len(src)) {
-		return offsets, data, corrupt("dictionary of %d bytes in %d", size, len(src))
-	}
-	entries, src := src[:size], src[size:]
-	starts, err := offsetsOf([]uint32{0}, lengths, len(entries))
-	if err != nil {
-		return offsets, data, err
-	}
-	codes, src, err := decodeNested(nil, src, n)
-	if err != nil {
-		return offsets, data, err
-	}
-	if len(src) != 0 {
-		return offsets, data, corrupt("%d bytes behind the codes", len(src))
-	}
-	return expandDict(offsets, data, codes, starts, entries)
-}
-
-// expandDict replaces codes by what they stand for.
-func expandDict(offsets []uint32, data []byte, codes []uint64, starts []uint32, entries []byte) ([]uint32, []byte, error) {
-	total := 0
-	for _, code := range codes {
-		if code >= uint64(len(starts)-1) {
-			return offsets, data, corrupt("code %d of %d", code, len(starts)-1)
-		}
-		total += int(starts[code+1] - starts[code])
-		if total > ExpandedBytesMax {
-			return offsets, data, corrupt("dictionary grows beyond %d bytes", ExpandedBytesMax)
-		}
-	}
-	if cap(data) < total {
-		data = make([]byte, 0, total)
-	}
-	for _, code := range codes {
-		data = append(data, entries[starts[code]:starts[code+1]]...)
-		offsets = append(offsets, uint32(len(data)))
-	}
-	return offsets, data, nil
-}
+// bitsFor returns how many bits hold numbers below n.
+func bitsFor(n int) int { return bits.Len(uint(max(n-1, 0))) }

@@ -19,7 +19,7 @@ func pack(values [][]byte) (offsets []uint32, data []byte) {
 	return offsets, data
 }
 
-func checkBytes(t interface{ Fatalf(string, ...any) }, values [][]byte) []byte {
+func checkBytes(t fataler, values [][]byte) []byte {
 	offsets, data := pack(values)
 	src := AppendBytes(nil, offsets, data, Light)
 	gotOffsets, gotData, err := DecodeBytes([]uint32{9, 9}, []byte("old"), src, len(values))
@@ -40,8 +40,8 @@ func checkBytes(t interface{ Fatalf(string, ...any) }, values [][]byte) []byte {
 	return src
 }
 
-// texts are the shapes that columns of bytes have, by the encoding they should take.
-func texts(n int) map[byte][][]byte {
+// textColumns are the shapes that columns of bytes have, by the encoding they should take.
+func textColumns(n int) map[byte][][]byte {
 	r := rng(3)
 	out := map[byte][][]byte{}
 	for i := range n {
@@ -50,7 +50,7 @@ func texts(n int) map[byte][][]byte {
 			random[j] = byte(r.Uint32())
 		}
 		out[bytesConst] = append(out[bytesConst], []byte("online"))
-		out[bytesRaw] = append(out[bytesRaw], random)
+		out[bytesPlain] = append(out[bytesPlain], random)
 		out[bytesSnappy] = append(out[bytesSnappy], []byte(strings.Repeat(fmt.Sprintf("sensor %d says; ", i), 3)))
 		out[bytesDict] = append(out[bytesDict], []byte([]string{"", "idle", "running", "failed"}[r.IntN(4)]))
 	}
@@ -58,7 +58,7 @@ func texts(n int) map[byte][][]byte {
 }
 
 func TestBytesComeBack(t *testing.T) {
-	for id, values := range texts(1000) {
+	for id, values := range textColumns(1000) {
 		if src := checkBytes(t, values); src[0] != id {
 			t.Errorf("%s taken instead of %s", Name(src[0]), Name(id))
 		}
@@ -86,7 +86,7 @@ func TestBytesRoundTripProperty(t *testing.T) {
 }
 
 func TestBytesRefuseLies(t *testing.T) {
-	for id, values := range texts(500) {
+	for id, values := range textColumns(500) {
 		offsets, data := pack(values)
 		src := AppendBytes(nil, offsets, data, Light)
 		if id != bytesConst { // a shorter constant is a constant
@@ -122,7 +122,7 @@ func TestBytesBeyondRepetitionLimit(t *testing.T) {
 }
 
 func FuzzDecodeBytes(f *testing.F) {
-	for _, values := range texts(50) {
+	for _, values := range textColumns(50) {
 		offsets, data := pack(values)
 		f.Add(AppendBytes(nil, offsets, data, Light), 50)
 	}
@@ -140,29 +140,6 @@ func FuzzDecodeBytes(f *testing.F) {
 		}
 		checkBytes(t, values)
 	})
-}
-
-func BenchmarkBytes(b *testing.B) {
-	for id, values := range texts(1024) {
-		offsets, data := pack(values)
-		src := AppendBytes(nil, offsets, data, Light)
-		b.Run("encode/"+Name(id), func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			var dst []byte
-			for b.Loop() {
-				dst = AppendBytes(dst[:0], offsets, data, Light)
-			}
-			b.ReportMetric(float64(len(src))/1024, "B/value")
-		})
-		b.Run("decode/"+Name(id), func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			var o []uint32
-			var d []byte
-			for b.Loop() {
-				o, d, _ = DecodeBytes(o, d, src, len(values))
-			}
-		})
-	}
 }
 
 func TestPresenceComesBack(t *testing.T) {

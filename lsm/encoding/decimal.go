@@ -11,76 +11,100 @@ import (
 // as the parsing of "21.7" was, so nearly every reading comes back bit for bit. The writer checks; what does not is
 // stored as a patch (NaN, -0, infinities, results of arithmetic).
 const (
-	exponentMax   = 22      // largest power of ten that a double holds exactly
-	exponentTry   = 17      // beyond it no reading of 53 bits is left
-	integerMax    = 1 << 53 // integers below it are exact doubles
-	sampleDecimal = 48      // values looked at to find the exponent
+	exponentMax   = 22 // largest power of ten that a double holds exactly
+	exponentTry   = 17 // beyond it no reading of 53 bits is left
+	sampleDecimal = 32 // values looked at to find the exponent
+	screenDecimal = 6  // of them, that must suit it first
 )
 
 var powers = [exponentMax + 1]float64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// asDecimal returns i with value = i / 10^e, if there is one that gives the same bits.
-func asDecimal(word uint64, kind byte, e int) (int64, bool) {
-	v := math.Float64frombits(word)
-	if kind == wordsDecimal32 {
-		v = float64(math.Float32frombits(uint32(word)))
-	}
-	scaled := math.RoundToEven(v * powers[e])
-	if !(scaled > -integerMax && scaled < integerMax) {
-		return 0, false
-	}
-	i := int64(scaled)
-	return i, fromDecimal(i, kind, e) == word
-}
+// toInteger is what a double below 2^51 is added to and taken from to be rounded to an integer.
+const toInteger = 1<<52 + 1<<51
 
-func fromDecimal(i int64, kind byte, e int) uint64 {
-	v := float64(i) / powers[e]
-	if kind == wordsDecimal32 {
-		return uint64(math.Float32bits(float32(v)))
-	}
-	return math.Float64bits(v)
+// asDecimal returns the integer i next to value · power. Only if i / power has the bits of the value again it is right.
+func asDecimal(value, power float64) int64 {
+	return int64(float64(float64(value*power)+toInteger) - toInteger)
 }
 
 // appendFloats appends floats as decimals if they are, else as integers of their bits.
-func appendFloats(dst []byte, words []uint64, physical mutation.Physical, s *scratch) []byte {
+func (s *scratch) appendFloats(dst []byte, words []uint64, physical mutation.Physical, effort Effort) []byte {
 	kind := byte(wordsDecimal)
 	if physical == mutation.PhysicalFloat {
 		kind = wordsDecimal32
 	}
 	e, ok := findExponent(words, kind)
 	if !ok {
-		return appendIntegers(dst, words, s)
+		return s.appendIntegers(dst, words, effort)
 	}
-	integers := make([]uint64, len(words))
-	var places []int
-	var last uint64
-	for i, w := range words {
-		v, exact := asDecimal(w, kind, e)
-		if !exact {
-			// The integer before keeps the differences small; the patch is what counts.
-			places = append(places, i)
-			integers[i] = last
-			continue
-		}
-		last = uint64(v)
-		integers[i] = last
+	s.decimals = grow(s.decimals[:0], len(words))
+	if kind == wordsDecimal {
+		s.scale(words, powers[e])
+	} else {
+		s.scale32(words, powers[e])
 	}
-	_, plain := pickInteger(words, s)
-	picked, decimal := pickInteger(integers, s)
-	if decimal+80*len(places) >= plain {
-		return appendIntegers(dst, words, s)
-	}
+	at := len(dst)
 	dst = append(dst, kind, byte(e))
-	dst = binary.AppendUvarint(dst, uint64(len(places)))
+	dst = binary.AppendUvarint(dst, uint64(len(s.places)))
 	next := 0
-	for _, place := range places {
+	for _, place := range s.places {
 		dst = binary.AppendUvarint(dst, uint64(place-next))
 		dst = binary.LittleEndian.AppendUint64(dst, words[place])
 		next = place + 1
 	}
-	return appendNestedPicked(dst, integers, picked, s)
+	dst = s.appendIntegers(dst, s.decimals, effort)
+	if len(dst)-at <= 4*len(words) {
+		return dst
+	}
+	// Not much is saved: perhaps the bits are shorter.
+	s.other = append(s.other[:0], dst[at:]...)
+	dst = s.appendIntegers(dst[:at], words, effort)
+	if len(dst)-at > len(s.other) {
+		dst = append(dst[:at], s.other...)
+	}
+	return dst
+}
+
+// scale fills decimals, and places with those that do not come back.
+func (s *scratch) scale(words []uint64, power float64) {
+	s.places = s.places[:0]
+	last := int64(0)
+	for i, w := range words {
+		v := asDecimal(math.Float64frombits(w), power)
+		if math.Float64bits(float64(v)/power) != w {
+			// The integer before keeps the differences small; the patch is what counts.
+			s.places = append(s.places, i)
+			v = last
+		}
+		last = v
+		s.decimals[i] = uint64(v)
+	}
+}
+
+// scale32 is scale for floats of four bytes.
+func (s *scratch) scale32(words []uint64, power float64) {
+	s.places = s.places[:0]
+	last := int64(0)
+	for i, w := range words {
+		v := asDecimal(float64(math.Float32frombits(uint32(w))), power)
+		if uint64(math.Float32bits(float32(float64(v)/power))) != w {
+			s.places = append(s.places, i)
+			v = last
+		}
+		last = v
+		s.decimals[i] = uint64(v)
+	}
+}
+
+// suits reports whether a word comes back from a decimal with that power.
+func suits(word uint64, kind byte, power float64) bool {
+	if kind == wordsDecimal32 {
+		v := asDecimal(float64(math.Float32frombits(uint32(word))), power)
+		return uint64(math.Float32bits(float32(float64(v)/power))) == word
+	}
+	return math.Float64bits(float64(asDecimal(math.Float64frombits(word), power))/power) == word
 }
 
 // findExponent returns the smallest exponent that suits the most of a sample, if it suits enough.
@@ -89,27 +113,31 @@ func findExponent(words []uint64, kind byte) (int, bool) {
 	best, hitsBest, sampled := 0, -1, 0
 	for e := 0; e <= exponentTry; e++ {
 		hits := 0
-		sampled = 0
+		looked := 0
 		for i := 0; i < len(words); i += step {
 			// Not evenly spaced, lest a period of the readings hide the rest of them.
-			place := min(i+sampled%step, len(words)-1)
-			sampled++
-			if _, ok := asDecimal(words[place], kind, e); ok {
+			place := min(i+looked%step, len(words)-1)
+			looked++
+			if suits(words[place], kind, powers[e]) {
 				hits++
 			}
+			if looked == screenDecimal && hits == 0 {
+				break
+			}
 		}
+		sampled = max(sampled, looked)
 		if hits > hitsBest {
 			best, hitsBest = e, hits
 		}
-		if hits == sampled {
+		if hits == looked {
 			break
 		}
 	}
 	return best, hitsBest*4 >= sampled*3
 }
 
-// decodeDecimal appends the n floats of src, its kind included.
-func decodeDecimal(dst []uint64, src []byte, n int) ([]uint64, error) {
+// decodeDecimal appends words [from, to) of the n floats of src, its kind included.
+func decodeDecimal(dst []uint64, src []byte, n, from, to int) ([]uint64, error) {
 	if len(src) < 2 || int(src[1]) > exponentMax {
 		return dst, corrupt("exponent")
 	}
@@ -122,16 +150,12 @@ func decodeDecimal(dst []uint64, src []byte, n int) ([]uint64, error) {
 		return dst, corrupt("%d patches for %d values", patches, n)
 	}
 	list := src
-	if src, err = eachPatch(src, patches, n, nil); err != nil {
+	if src, err = eachPatch(src, patches, n, 0, nil); err != nil {
 		return dst, err
 	}
 	at := len(dst)
-	dst, src, err = decodeNested(dst, src, n)
-	if err != nil {
-		return dst, err
-	}
-	if len(src) != 0 {
-		return dst, corrupt("%d bytes behind the values", len(src))
+	if dst, err = decodeNumbers(dst, src, n, from, to); err != nil {
+		return dst[:at], err
 	}
 	out := dst[at:]
 	if kind == wordsDecimal {
@@ -143,12 +167,12 @@ func decodeDecimal(dst []uint64, src []byte, n int) ([]uint64, error) {
 			out[i] = uint64(math.Float32bits(float32(float64(int64(v)) / power)))
 		}
 	}
-	_, err = eachPatch(list, patches, n, out)
+	_, err = eachPatch(list, patches, n, from, out)
 	return dst, err
 }
 
-// eachPatch reads patches, puts them into out unless it is nil, and returns what follows them.
-func eachPatch(src []byte, patches uint64, n int, out []uint64) ([]byte, error) {
+// eachPatch reads patches, puts those that belong there into out, whose first value is that at from, and returns what follows them.
+func eachPatch(src []byte, patches uint64, n, from int, out []uint64) ([]byte, error) {
 	next := uint64(0)
 	for range patches {
 		gap, rest, err := uvarint(src)
@@ -159,8 +183,8 @@ func eachPatch(src []byte, patches uint64, n int, out []uint64) ([]byte, error) 
 			return nil, corrupt("patch")
 		}
 		place := next + gap
-		if out != nil {
-			out[place] = binary.LittleEndian.Uint64(rest)
+		if i := place - uint64(from); i < uint64(len(out)) {
+			out[i] = binary.LittleEndian.Uint64(rest)
 		}
 		src = rest[8:]
 		next = place + 1

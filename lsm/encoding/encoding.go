@@ -1,7 +1,7 @@
 // Package encoding turns one column of a row group into few bytes and back, bit by bit the same.
 //
 // It knows columns as 64-bit words (integers, float bits) or as byte strings, and the numbered
-// encodings of docs/formats/sstable.md. It does not know rows, files, checksums or CQL types.
+// encodings of docs/formats/encodings.md. It does not know rows, files, checksums or CQL types.
 package encoding
 
 import (
@@ -18,8 +18,8 @@ var ErrUnknown = errors.New("unknown encoding")
 // ValuesMax is how many values a column may claim to have. Decoders refuse more before they allocate.
 const ValuesMax = 64 * 1024
 
-// ExpandedBytesMax bounds what repetition may grow to: the encodings that store a value once and
-// show it often are neither written nor accepted beyond it.
+// ExpandedBytesMax bounds what repetition and compression may grow to: the encodings that store fewer
+// bytes than they show are neither written nor accepted beyond it.
 const ExpandedBytesMax = 16 << 20
 
 // Effort is how much work an encoder does for fewer bytes. Decoders read whatever it made.
@@ -32,49 +32,44 @@ const (
 	Final Effort = 2
 )
 
-// Encodings of words.
+// Encodings of words. 3 to 8 were given to others.
 const (
-	wordsConst     = 1 // on disk: never reuse
-	wordsRaw       = 2 // on disk: never reuse
-	wordsFOR       = 3 // on disk: never reuse
-	wordsDelta     = 4 // on disk: never reuse
-	wordsDelta2    = 5 // on disk: never reuse
-	wordsRLE       = 6 // on disk: never reuse
-	wordsDecimal   = 7 // on disk: never reuse
-	wordsDecimal32 = 8 // on disk: never reuse
+	wordsConst     = 1  // on disk: never reuse
+	wordsRaw       = 2  // on disk: never reuse
+	wordsSequence  = 9  // on disk: never reuse
+	wordsFOR       = 10 // on disk: never reuse
+	wordsDelta     = 11 // on disk: never reuse
+	wordsDelta2    = 12 // on disk: never reuse
+	wordsLinear    = 13 // on disk: never reuse
+	wordsRLE       = 14 // on disk: never reuse
+	wordsDecimal   = 15 // on disk: never reuse
+	wordsDecimal32 = 16 // on disk: never reuse
+	wordsEntropy   = 17 // on disk: never reuse
 )
 
-// Encodings of bytes.
+// Encodings of bytes. 34 to 36 were given to others.
 const (
-	bytesConst  = 33 // on disk: never reuse
-	bytesRaw    = 34 // on disk: never reuse
-	bytesSnappy = 35 // on disk: never reuse
-	bytesDict   = 36 // on disk: never reuse
+	bytesConst       = 33 // on disk: never reuse
+	bytesPlain       = 37 // on disk: never reuse
+	bytesSnappy      = 38 // on disk: never reuse
+	bytesZstd        = 39 // on disk: never reuse
+	bytesFront       = 40 // on disk: never reuse
+	bytesFrontSnappy = 41 // on disk: never reuse
+	bytesFrontZstd   = 42 // on disk: never reuse
+	bytesDict        = 43 // on disk: never reuse
 )
+
+var names = map[byte]string{
+	wordsConst: "const", wordsRaw: "raw", wordsSequence: "sequence", wordsFOR: "for", wordsDelta: "delta", wordsDelta2: "delta2",
+	wordsLinear: "linear", wordsRLE: "rle", wordsDecimal: "decimal", wordsDecimal32: "decimal32", wordsEntropy: "entropy",
+	bytesConst: "const", bytesPlain: "plain", bytesSnappy: "snappy", bytesZstd: "zstd", bytesFront: "front",
+	bytesFrontSnappy: "front snappy", bytesFrontZstd: "front zstd", bytesDict: "dict",
+}
 
 // Name returns the name of an encoding, as shown by tools; an unknown one is given as its number.
 func Name(id byte) string {
-	switch id {
-	case wordsConst, bytesConst:
-		return "const"
-	case wordsRaw, bytesRaw:
-		return "raw"
-	case wordsFOR:
-		return "for"
-	case wordsDelta:
-		return "delta"
-	case wordsDelta2:
-		return "delta2"
-	case wordsRLE:
-		return "rle"
-	case wordsDecimal:
-		return "decimal"
-	case wordsDecimal32:
-		return "decimal32"
-	case bytesSnappy:
-		return "snappy"
-	case bytesDict:
-		return "dict"
+	if name, ok := names[id]; ok {
+		return name
 	}
 	return fmt.Sprintf("encoding %d", id)
 }
@@ -83,8 +78,11 @@ func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// checkRange refuses a range of values that a column of n does not have.
+// checkRange refuses a range of values that a column of n does not have, and a column that is too long.
 func checkRange(n, from, to int) error {
+	if n < 0 || n > ValuesMax {
+		return corrupt("%d values", n)
+	}
 	if from < 0 || to < from || to > n {
 		return corrupt("values %d to %d of %d", from, to, n)
 	}

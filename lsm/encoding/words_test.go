@@ -67,23 +67,31 @@ func series(n int) map[string][]uint64 {
 	return out
 }
 
-func checkWords(t interface{ Fatalf(string, ...any) }, words []uint64, physical mutation.Physical, width int) int {
-	prefix := []byte("before")
-	src := AppendWords(slices.Clone(prefix), words, physical, width, Light)[len(prefix):]
-	got, err := DecodeWords([]uint64{42}, src, len(words))
-	if err != nil {
-		t.Fatalf("decode %d words: %v", len(words), err)
-	}
-	if got[0] != 42 || !slices.Equal(got[1:], words) {
-		t.Fatalf("encoding %s: got %x, want %x", Name(src[0]), got[1:], words)
-	}
-	for _, r := range [][2]int{{0, 0}, {0, len(words)}, {len(words) / 3, len(words) / 2}, {len(words) - 1, len(words)}} {
-		got, err := DecodeWordsRange([]uint64{42}, src, len(words), r[0], r[1])
-		if err != nil || got[0] != 42 || !slices.Equal(got[1:], words[r[0]:r[1]]) {
-			t.Fatalf("encoding %s, range %v of %d: got %x, %v", Name(src[0]), r, len(words), got, err)
+type fataler interface{ Fatalf(string, ...any) }
+
+// checkWords encodes words with either effort, and checks that all and parts of them come back. It returns the bytes with Light.
+func checkWords(t fataler, words []uint64, physical mutation.Physical, width int) int {
+	light := 0
+	for _, effort := range []Effort{Final, Light} {
+		prefix := []byte("before")
+		src := AppendWords(slices.Clone(prefix), words, physical, width, effort)[len(prefix):]
+		n := len(words)
+		for _, r := range [][2]int{{0, n}, {0, 0}, {n / 3, n / 2}, {n - 1, n}, {n / 5, n - n/5}, {n / 2, n}, {0, n / 2}} {
+			checkRangeOfWords(t, src, words, r[0], r[1])
 		}
+		light = len(src)
 	}
-	return len(src)
+	return light
+}
+
+func checkRangeOfWords(t fataler, src []byte, words []uint64, from, to int) {
+	got, err := DecodeWordsRange([]uint64{42}, src, len(words), from, to)
+	if err != nil {
+		t.Fatalf("decode %d to %d of %d words, %s: %v", from, to, len(words), Name(src[0]), err)
+	}
+	if got[0] != 42 || !slices.Equal(got[1:], words[from:to]) {
+		t.Fatalf("encoding %s, %d to %d of %d: got %x, want %x", Name(src[0]), from, to, len(words), got[1:], words[from:to])
+	}
 }
 
 func TestWordsComeBackBitForBit(t *testing.T) {
@@ -115,7 +123,8 @@ func TestFloatsComeBackBitForBit(t *testing.T) {
 
 func TestSizesOfUsualColumns(t *testing.T) {
 	limits := map[string]int{
-		"constant": 8, "fixed step": 60, "jitter": 900, "missing": 200, "milliseconds as µs": 900, "counter": 800, "sticky": 60, "outliers": 800, "glitches": 800, "readings": 820,
+		"constant": 3, "fixed step": 12, "jitter": 480, "missing": 100, "milliseconds as µs": 480, "counter": 620, "sticky": 20, "outliers": 760,
+		"glitches": 800, "readings": 800,
 	}
 	all := series(1024)
 	for name, limit := range limits {
@@ -129,25 +138,119 @@ func TestSizesOfUsualColumns(t *testing.T) {
 	}
 }
 
-func TestEveryEncodingOfWordsIsUsed(t *testing.T) {
-	seen := map[byte]bool{}
-	for _, words := range series(1024) {
-		for _, p := range []mutation.Physical{mutation.PhysicalInt, mutation.PhysicalDouble, mutation.PhysicalFloat} {
-			seen[AppendWords(nil, words, p, 8, Light)[0]] = true
+func TestShortColumnsAreShort(t *testing.T) {
+	limits := map[string]int{"constant": 3, "fixed step": 12, "jitter": 18, "counter": 18, "readings": 24, "random": 81, "extremes": 81}
+	all := series(10)
+	for name, limit := range limits {
+		physical := mutation.PhysicalInt
+		if name == "readings" {
+			physical = mutation.PhysicalDouble
+		}
+		if size := checkWords(t, all[name], physical, 8); size > limit {
+			t.Errorf("10 values of %s: %d bytes, want at most %d", name, size, limit)
 		}
 	}
-	// A parabola has constant second differences.
+}
+
+func TestEveryEncodingOfWordsIsUsed(t *testing.T) {
+	seen := map[byte]bool{}
+	note := func(words []uint64, p mutation.Physical) {
+		for _, effort := range []Effort{Light, Final} {
+			src := AppendWords(nil, words, p, 8, effort)
+			if seen[src[0]] = true; src[0] == wordsDecimal {
+				seen[src[3]] = true
+			}
+		}
+	}
+	for _, words := range series(1024) {
+		for _, p := range []mutation.Physical{mutation.PhysicalInt, mutation.PhysicalDouble, mutation.PhysicalFloat} {
+			note(words, p)
+		}
+	}
+	// A parabola with noise has small second differences.
+	r := rng(4)
 	parabola := make([]uint64, 1024)
 	float := make([]uint64, 1024)
+	skewed := make([]uint64, 1024)
 	for i := range parabola {
-		parabola[i] = uint64(i * i * 1000)
+		parabola[i] = uint64(i*i*1000) + r.Uint64N(3)
 		float[i] = uint64(math.Float32bits(float32(i%7) / 10))
+		skewed[i] = uint64(max(0, int(r.NormFloat64())))
 	}
-	seen[AppendWords(nil, parabola, mutation.PhysicalInt, 8, Light)[0]] = true
-	seen[AppendWords(nil, float, mutation.PhysicalFloat, 4, Light)[0]] = true
-	for id := byte(wordsConst); id <= wordsDecimal32; id++ {
+	note(parabola, mutation.PhysicalInt)
+	note(float, mutation.PhysicalFloat)
+	note(skewed, mutation.PhysicalInt)
+	for _, id := range []byte{wordsConst, wordsRaw, wordsSequence, wordsFOR, wordsDelta, wordsDelta2, wordsLinear, wordsRLE, wordsDecimal, wordsDecimal32, wordsEntropy} {
 		if !seen[id] {
 			t.Errorf("no column takes %s", Name(id))
+		}
+	}
+}
+
+// TestBlocksOfEveryWidth packs values of each width and radix, with patches and without, at each length of a last block.
+func TestBlocksOfEveryWidth(t *testing.T) {
+	r := rng(5)
+	tops := []uint64{math.MaxUint64}
+	for w := range 64 {
+		tops = append(tops, 1<<w-1)
+	}
+	for _, f := range forms {
+		tops = append(tops, f.radix-1)
+	}
+	for _, top := range tops {
+		for _, n := range []int{1, 2, 7, 8, 9, 31, 127, 128} {
+			for _, outliers := range []int{0, 1, 5} {
+				var b block
+				b.n = n
+				for i := range n {
+					b.rest[i] = r.Uint64() % (top/2*2 + 1)
+				}
+				b.rest[0], b.rest[n/2] = 0, top
+				for range outliers {
+					b.rest[r.IntN(n)] = r.Uint64() >> r.IntN(64)
+				}
+				checkBlock(t, &b)
+			}
+		}
+	}
+}
+
+func checkBlock(t *testing.T, b *block) {
+	t.Helper()
+	want := slices.Clone(b.rest[:b.n])
+	most := slices.Max(want)
+	b.choose(b.rest[:b.n], most)
+	src := b.appendBody(nil)
+	code := b.code
+	if b.patches > 0 {
+		code |= codePatched
+	}
+	got := make([]uint64, b.n)
+	parts, rest, err := readBody(append(src, 0xAA), code, b.n)
+	if err == nil {
+		err = parts.values(got)
+	}
+	if err != nil || len(rest) != 1 || !slices.Equal(got, want) {
+		t.Fatalf("%d values to %d, code %d, %d patches: %v, %d bytes left\ngot  %v\nwant %v", b.n, most, b.code, b.patches, err, len(rest), got, want)
+	}
+	if about := b.bits/8 + 12; len(src) > about {
+		t.Errorf("%d values to %d, code %d, %d patches: %d bytes, not %d", b.n, most, b.code, b.patches, len(src), about)
+	}
+}
+
+func TestRadixDividesExactly(t *testing.T) {
+	for i, f := range forms {
+		for number := range uint64(1) << f.width {
+			if q := number * f.reciprocal >> 32; q != number/f.radix {
+				t.Fatalf("form %d: %d / %d = %d", i, number, f.radix, q)
+			}
+		}
+		most := uint64(1)
+		for range f.values {
+			most *= f.radix
+		}
+		if most > 1<<f.width || i > 0 && forms[i-1].radix >= f.radix {
+			t.Errorf("form %d: %d digits of %d in %d bits", i, f.values, f.radix, f.width)
 		}
 	}
 }
@@ -169,6 +272,8 @@ func TestWordsRefuseLies(t *testing.T) {
 	whole := map[string][]byte{}
 	for name, words := range series(1024) {
 		whole[name] = AppendWords(nil, words, mutation.PhysicalDouble, 8, Light)
+		whole[name+", final"] = AppendWords(nil, words, mutation.PhysicalDouble, 8, Final)
+		whole[name+", integers"] = AppendWords(nil, words, mutation.PhysicalInt, 8, Final)
 	}
 	for name, src := range whole {
 		for cut := 0; cut < len(src); cut += 1 + len(src)/100 {
@@ -196,6 +301,7 @@ func FuzzDecodeWords(f *testing.F) {
 	for _, words := range series(200) {
 		f.Add(AppendWords(nil, words, mutation.PhysicalInt, 8, Light), 200)
 		f.Add(AppendWords(nil, words, mutation.PhysicalDouble, 8, Light), 200)
+		f.Add(AppendWords(nil, words, mutation.PhysicalInt, 8, Final), 200)
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		words, err := DecodeWords(nil, src, n)
@@ -210,29 +316,4 @@ func FuzzDecodeWords(f *testing.F) {
 			checkWords(t, words, mutation.PhysicalDouble, 8)
 		}
 	})
-}
-
-func BenchmarkWords(b *testing.B) {
-	for name, words := range series(1024) {
-		physical := mutation.PhysicalInt
-		if name == "readings" || name == "doubles" || name == "strange doubles" {
-			physical = mutation.PhysicalDouble
-		}
-		src := AppendWords(nil, words, physical, 8, Light)
-		b.Run("encode/"+name, func(b *testing.B) {
-			b.SetBytes(8 * 1024)
-			var dst []byte
-			for b.Loop() {
-				dst = AppendWords(dst[:0], words, physical, 8, Light)
-			}
-			b.ReportMetric(float64(len(src))/1024, "B/value")
-		})
-		b.Run("decode/"+name, func(b *testing.B) {
-			b.SetBytes(8 * 1024)
-			var dst []uint64
-			for b.Loop() {
-				dst, _ = DecodeWords(dst[:0], src, 1024)
-			}
-		})
-	}
 }

@@ -339,7 +339,7 @@ func TestEncodingsAreCounted(t *testing.T) {
 	if total != r.rowsEnd-headerBytes {
 		t.Errorf("%d bytes counted of %d", total, r.rowsEnd-headerBytes)
 	}
-	for what, want := range map[string]string{"clustering0": "delta", "liveness0": "none", "values1": "decimal", "values3": "const"} {
+	for what, want := range map[string]string{"clustering0": "sequence", "liveness0": "none", "values1": "decimal", "values3": "const"} {
 		if found[what] != want {
 			t.Errorf("%s is encoded as %q, want %q", what, found[what], want)
 		}

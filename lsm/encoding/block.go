@@ -1,0 +1,300 @@
+package encoding
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// blockValues is how many values share a base and a width.
+const blockValues = 128
+
+// A code says how the values of a block are packed: up to widthMax as so many bits each, above as a form.
+const (
+	widthMax    = 64
+	codePatched = 0x80 // bit of a code: patches follow
+	patchesMin  = 2    // bytes of patches' count and size
+)
+
+// form packs a few digits of a radix that is not a power of two into one number: three digits of five
+// take 7 bits, not 9.
+type form struct {
+	radix      uint64
+	values     int // a number
+	width      int // of a number
+	reciprocal uint64
+}
+
+// forms are the codes from widthMax+1 on, in order of radix; on disk: never reuse.
+var forms = [...]form{
+	newForm(3, 5, 8), newForm(5, 3, 7), newForm(6, 5, 13), newForm(7, 6, 17), newForm(9, 5, 16), newForm(10, 3, 10), newForm(11, 2, 7),
+	newForm(12, 5, 18), newForm(13, 4, 15), newForm(17, 4, 17), newForm(20, 3, 13), newForm(22, 2, 9), newForm(25, 3, 14),
+	newForm(40, 3, 16), newForm(45, 2, 11), newForm(90, 2, 13), newForm(181, 2, 15), newForm(362, 2, 17), newForm(724, 2, 19),
+}
+
+// newForm's numbers have at most 20 bits and its radix 10, so that a product with the reciprocal divides exactly.
+func newForm(radix uint64, values, width int) form {
+	return form{radix: radix, values: values, width: width, reciprocal: (1<<32 + radix - 1) / radix}
+}
+
+// block is a block while it is written.
+type block struct {
+	first   uint64 // value
+	second  uint64 // difference of the second value to it
+	base    uint64 // of rest
+	rest    [blockValues]uint64
+	n       int
+	code    byte
+	limit   uint64 // what is not below it is a patch; 0: nothing is
+	patches int
+	bits    int // about, but for the head
+}
+
+// fit takes a base from the values and finds the code that makes them smallest. It returns the base.
+func (b *block) fit() uint64 {
+	if b.n == 0 {
+		b.code, b.patches, b.bits = 0, 0, 0
+		return 0
+	}
+	rest := b.rest[:b.n]
+	least, most := int64(rest[0]), int64(rest[0])
+	for _, v := range rest[1:] {
+		least, most = min(least, int64(v)), max(most, int64(v))
+	}
+	base := uint64(least)
+	if len(rest) >= 8*outliersMax && mayHaveOutliers(rest, least, most) {
+		base = baseWithout(rest)
+	}
+	if base != 0 {
+		for i := range rest {
+			rest[i] -= base
+		}
+	}
+	top := uint64(most) - base
+	if base != uint64(least) {
+		top = math.MaxUint64 // what lies below the base wraps around
+	}
+	b.choose(rest, top)
+	return base
+}
+
+// choose finds code and patches for values up to top.
+func (b *block) choose(rest []uint64, top uint64) {
+	n := len(rest)
+	width := bits.Len64(top)
+	b.patches, b.limit, b.bits = 0, 0, n*width
+	if width > 0 && n >= 8 {
+		width = b.chooseWidth(rest, width)
+		if b.patches > 0 {
+			b.limit = 1 << width
+			top = 0
+			for _, v := range rest {
+				if v < b.limit {
+					top = max(top, v)
+				}
+			}
+		}
+	}
+	b.code = byte(width)
+	for i := range forms {
+		f := &forms[i]
+		if f.radix <= top {
+			continue
+		}
+		if (n+f.values-1)/f.values*f.width < n*width {
+			b.code = byte(widthMax + 1 + i)
+			b.bits += (n+f.values-1)/f.values*f.width - n*width
+			if b.patches > 0 {
+				b.limit = f.radix
+			}
+		}
+		break
+	}
+}
+
+// chooseWidth returns the width that makes a block smallest, and sets patches and bits.
+func (b *block) chooseWidth(rest []uint64, widest int) int {
+	var count [widthMax + 1]uint8
+	for _, v := range rest {
+		count[bits.Len64(v)&127]++
+	}
+	width, patches, patchBits := widest, 0, 8*patchesMin
+	for w := widest - 1; w >= 0; w-- {
+		c := int(count[w+1])
+		patches += c
+		patchBits += c * (8 + 8*((w+7)/7))
+		if patchBits >= b.bits {
+			break
+		}
+		if cost := len(rest)*w + patchBits; cost < b.bits {
+			width, b.bits, b.patches = w, cost, patches
+		}
+	}
+	return width
+}
+
+// appendBody appends what comes after the numbers of a head: count and size of patches, packed bits, patches.
+func (b *block) appendBody(dst []byte) []byte {
+	rest := b.rest[:b.n]
+	if b.patches == 0 {
+		return appendDigits(dst, rest, b.code)
+	}
+	places := make([]byte, 0, blockValues)
+	patches := make([]byte, 0, blockValues*binary.MaxVarintLen64)
+	for i, v := range rest {
+		if v >= b.limit {
+			places = append(places, byte(i))
+			patches = binary.AppendUvarint(patches, v-b.limit)
+			rest[i] = 0
+		}
+	}
+	dst = append(dst, byte(len(places)))
+	dst = binary.AppendUvarint(dst, uint64(len(places)+len(patches)))
+	dst = appendDigits(dst, rest, b.code)
+	dst = append(dst, places...)
+	return append(dst, patches...)
+}
+
+// appendDigits appends values that are all below what the code can hold.
+func appendDigits(dst []byte, rest []uint64, code byte) []byte {
+	if code <= widthMax {
+		return packBits(dst, rest, int(code))
+	}
+	f := &forms[code-widthMax-1]
+	var numbers [blockValues / 2]uint64
+	count := 0
+	for len(rest) > 0 {
+		k := min(f.values, len(rest))
+		number := uint64(0)
+		for i := k - 1; i >= 0; i-- {
+			number = number*f.radix + rest[i]
+		}
+		numbers[count] = number
+		count++
+		rest = rest[k:]
+	}
+	return packBits(dst, numbers[:count], f.width)
+}
+
+// outliersMax is how many values of a block may lie below its base.
+const outliersMax = 3
+
+// mayHaveOutliers looks at a few values: if they lie close together, but far above the smallest, then it
+// is worth a closer look.
+func mayHaveOutliers(values []uint64, least, most int64) bool {
+	var sample [5]int64
+	for i := range sample {
+		sample[i] = int64(values[i*(len(values)-1)/4])
+	}
+	slices.Sort(sample[:])
+	low, high := sample[1], sample[3] // one of five may be an outlier itself
+	near := (uint64(most) - uint64(least)) / 64
+	return uint64(high)-uint64(low) < near && uint64(low)-uint64(least) > near
+}
+
+// baseWithout returns the base of a block that may have outliers at both ends. If a few values lie far below
+// the others it is the smallest of those: differences wrap around, so what is below becomes a patch like any other.
+func baseWithout(values []uint64) uint64 {
+	const last = outliersMax
+	low := [last + 1]int64{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}
+	high := [last + 1]int64{math.MinInt64, math.MinInt64, math.MinInt64, math.MinInt64}
+	for _, word := range values {
+		v := int64(word)
+		for i := last; i >= 0 && v < low[i]; i-- {
+			low[min(i+1, last)], low[i] = low[i], v
+		}
+		for i := last; i >= 0 && v > high[i]; i-- {
+			high[min(i+1, last)], high[i] = high[i], v
+		}
+	}
+	least, base := uint64(low[0]), uint64(low[last])
+	if base-least > uint64(high[last])-base {
+		return base
+	}
+	return least
+}
+
+// body is where the parts of a block lie, while it is read.
+type body struct {
+	code    byte
+	patches int
+	digits  []byte // and whatever lies behind them
+	size    int    // of the digits
+	tail    []byte // the patches
+}
+
+// readBody finds the parts of a block of n values and returns what follows it. The code has been read.
+func readBody(src []byte, code byte, n int) (b body, rest []byte, err error) {
+	size := uint64(0)
+	b.code = code &^ codePatched
+	if code&codePatched != 0 {
+		if len(src) == 0 {
+			return b, nil, corrupt("count of patches")
+		}
+		b.patches = int(src[0])
+		if size, src, err = uvarint(src[1:]); err != nil {
+			return b, nil, err
+		}
+	}
+	if b.code <= widthMax {
+		b.size = (n*int(b.code) + 7) / 8
+	} else if int(b.code) <= widthMax+len(forms) {
+		f := &forms[b.code-widthMax-1]
+		b.size = ((n+f.values-1)/f.values*f.width + 7) / 8
+	} else {
+		return b, nil, corrupt("block of code %d", b.code)
+	}
+	if b.size > len(src) || size > uint64(len(src)-b.size) || b.patches > n || uint64(b.patches) > size {
+		return b, nil, corrupt("block of %d values: code %d, %d patches of %d bytes, %d bytes", n, b.code, b.patches, size, len(src))
+	}
+	b.digits = src
+	b.tail = src[b.size : b.size+int(size)]
+	return b, src[b.size+int(size):], nil
+}
+
+// values fills out, which is as long as the block.
+func (b *body) values(out []uint64) error {
+	limit := uint64(0)
+	if b.code <= widthMax {
+		unpackBits(out, b.digits, int(b.code))
+		limit = 1 << b.code
+	} else {
+		f := &forms[b.code-widthMax-1]
+		f.unpack(out, b.digits)
+		limit = f.radix
+	}
+	if b.patches == 0 {
+		return nil
+	}
+	places, patches := b.tail[:b.patches], b.tail[b.patches:]
+	for _, place := range places {
+		above, rest, err := uvarint(patches)
+		if err != nil || int(place) >= len(out) {
+			return corrupt("patch of a block")
+		}
+		out[place] = limit + above
+		patches = rest
+	}
+	if len(patches) != 0 {
+		return corrupt("%d bytes behind the patches", len(patches))
+	}
+	return nil
+}
+
+// unpack fills out with the digits of packed numbers. What lies behind the numbers in src may be read.
+func (f *form) unpack(out []uint64, src []byte) {
+	var numbers [blockValues / 2]uint64
+	count := (len(out) + f.values - 1) / f.values
+	unpackBits(numbers[:count], src, f.width)
+	radix, reciprocal := f.radix, f.reciprocal
+	for _, number := range numbers[:count] {
+		k := min(f.values, len(out))
+		for i := range out[:k] {
+			quotient := number * reciprocal >> 32
+			out[i] = number - quotient*radix
+			number = quotient
+		}
+		out = out[k:]
+	}
+}
