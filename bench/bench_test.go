@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/lsm"
@@ -283,5 +284,27 @@ func TestReplace(t *testing.T) {
 	}
 	if err := Replace(file, "peers", "new"); err == nil {
 		t.Error("a place that is not there was replaced")
+	}
+}
+
+// hurrying is a clock that moves with every look: what lasts until a time has passed is over at once.
+type hurrying struct{ *clock.Manual }
+
+// Now is a second later each time.
+func (h hurrying) Now() time.Time {
+	h.Advance(time.Second)
+	return h.Manual.Now()
+}
+
+// Encodings give back what they got, and everything is measured.
+func TestRunStore(t *testing.T) {
+	report, err := RunStore(Options{Dir: t.TempDir(), Clock: hurrying{clock.NewManual(time.Unix(1, 0))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"decode, temperature, final", "status, light", "memtable, insert a row", "merge, two sources with the same rows", "log, sync p99"} {
+		if valueOf(t, &report.Sections[0], name) <= 0 {
+			t.Errorf("no %s", name)
+		}
 	}
 }

@@ -2,29 +2,25 @@ package bench
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
 
-// clusteringBytes is how long a timestamp is in sortable bytes: a marker and eight bytes.
-const clusteringBytes = 9
-
-// group is the mutations of one atomic write, a row each. Its memory is used again for the next one:
-// the store copies what it keeps.
+// group is the mutations of one atomic write, a row each. They are made once, with their slices pointing
+// into one buffer; for each row only keys, timestamps and bytes change. The store copies what it keeps.
 type group struct {
 	work      *Workload
 	keys      []partition.DecoratedKey
-	mutations []mutation.Mutation
+	mutations []mutation.Mutation // those in use
 	rows      []mutation.Row
-	cells     []mutation.Cell // the columns of the workload for each row
-	buf       []byte          // the clusterings and values of all rows
 	reading   Reading
 	time      [8]byte // of the reading
 }
 
-// rowBytesMax is how many bytes of buf a row needs at most: its clustering and eight bytes a column.
-const rowBytesMax = clusteringBytes + 8*ColumnsMax
+// sparseValues is how many values a row of the sparse shape has.
+const sparseValues = 2
 
 var statusBytes = func() (all [][]byte) {
 	for _, s := range Statuses {
@@ -34,44 +30,65 @@ var statusBytes = func() (all [][]byte) {
 }()
 
 func newGroup(w *Workload, keys []partition.DecoratedKey, size int) *group {
-	return &group{
-		work: w, keys: keys, mutations: make([]mutation.Mutation, 0, size), rows: make([]mutation.Row, size),
-		cells: make([]mutation.Cell, size*len(w.Columns)), buf: make([]byte, 0, size*rowBytesMax),
+	g := &group{work: w, keys: keys, mutations: make([]mutation.Mutation, size), rows: make([]mutation.Row, size)}
+	columns := w.Columns
+	if w.Shape == Sparse {
+		columns = columns[:sparseValues]
 	}
+	cells := make([]mutation.Cell, size*len(columns))
+	clustering := len(layout[0].Append(nil, g.time[:]))
+	buf := make([]byte, size*(clustering+8*len(columns)))
+	take := func(n int) []byte {
+		taken := buf[:n:n]
+		buf = buf[n:]
+		return taken
+	}
+	for n := range g.rows {
+		row := &g.rows[n]
+		row.Clustering = take(clustering)
+		row.Live.ExpiresAt = mutation.Forever
+		row.Cells = cells[n*len(columns) : (n+1)*len(columns)]
+		for i, c := range columns {
+			_, width := c.Kind.physical() // 0 for text, which points elsewhere
+			row.Cells[i] = mutation.Cell{Column: columnID(i), ExpiresAt: mutation.Forever, Value: take(width)}
+		}
+		g.mutations[n] = mutation.Mutation{Table: tableID, Rows: g.rows[n : n+1]}
+	}
+	g.reset()
+	return g
 }
 
-func (g *group) reset() { g.mutations, g.buf = g.mutations[:0], g.buf[:0] }
+func (g *group) reset() { g.mutations = g.mutations[:0] }
 
 func (g *group) full() bool { return len(g.mutations) == cap(g.mutations) }
 
 // add makes the next reading of a device, written at a timestamp in microseconds.
 func (g *group) add(device, tick int, timestamp int64) {
 	n, r := len(g.mutations), &g.reading
+	g.mutations = g.mutations[:n+1]
+	g.mutations[n].Key = g.keys[device]
 	g.work.Next(device, tick, r)
-	at := len(g.buf)
-	binary.BigEndian.PutUint64(g.time[:], uint64(r.Millis))
-	g.buf = layout[0].Append(g.buf, g.time[:])
 	row := &g.rows[n]
-	row.Clustering = g.buf[at:len(g.buf):len(g.buf)]
-	row.Live = mutation.Liveness{Timestamp: timestamp, ExpiresAt: mutation.Forever}
-	columns := g.work.Columns
-	cells := g.cells[n*len(columns) : n*len(columns) : (n+1)*len(columns)]
-	for i := range columns {
-		if !r.Has(i) {
-			continue
+	binary.BigEndian.PutUint64(g.time[:], uint64(r.Millis))
+	layout[0].Append(row.Clustering[:0], g.time[:])
+	row.Live.Timestamp = timestamp
+	cell := 0
+	for present := r.Present; present != 0; present &= present - 1 {
+		i := bits.TrailingZeros32(present)
+		c := &row.Cells[cell]
+		c.Column, c.Timestamp = columnID(i), timestamp
+		switch g.work.Columns[i].Kind {
+		case Double:
+			binary.BigEndian.PutUint64(c.Value, r.Words[i])
+		case Float, Int:
+			binary.BigEndian.PutUint32(c.Value, uint32(r.Words[i]))
+		case Bool:
+			c.Value[0] = byte(r.Words[i])
+		case Text:
+			c.Value = statusBytes[r.Words[i]]
 		}
-		value := []byte(nil)
-		if kind := columns[i].Kind; kind == Text {
-			value = statusBytes[r.Words[i]]
-		} else {
-			at := len(g.buf)
-			g.buf = appendValue(g.buf, kind, r.Words[i])
-			value = g.buf[at:len(g.buf):len(g.buf)]
-		}
-		cells = append(cells, mutation.Cell{Column: columnID(i), Timestamp: timestamp, ExpiresAt: mutation.Forever, Value: value})
+		cell++
 	}
-	row.Cells = cells
-	g.mutations = append(g.mutations, mutation.Mutation{Table: tableID, Key: g.keys[device], Rows: g.rows[n : n+1 : n+1]})
 }
 
 // decorate is the partition keys of the workload's devices.

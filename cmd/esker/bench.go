@@ -15,8 +15,41 @@ import (
 
 func newBenchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure esker on this machine"}
-	c.AddCommand(newBenchRunCommand(), newBenchCompareCommand())
+	c.AddCommand(newBenchRunCommand(), newBenchStoreCommand(), newBenchCompareCommand())
 	return c
+}
+
+func newBenchStoreCommand() *cobra.Command {
+	o := bench.Options{Clock: clock.System{}, Version: buildVersion() + " " + buildCommit()}
+	var output, into string
+	c := &cobra.Command{
+		Use:   "store",
+		Short: "Measure single operations of the store: encodings, memtable, merge, commit log",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := checkFormat(output); err != nil {
+				return err
+			}
+			report, err := bench.RunStore(o)
+			if err != nil {
+				return err
+			}
+			return writeReport(report, output, into, "store")
+		},
+	}
+	f := c.Flags()
+	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
+	f.StringVar(&o.Dir, "dir", "", "where the log is made and removed (default: the temporary directory)")
+	outputFlags(c, &output, &into, "store")
+	f.SortFlags = false
+	return c
+}
+
+// outputFlags say where a report goes and in which form; place is its name in documents.
+func outputFlags(c *cobra.Command, output, into *string, place string) {
+	f := c.Flags()
+	f.StringVar(output, "output", bench.Formats[0], strings.Join(bench.Formats, ", "))
+	f.StringVar(into, "into", "", "`FILE` that gets the report as markdown, between <!-- begin "+place+" --> and <!-- end "+place+" -->")
 }
 
 func newBenchCompareCommand() *cobra.Command {
@@ -105,8 +138,7 @@ func newBenchRunCommand() *cobra.Command {
 	f.IntVar(&b.tcp.PID, "server-pid", 0, "process `ID` of that server, to tell its processor time")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
-	f.StringVar(&b.output, "output", bench.Formats[0], strings.Join(bench.Formats, ", "))
-	f.StringVar(&b.into, "into", "", "`FILE` that gets the report as markdown, between <!-- begin run --> and <!-- end run -->")
+	outputFlags(c, &b.output, &b.into, "run")
 	f.SortFlags = false
 	return c
 }

@@ -38,7 +38,7 @@ func inOrder(rows []mutation.Row) []mutation.Row {
 	return rows
 }
 
-func benchPartition(b *testing.B, layout string) *Partition {
+func benchPartition(b testing.TB, layout string) *Partition {
 	table := testTable(mutation.ByTimestamp, layouts[layout])
 	fs := vfs.NewMem()
 	write(b, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: inOrder(sensorRows(b, table.Clustering, benchRows))}})

@@ -88,7 +88,7 @@ type recordBuilder struct {
 	data  []byte
 }
 
-func (b *recordBuilder) full() bool { return len(b.data)+4*len(b.ends) >= blockBytes }
+func (b *recordBuilder) bytes() int { return len(b.data) + 4*len(b.ends) }
 
 // end ends the record that was appended to data.
 func (b *recordBuilder) end() { b.ends = append(b.ends, uint64(len(b.data))) }

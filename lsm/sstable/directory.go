@@ -79,8 +79,8 @@ type directoryFence struct {
 	key          []byte // clustering of the first row
 }
 
-func (b *directoryBuilder) full() bool {
-	return len(b.records)+4*directoryColumns*len(b.columns[0]) >= blockBytes
+func (b *directoryBuilder) bytes() int {
+	return len(b.records) + 4*directoryColumns*len(b.columns[0])
 }
 
 func (b *directoryBuilder) add(g *group) {

@@ -51,7 +51,7 @@ func (b *indexBuilder) begins(at position) {
 	}
 }
 
-func (b *indexBuilder) full() bool { return len(b.keys)+4*len(b.ends) >= blockBytes }
+func (b *indexBuilder) bytes() int { return len(b.keys) + 4*len(b.ends) }
 
 // appendTo appends the block. The rows and the side data that follow are of partitions of the next one.
 func (b *indexBuilder) appendTo(dst []byte, end position, side uint64) []byte {

@@ -61,10 +61,16 @@ func TestSmallPartitionsShareRowGroups(t *testing.T) {
 }
 
 func TestKeysOfARange(t *testing.T) {
+	for _, size := range blockSizes {
+		keysOfARange(t, size)
+	}
+}
+
+func keysOfARange(t *testing.T, blockBytes int) {
 	table := testTable(mutation.ByTimestamp, layouts["time"])
 	parts := manyParts(t, table.Clustering, 40)
 	fs := vfs.NewMem()
-	write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+	writeIn(t, fs, WriterOptions{Table: table, FileID: 7}, parts, blockBytes)
 	r := open(t, fs, table)
 	a, b := parts[10].key.Token, parts[20].key.Token
 	for _, in := range []partition.Range{

@@ -52,11 +52,18 @@ var layouts = map[string]clustering.Layout{
 
 func write(t testing.TB, fs vfs.FS, opts WriterOptions, parts []stored) Info {
 	t.Helper()
+	return writeIn(t, fs, opts, parts, blockBytes)
+}
+
+// writeIn is write with blocks of another size.
+func writeIn(t testing.TB, fs vfs.FS, opts WriterOptions, parts []stored, blockBytes int) Info {
+	t.Helper()
 	f, err := fs.Create(testPath)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := NewWriter(f, opts)
+	w.blockBytes = blockBytes
 	for i := range parts {
 		if err := w.StartPartition(parts[i].key, &parts[i].side); err != nil {
 			t.Fatal(err)
@@ -79,7 +86,12 @@ func write(t testing.TB, fs vfs.FS, opts WriterOptions, parts []stored) Info {
 
 func open(t testing.TB, fs vfs.FS, table *mutation.Table) *Reader {
 	t.Helper()
-	r, err := Open(fs, testPath, table, NewCache(1<<20))
+	return openIn(t, fs, table, NewCache(1<<20))
+}
+
+func openIn(t testing.TB, fs vfs.FS, table *mutation.Table, cache *Cache) *Reader {
+	t.Helper()
+	r, err := Open(fs, testPath, table, cache)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,8 +320,10 @@ func TestRowsComeBackAsAppended(t *testing.T) {
 		table := drawTable(rt)
 		parts := drawParts(rt, table)
 		fs := vfs.NewMem()
-		info := write(t, fs, WriterOptions{Table: table, FileID: 7, BucketStart: 10, BucketEnd: 20, EpochLow: 3, EpochHigh: 4}, parts)
-		r := open(t, fs, table)
+		opts := WriterOptions{Table: table, FileID: 7, BucketStart: 10, BucketEnd: 20, EpochLow: 3, EpochHigh: 4}
+		info := writeIn(t, fs, opts, parts, rapid.SampledFrom(blockSizes).Draw(rt, "block"))
+		checkInfo(rt, table.Law, &info, parts)
+		r := openIn(t, fs, table, NewCache(rapid.SampledFrom([]int64{0, fileOverhead + 2000, 1 << 20}).Draw(rt, "cache")))
 		if !reflect.DeepEqual(*r.Info(), info) {
 			rt.Fatalf("info %+v, want %+v", *r.Info(), info)
 		}
@@ -326,6 +340,31 @@ func TestRowsComeBackAsAppended(t *testing.T) {
 			checkRows(t, rt, p, &parts[i], drawSlices(rt, &parts[i]), rapid.Bool().Draw(rt, "reverse"))
 		}
 	})
+}
+
+// blockSizes are an entry a block, some, and what is usual.
+var blockSizes = []int{1, 100, blockBytes}
+
+// checkInfo checks what is known of the sequences and the end of all rows.
+func checkInfo(t *rapid.T, law mutation.Law, info *Info, parts []stored) {
+	low, high, alive := uint64(0), uint64(0), int64(0)
+	for i := range parts {
+		for k := range parts[i].rows {
+			row := &parts[i].rows[k]
+			if row.Sequence != 0 && (low == 0 || row.Sequence < low) {
+				low = row.Sequence
+			}
+			high, alive = max(high, row.Sequence), max(alive, aliveUntil(law, row))
+		}
+		if static := parts[i].side.Static; static != nil {
+			for _, c := range static.Cells {
+				alive = max(alive, c.ExpiresAt)
+			}
+		}
+	}
+	if info.MinSequence != low || info.MaxSequence != high || info.MaxAliveUntil != alive {
+		t.Fatalf("sequences %d to %d, alive until %d, want %d to %d, %d", info.MinSequence, info.MaxSequence, info.MaxAliveUntil, low, high, alive)
+	}
 }
 
 func checkSide(t *rapid.T, got, want *mutation.Side) {

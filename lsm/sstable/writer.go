@@ -40,7 +40,8 @@ type Writer struct {
 	rows       int64                  // in it
 	cells      []mutation.Cell        // of a row without those of dropped columns
 
-	group *groupBuilder
+	group      *groupBuilder
+	blockBytes int // about, of a block
 	sections
 }
 
@@ -64,7 +65,7 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 	if opts.Effort == 0 {
 		opts.Effort = encoding.Light
 	}
-	w := &Writer{file: f, opts: opts, info: newInfo()}
+	w := &Writer{file: f, opts: opts, info: newInfo(), blockBytes: blockBytes}
 	w.info.FileID, w.info.Table = opts.FileID, opts.Table.ID
 	w.info.BucketStart, w.info.BucketEnd = opts.BucketStart, opts.BucketEnd
 	w.info.EpochLow, w.info.EpochHigh = opts.EpochLow, opts.EpochHigh
@@ -75,7 +76,7 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 
 // Bytes is about how large the file is so far.
 func (w *Writer) Bytes() int64 {
-	return int64(w.offset()) + int64(w.group.bytes+len(w.index.keys)+len(w.side.data)+len(w.directory.records)+len(w.statistics.data))
+	return int64(w.offset()) + int64(w.group.bytes+w.index.bytes()+w.side.bytes()+w.directory.bytes()+w.statistics.bytes())
 }
 
 // StartPartition begins a partition, which lies after the one before in (token, key) order. Side may be
@@ -91,7 +92,7 @@ func (w *Writer) StartPartition(key partition.DecoratedKey, side *mutation.Side)
 	if err := w.closeSharedGroup(); err != nil {
 		return err
 	}
-	if w.index.full() {
+	if w.index.bytes() >= w.blockBytes {
 		if err := w.closeIndex(); err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (w *Writer) addSide(side *mutation.Side) error {
 	w.side.data = appendSide(w.side.data, side)
 	w.side.end()
 	w.info.addSide(side)
-	if w.side.full() {
+	if w.side.bytes() >= w.blockBytes {
 		return w.closeRecords(sectionSide, &w.side)
 	}
 	return nil
@@ -215,12 +216,12 @@ func (w *Writer) endGroup(g *group) error {
 	w.statistics.end()
 	w.groups++
 	w.group.reset()
-	if w.directory.full() {
+	if w.directory.bytes() >= w.blockBytes {
 		if err := w.closeDirectory(); err != nil {
 			return err
 		}
 	}
-	if w.statistics.full() {
+	if w.statistics.bytes() >= w.blockBytes {
 		return w.closeRecords(sectionStatistics, &w.statistics)
 	}
 	return w.flushFull()
