@@ -164,7 +164,7 @@ func (r *run) recover() error {
 		return err
 	}
 	took, spent := r.Clock.Now().Sub(started), cpuTime()-cpu
-	last := r.lastRow(store, r.Devices-1)
+	_, last := r.lastRow(store, r.Devices-1)
 	if err := errors.Join(last, store.Close()); err != nil {
 		return fmt.Errorf("bench: after recovery: %w", err)
 	}

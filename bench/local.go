@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -55,14 +54,7 @@ func (l *Local) Hour(device int, start int64) (rows int, sum float64, err error)
 
 // Last reads the last row of a device, all columns, and returns its time in milliseconds.
 func (l *Local) Last(device int) (millis int64, err error) {
-	req := mutation.ReadRequest{Key: l.run.keys[device], Slices: clustering.All(), Reverse: true, RowsMax: 1, Columns: l.run.columns}
-	err = read(l.run.store, req, func(b *mutation.Batch) error {
-		if millis == 0 {
-			millis = b.Clustering[0].Int(0)
-		}
-		return nil
-	})
-	return millis, err
+	return l.run.lastRow(l.run.store, device)
 }
 
 // Hourly makes the first day of the first column of a device into averages, minima and maxima by the hour and

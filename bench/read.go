@@ -197,7 +197,10 @@ func (r *run) readHourly() error {
 // readLast times the last row of a device.
 func (r *run) readLast() error {
 	devices := r.work.DevicesAtRandom(r.Reads)
-	took, err := Measure(r.Clock, r.Reads, func(i int) error { return r.lastRow(r.store, devices[i]) })
+	took, err := Measure(r.Clock, r.Reads, func(i int) error {
+		_, err := r.lastRow(r.store, devices[i])
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -205,22 +208,25 @@ func (r *run) readLast() error {
 	return nil
 }
 
-// lastRow reads the last row of a device; it is an error if there is none.
-func (r *run) lastRow(store *lsm.Store, device int) error {
+// lastRow reads the last row of a device and returns its time; it is an error if there is none.
+func (r *run) lastRow(store *lsm.Store, device int) (millis int64, err error) {
 	view := store.View()
 	defer view.Close()
 	reader, err := view.Read(tableID, mutation.ReadRequest{
 		Key: r.keys[device], Slices: clustering.All(), Reverse: true, RowsMax: 1, Columns: r.columns,
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer reader.Close()
 	b, err := reader.Next()
-	if err == nil && (b == nil || b.Rows == 0) {
-		err = errors.New("bench: a device has no last row")
+	if err != nil {
+		return 0, err
 	}
-	return err
+	if b == nil || b.Rows == 0 {
+		return 0, errors.New("bench: a device has no last row")
+	}
+	return b.Clustering[0].Int(0), nil
 }
 
 // rollup times the hourly values of one column of all devices, the ring of tokens divided among the cores.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -111,6 +113,7 @@ type benchRun struct {
 	onlyTCP bool
 	output  string
 	into    string
+	profile string
 }
 
 func newBenchRunCommand() *cobra.Command {
@@ -139,6 +142,7 @@ func newBenchRunCommand() *cobra.Command {
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
 	outputFlags(c, &b.output, &b.into, "run")
+	f.StringVar(&b.profile, "cpu-profile", "", "`FILE` that gets a profile of this process, for go tool pprof")
 	f.SortFlags = false
 	return c
 }
@@ -160,11 +164,33 @@ func (b *benchRun) run(ctx context.Context) error {
 	if b.options.Memory, err = parseMemory(b.memory); err != nil {
 		return err
 	}
-	report, err := b.measure(ctx)
+	stop, err := startProfile(b.profile)
 	if err != nil {
 		return err
 	}
+	report, err := b.measure(ctx)
+	if err = errors.Join(err, stop()); err != nil {
+		return err
+	}
 	return writeReport(report, b.output, b.into, "run")
+}
+
+// startProfile begins to write a profile of the processor to a file, if one is named; stop ends it.
+func startProfile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 // measure measures in process, over TCP, or both, into one report.
