@@ -74,7 +74,7 @@ func (c *checker) listing(name string, info *sstable.Info, listed manifest.File)
 func (c *checker) walk(name string, r *sstable.Reader, table *mutation.Table) error {
 	keys := r.Keys(partition.Range{})
 	defer keys.Close()
-	w := fileWalk{table: table, reader: r, window: window{r.Info().BucketStart, r.Info().BucketEnd}}
+	w := fileWalk{table: table, reader: r, recount: sstable.NewRecount(table.Law), window: window{r.Info().BucketStart, r.Info().BucketEnd}}
 	for {
 		key, err := keys.Next()
 		if err != nil {
@@ -94,6 +94,9 @@ func (c *checker) walk(name string, r *sstable.Reader, table *mutation.Table) er
 		c.report(Damage{name, -1, fmt.Sprintf("%d rows in %d partitions can be read, it says %d in %d",
 			w.rows, w.partitions, r.Info().Rows, r.Info().Partitions)})
 	}
+	if what := w.recount.Outside(r.Info()); what != "" {
+		c.report(Damage{name, -1, what})
+	}
 	return nil
 }
 
@@ -101,6 +104,7 @@ func (c *checker) walk(name string, r *sstable.Reader, table *mutation.Table) er
 type fileWalk struct {
 	table            *mutation.Table
 	reader           *sstable.Reader
+	recount          *sstable.Recount
 	window           window
 	last             partition.DecoratedKey
 	rows, partitions int64
@@ -123,6 +127,7 @@ func (w *fileWalk) partition(key *partition.DecoratedKey) (wrong string, err err
 	if w.window != (window{}) && !p.Side().IsEmpty() {
 		return "has more than rows in a file of one window", nil
 	}
+	w.recount.Side(p.Side())
 	rows := p.Rows(everything, false)
 	for {
 		row, err := rows.Next()
@@ -130,6 +135,7 @@ func (w *fileWalk) partition(key *partition.DecoratedKey) (wrong string, err err
 			return "", err
 		}
 		w.rows++
+		w.recount.Row(row)
 		if w.window == (window{}) {
 			continue
 		}
