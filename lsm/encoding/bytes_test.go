@@ -19,9 +19,15 @@ func pack(values [][]byte) (offsets []uint32, data []byte) {
 	return offsets, data
 }
 
+// checkBytes holds both efforts to giving back what they got, and returns what the light one writes.
 func checkBytes(t fataler, values [][]byte) []byte {
+	checkBytesAt(t, values, Final)
+	return checkBytesAt(t, values, Light)
+}
+
+func checkBytesAt(t fataler, values [][]byte, effort Effort) []byte {
 	offsets, data := pack(values)
-	src := AppendBytes(nil, offsets, data, Light)
+	src := AppendBytes(nil, offsets, data, effort)
 	gotOffsets, gotData, err := DecodeBytes([]uint32{9, 9}, []byte("old"), src, len(values))
 	if err != nil {
 		t.Fatalf("decode %d values: %v", len(values), err)
@@ -109,6 +115,19 @@ func TestBytesRefuseLies(t *testing.T) {
 	}
 	if _, _, err := DecodeBytes(nil, nil, []byte{wordsConst, 2}, 3); err == nil {
 		t.Error("an encoding of words decodes as bytes")
+	}
+}
+
+// Frames of less than 256 bytes say their length too.
+func TestBytesThatAreShortAndFinal(t *testing.T) {
+	for n := range 12 {
+		for length := range 40 {
+			values := make([][]byte, n+1)
+			for i := range values {
+				values[i] = []byte(strings.Repeat(fmt.Sprint("x", i%3), length))
+			}
+			checkBytes(t, values)
+		}
 	}
 }
 
