@@ -71,6 +71,9 @@ func (v *verifier) layout() error {
 			err = verifyBlocks(r.contents, p, &blocks, func(b *recordBlock) (uint64, int) { return b.first, b.n })
 		}
 	}
+	if err == nil {
+		err = r.verifyMarks()
+	}
 	if err != nil {
 		return err
 	}
@@ -107,6 +110,26 @@ func verifyBlocks[T any](f *contents, p *paged[T], found *extents, of func(*T) (
 	}
 	if total != p.total {
 		return f.corrupt(int64(f.rowsEnd), fmt.Sprintf("%s of %d entries has %d", p.name, p.total, total), nil)
+	}
+	return nil
+}
+
+// verifyMarks checks what the fences of the directory say of the row groups of each block.
+func (f *contents) verifyMarks() error {
+	for b := range f.directory.firsts {
+		block, err := f.directory.peek(f, b)
+		if err != nil {
+			return err
+		}
+		first, _ := block.bounds(0)
+		want := directoryFence{minTimestamp: block.minTimestamp.signed(block.src, 0), key: first.first}
+		for i := range block.n {
+			want.minTimestamp = min(want.minTimestamp, block.minTimestamp.signed(block.src, i))
+			want.maxAlive = max(want.maxAlive, block.maxAlive.signed(block.src, i))
+		}
+		if got := &f.groupMarks[b]; got.minTimestamp != want.minTimestamp || got.maxAlive != want.maxAlive || !bytes.Equal(got.key, want.key) {
+			return f.corrupt(int64(f.directory.offsets[b]), f.directory.what(b)+" has other row groups than its fence says", nil)
+		}
 	}
 	return nil
 }
@@ -233,7 +256,10 @@ func (v *verifier) open(number int) error {
 	if err := d.verifyChunks(); err != nil {
 		return err
 	}
-	return d.verifyStatistics()
+	if err := d.verifyStatistics(); err != nil {
+		return err
+	}
+	return d.verifyEntry()
 }
 
 // verifyChunks decodes all chunks of the open group, also those that no column of the table asks for.
@@ -267,11 +293,6 @@ func (d *decoder) verifyStatistics() error {
 	if err := d.decodeAll(0, d.group.rows); err != nil {
 		return err
 	}
-	for i := range d.group.rows {
-		if d.endOf(i) > d.group.maxAlive {
-			return d.corrupt("row %d shows longer than the directory says", i)
-		}
-	}
 	if d.r.statistics == nil {
 		return nil
 	}
@@ -283,6 +304,34 @@ func (d *decoder) verifyStatistics() error {
 		if want, known := d.statisticsOf(k); known != stored.Known || known && want != stored.Column {
 			return d.corrupt("column %d has other values than its statistics say", column.ID)
 		}
+	}
+	return nil
+}
+
+// verifyEntry checks that the directory says no less of the open group than its rows hold. All of it is decoded.
+func (d *decoder) verifyEntry() error {
+	g, held := d.group, newInfo()
+	var row mutation.Row
+	var data []byte
+	live := true
+	for i := range g.rows {
+		var err error
+		if data, err = d.row(i, &row, data[:0]); err != nil {
+			return err
+		}
+		held.addRow(&row)
+		live = live && !row.Live.IsNone()
+		if d.endOf(i) > g.maxAlive {
+			return d.corrupt("row %d shows longer than the directory says", i)
+		}
+	}
+	has := func(flag byte) bool { return g.flags&flag != 0 }
+	if held.MinTimestamp < g.minTimestamp || held.MaxTimestamp > g.maxTimestamp || held.MinExpiresAt < g.minEnd || held.MaxExpiresAt > g.maxEnd {
+		return d.corrupt("timestamps or ends beyond those that the directory has")
+	}
+	if has(groupAllLive) && !live || held.HasRowDeletions && !has(groupRowDeletions) || held.HasCellTombstones && !has(groupTombstones) ||
+		held.HasExpiring && !has(groupEnds) || has(groupPlain) && (held.HasRowDeletions || held.HasCellTombstones) {
+		return d.corrupt("flags %#x are not those of its rows", g.flags)
 	}
 	return nil
 }
