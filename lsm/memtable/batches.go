@@ -16,10 +16,7 @@ type batches struct {
 	rowsMax  int // of the next batch
 	from, to int // what is left of the range
 	batch    mutation.Batch
-	made     made
-	alive    []int64
-	extras   []extras
-	reversed [][]uint64 // words of clustering and columns, turned around
+	made     *made // nil: closed
 }
 
 // wantedColumn is a column of a request.
@@ -38,7 +35,8 @@ type extras struct {
 
 func newBatches(run *columnRun, req *mutation.ReadRequest) *batches {
 	s := run.partition.shape
-	b := &batches{walk: walk{run: run, slices: req.Slices, reverse: req.Reverse}, req: req, rowsMax: mutation.BatchRowsMax}
+	b := &batches{req: req, rowsMax: mutation.BatchRowsMax, made: newMade(len(s.clustering), len(req.Columns))}
+	b.walk = walk{run: run, piece: &b.made.piece, slices: req.Slices, reverse: req.Reverse}
 	if req.RowsMax > 0 {
 		b.rowsMax = min(req.RowsMax, mutation.BatchRowsMax)
 	}
@@ -50,19 +48,20 @@ func newBatches(run *columnRun, req *mutation.ReadRequest) *batches {
 			b.wanted[i] = wantedColumn{s.columns[k], k}
 		}
 	}
-	b.made.columns = make([]mutation.Vector, len(b.wanted))
-	b.made.keys = make([]mutation.Vector, len(s.clustering))
-	b.extras = make([]extras, len(b.wanted))
-	b.reversed = make([][]uint64, len(b.wanted)+len(b.made.keys))
 	return b
 }
 
 // Close implements mutation.BatchSource.
-func (b *batches) Close() { b.walk.done, b.from, b.to = len(b.walk.slices), 0, 0 }
+func (b *batches) Close() {
+	if b.made != nil {
+		b.made.free()
+		b.made = nil
+	}
+}
 
 // Next implements mutation.BatchSource.
 func (b *batches) Next() (*mutation.Batch, error) {
-	for {
+	for b.made != nil {
 		if b.from == b.to {
 			if b.from, b.to = b.walk.next(); b.from == b.to {
 				return nil, nil
@@ -78,6 +77,7 @@ func (b *batches) Next() (*mutation.Batch, error) {
 		}
 		return &b.batch, nil
 	}
+	return nil, nil
 }
 
 // take takes the next rows of the range that show and lie side by side; none if there are no more.
@@ -104,7 +104,7 @@ func (b *batches) take() (from, to int) {
 
 // shows reports whether row i is to be in a batch.
 func (b *batches) shows(i int) bool {
-	p := &b.walk.piece
+	p := b.walk.piece
 	if p.end(i) <= b.req.NowSec && b.req.NowSec > 0 {
 		return false
 	}
@@ -113,20 +113,20 @@ func (b *batches) shows(i int) bool {
 
 // fill makes b.batch of rows [from, to) of the piece.
 func (b *batches) fill(from, to int) error {
-	s, p := b.walk.run.partition.shape, &b.walk.piece
+	s, p := b.walk.run.partition.shape, b.walk.piece
 	b.batch = mutation.Batch{Rows: to - from, Clustering: b.made.keys, Columns: b.made.columns}
 	mortal := false
 	if !p.allForever() {
-		b.alive = b.alive[:0]
+		b.made.ends = b.made.ends[:0]
 		for i := from; i < to; i++ {
-			b.alive = append(b.alive, p.end(i))
+			b.made.ends = append(b.made.ends, p.end(i))
 			mortal = mortal || p.end(i) != mutation.Forever
 		}
 		if b.req.Reverse {
-			slices.Reverse(b.alive)
+			slices.Reverse(b.made.ends)
 		}
 		if mortal {
-			b.batch.AliveUntil = b.alive
+			b.batch.AliveUntil = b.made.ends
 		}
 	}
 	if err := b.fillKeys(s, p, from, to); err != nil {
@@ -160,14 +160,14 @@ func (b *batches) fillKeys(s *shape, p *piece, from, to int) error {
 
 // turnWords turns the words of a vector around, in memory of the batch.
 func (b *batches) turnWords(v *mutation.Vector, buffer int) {
-	words := append(b.reversed[buffer][:0], v.Words...)
+	words := append(b.made.reversed[buffer][:0], v.Words...)
 	slices.Reverse(words)
-	b.reversed[buffer], v.Words = words, words
+	b.made.reversed[buffer], v.Words = words, words
 }
 
 // fillColumn fills the vector of a wanted column. mortal says that some row ends.
 func (b *batches) fillColumn(k, from, to int, mortal bool) {
-	w, v, p, x := &b.wanted[k], &b.made.columns[k], &b.walk.piece, &b.extras[k]
+	w, v, p, x := &b.wanted[k], &b.made.columns[k], b.walk.piece, &b.made.extras[k]
 	values := &pieceColumn{}
 	if w.place >= 0 {
 		values = &p.columns[w.place]

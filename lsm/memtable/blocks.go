@@ -2,6 +2,7 @@ package memtable
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
@@ -11,13 +12,13 @@ import (
 type blocks struct {
 	run   *columnRun
 	next  int // chunk
-	piece piece
 	block mutation.Block
-	made  made
+	made  *made // nil: at the end
 }
 
-// made is the memory for what does not lie in the arena as a vector needs it.
+// made is the memory for what does not lie in the arena as a vector needs it. It goes from reader to reader.
 type made struct {
+	piece      piece
 	keys       []mutation.Vector
 	columns    []mutation.Vector
 	timestamps []int64
@@ -25,14 +26,58 @@ type made struct {
 	ttls       []int32
 	sequences  []uint64
 	value      []byte
+	extras     []extras   // of columns
+	reversed   [][]uint64 // words of clustering and columns, turned around
+}
+
+var madeBefore = sync.Pool{New: func() any { return new(made) }}
+
+// newMade returns memory for so many columns.
+func newMade(clustering, columns int) *made {
+	m := madeBefore.Get().(*made)
+	m.keys = longer(m.keys, clustering)
+	m.columns, m.extras = longer(m.columns, columns), longer(m.extras, columns)
+	m.reversed = longer(m.reversed, clustering+columns)
+	return m
+}
+
+func longer[T any](s []T, n int) []T {
+	s = s[:cap(s)]
+	if len(s) < n {
+		s = append(s, make([]T, n-len(s))...)
+	}
+	return s[:n]
+}
+
+// keptBytesMax is how much memory of byte strings waits for the next reader.
+const keptBytesMax = 1 << 20
+
+// free lets another reader have the memory.
+func (m *made) free() {
+	size := 0
+	for _, vectors := range [][]mutation.Vector{m.keys, m.columns} {
+		for i := range vectors {
+			vectors[i].Words = nil // of an arena
+			size += cap(vectors[i].Data)
+		}
+	}
+	m.piece.forget()
+	if size <= keptBytesMax {
+		madeBefore.Put(m)
+	}
 }
 
 // Next implements mutation.BlockSource.
 func (b *blocks) Next() (*mutation.Block, error) {
-	if b.next == len(b.run.chunks) {
+	if b.made == nil {
 		return nil, nil
 	}
-	s, p, m := b.run.partition.shape, &b.piece, &b.made
+	if b.next == len(b.run.chunks) {
+		b.made.free()
+		b.made = nil
+		return nil, nil
+	}
+	s, p, m := b.run.partition.shape, &b.made.piece, b.made
 	p.load(b.run.partition, b.run.chunks[b.next])
 	b.next++
 	b.block = mutation.Block{Rows: p.rows, Live: p.live}
@@ -46,9 +91,6 @@ func (b *blocks) Next() (*mutation.Block, error) {
 	}
 	if s.law == mutation.BySequence {
 		b.block.Sequences, m.sequences = p.own.unsigned(p.rows, m.sequences)
-	}
-	if m.columns == nil {
-		m.columns, m.keys = make([]mutation.Vector, len(s.columns)), make([]mutation.Vector, len(s.clustering))
 	}
 	for k := range s.columns {
 		m.fillColumn(&m.columns[k], s.columns[k], &p.columns[k], 0, p.rows)

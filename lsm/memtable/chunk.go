@@ -1,32 +1,40 @@
 package memtable
 
 import (
-	"github.com/eskerdb/esker/mutation"
 	"unsafe"
+
+	"github.com/eskerdb/esker/mutation"
 )
 
-// chunk is rows of one partition as columns, in an arena. Behind the head lie a word a column and then the
-// number of its values. Rows go up from the first place, or down from the last: so they always lie in
+// chunk is rows of one partition as columns, in an arena. Behind the head lie its tail, unless it is short, a
+// word a column, and then the number of values of each. Rows go up from the first place, or down from the last: so they always lie in
 // clustering order. A row never changes once it is counted in rows; bitmaps do, with rows that come later.
 //
 // A series holds something of each row: one value as long as all rows have the same, then a place of words.
 type chunk struct {
-	before     ref // the chunk that was filled before
 	capacity   uint16
 	rows       uint16
 	live       counted // rows that have a marker
 	varying    uint8   // series that are places
-	downward   bool
+	how        uint8
 	clustering uint64 // place of words; of a chunk of one row the word itself
 	sequences  uint64 // series: of the records
 	timestamps uint64 // series
 	ends       uint64 // series
-	ttls       uint64 // series
-	own        uint64 // series: sequences of rows, law BySequence
-	liveBits   ref    // bitmap; 0: not needed yet
 }
 
-const chunkHead = int(unsafe.Sizeof(chunk{}))
+// tail is what a chunk of one row mostly can do without: all of it is 0.
+type tail struct {
+	before   ref    // the chunk that was filled before
+	ttls     uint64 // series
+	own      uint64 // series: sequences of rows, law BySequence
+	liveBits ref    // bitmap; 0: not needed yet
+}
+
+const (
+	chunkHead = int(unsafe.Sizeof(chunk{}))
+	chunkTail = int(unsafe.Sizeof(tail{}))
+)
 
 // Series, as bits of chunk.varying.
 const (
@@ -36,6 +44,30 @@ const (
 	varyTTLs
 	varyOwn
 )
+
+// What a chunk is, as bits of chunk.how.
+const (
+	isDownward = 1 << iota
+	isShort
+)
+
+var noTail tail // never written to
+
+// tail returns the tail; one of zeros if the chunk is short.
+func (c *chunk) tail() *tail {
+	if c.how&isShort != 0 {
+		return &noTail
+	}
+	return (*tail)(unsafe.Add(unsafe.Pointer(c), chunkHead))
+}
+
+// columns returns where the words of columns begin.
+func (c *chunk) columns() unsafe.Pointer {
+	if c.how&isShort != 0 {
+		return unsafe.Add(unsafe.Pointer(c), chunkHead)
+	}
+	return unsafe.Add(unsafe.Pointer(c), chunkHead+chunkTail)
+}
 
 // chunkRowsMax is how many rows a chunk has at most.
 const chunkRowsMax = mutation.BatchRowsMax
@@ -51,17 +83,17 @@ func (n counted) count() int { return int(n &^ scattered) }
 // column returns the word of column i: a place of a bitmap and the words of values, 0 if there is none; of a
 // chunk of one row the value.
 func (c *chunk) column(i int) *uint64 {
-	return (*uint64)(unsafe.Add(unsafe.Pointer(c), chunkHead+8*i))
+	return (*uint64)(unsafe.Add(c.columns(), 8*i))
 }
 
 // values returns how many values column i has.
 func (c *chunk) values(s *shape, i int) *counted {
-	return (*counted)(unsafe.Add(unsafe.Pointer(c), s.chunkBytes[0]+2*i))
+	return (*counted)(unsafe.Add(c.columns(), 8*len(s.columns)+2*i))
 }
 
 // place returns where the row lies that came as number i.
 func (c *chunk) place(i int) int {
-	if c.downward {
+	if c.how&isDownward != 0 {
 		return int(c.capacity) - 1 - i
 	}
 	return i
@@ -69,14 +101,6 @@ func (c *chunk) place(i int) int {
 
 // bitmapWords is how many words a bitmap of the chunk has.
 func (c *chunk) bitmapWords() int { return (int(c.capacity) + 63) / 64 }
-
-// newestKey returns the clustering word of the row that came last.
-func (c *chunk) newestKey() uint64 {
-	if c.capacity == 1 {
-		return c.clustering
-	}
-	return *at[uint64](ref(c.clustering) + ref(8*c.place(int(c.rows)-1)))
-}
 
 // oldestKey returns the clustering word of the row that came first.
 func (c *chunk) oldestKey() uint64 {
@@ -86,10 +110,17 @@ func (c *chunk) oldestKey() uint64 {
 	return *at[uint64](ref(c.clustering) + ref(8*c.place(0)))
 }
 
-// newChunk makes an empty chunk.
-func newChunk(a *arena, s *shape, capacity int, downward bool) *chunk {
-	c := at[chunk](a.alloc(s.chunkBytes[1], 8))
-	c.capacity, c.downward = uint16(capacity), downward
+// newChunk makes an empty chunk. One that is short has one row, no TTL and no sequence of its own.
+func newChunk(a *arena, s *shape, capacity int, downward, short bool) *chunk {
+	size, how := s.chunkBytes, uint8(0)
+	if short {
+		size, how = size-chunkTail, isShort
+	}
+	c := at[chunk](a.alloc(size, 8))
+	if downward {
+		how |= isDownward
+	}
+	c.capacity, c.how = uint16(capacity), how
 	if capacity > 1 {
 		c.clustering = uint64(a.alloc(8*capacity, 8))
 	}
@@ -124,7 +155,7 @@ func (c *chunk) vary(a *arena, series *uint64, bit uint8) {
 
 // span returns where the first n rows to have come lie.
 func (c *chunk) span(n int) (from, to int) {
-	if c.downward {
+	if c.how&isDownward != 0 {
 		return int(c.capacity) - n, int(c.capacity)
 	}
 	return 0, n
@@ -152,9 +183,12 @@ func (c *chunk) appendRow(a *arena, s *shape, row *mutation.Row, st stamp, seque
 	c.put(a, &c.sequences, varySequences, sequence)
 	c.put(a, &c.timestamps, varyTimestamps, uint64(st.timestamp))
 	c.put(a, &c.ends, varyEnds, uint64(st.expiresAt))
-	c.put(a, &c.ttls, varyTTLs, uint64(st.ttl))
-	if s.law == mutation.BySequence {
-		c.put(a, &c.own, varyOwn, row.Sequence)
+	if c.how&isShort == 0 {
+		t := c.tail()
+		c.put(a, &t.ttls, varyTTLs, uint64(st.ttl))
+		if s.law == mutation.BySequence {
+			c.put(a, &t.own, varyOwn, row.Sequence)
+		}
 	}
 	if !row.Live.IsNone() {
 		if c.live.count() == int(c.rows) && c.live&scattered == 0 {
@@ -176,10 +210,11 @@ func (c *chunk) appendRow(a *arena, s *shape, row *mutation.Row, st stamp, seque
 
 // liveWords returns the bitmap of rows with a marker, made when it is first needed.
 func (c *chunk) liveWords(a *arena) []uint64 {
-	if c.liveBits == 0 {
-		c.liveBits = a.alloc(8*c.bitmapWords(), 8)
+	t := c.tail()
+	if t.liveBits == 0 {
+		t.liveBits = a.alloc(8*c.bitmapWords(), 8)
 	}
-	return wordsAt(c.liveBits, c.bitmapWords())
+	return wordsAt(t.liveBits, c.bitmapWords())
 }
 
 // setValue gives the next row a value of column k.
@@ -202,9 +237,12 @@ func (c *chunk) setValue(a *arena, s *shape, k int, value []byte) {
 	i := c.place(int(c.rows))
 	words := ref(*column) + ref(8*bitmap)
 	var w uint64
-	if physical != mutation.PhysicalBytes {
+	switch {
+	case physical != mutation.PhysicalBytes:
 		w = wordOf(physical, value)
-	} else {
+	case len(value) <= inlineBytesMax:
+		w = inline(value)
+	default:
 		// What a sensor says of its state seldom changes: the same bytes are kept once.
 		if c.rows > 0 {
 			w = *at[uint64](words + ref(8*c.place(int(c.rows)-1)))

@@ -393,3 +393,62 @@ func TestValuesLargerThanASlab(t *testing.T) {
 		t.Errorf("%d bytes are counted", m.Bytes())
 	}
 }
+
+// A reader of columns at a sequence sees what was there then, while a writer goes on.
+func TestColumnsAmongWriters(t *testing.T) {
+	for _, layout := range layouts[:2] {
+		table := wideTable(mutation.ByTimestamp, layout)
+		m := New(table, 1)
+		const rows = 4000
+		var applied atomic.Uint64
+		var all sync.WaitGroup
+		all.Go(func() {
+			for n := 1; n <= rows; n++ {
+				row := mutation.Row{Clustering: keyAt(t, layout, n), Cells: []mutation.Cell{
+					{Column: 2, Timestamp: int64(n), ExpiresAt: mutation.Forever, Value: binary.BigEndian.AppendUint32(nil, uint32(n))}}}
+				if n%3 == 0 {
+					row.Cells[0] = mutation.Cell{Column: 5, Timestamp: int64(n), ExpiresAt: mutation.Forever, Value: []byte("some longer text")}
+				}
+				m.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{row}}, uint64(n))
+				applied.Store(uint64(n))
+			}
+		})
+		for range 2 {
+			all.Go(func() {
+				for s := uint64(0); s < rows; {
+					if s = applied.Load(); s > 0 {
+						countAt(t, m, s)
+					}
+				}
+			})
+		}
+		all.Wait()
+		m.Free()
+	}
+}
+
+// countAt reads everything at sequence s, where record s wrote row s.
+func countAt(t *testing.T, m *Memtable, s uint64) {
+	run := m.Partition(keyOf(1), s).Runs()[0]
+	seen, values := 0, 0
+	source := run.Blocks()
+	for b, err := source.Next(); b != nil; b, err = source.Next() {
+		if err != nil {
+			t.Error(err)
+		}
+		seen += b.Rows
+		for i := range b.Rows {
+			if b.Columns[1].Has(i) && b.Columns[1].Int(i) != b.Timestamps[i] || !b.Columns[1].Has(i) && b.Timestamps[i]%3 != 0 {
+				t.Errorf("row %d of %d has another value", b.Timestamps[i], s)
+			}
+		}
+	}
+	batches := run.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2, 5}})
+	defer batches.Close()
+	for b, _ := batches.Next(); b != nil; b, _ = batches.Next() {
+		values += b.Columns[0].Count(b.Rows) + b.Columns[1].Count(b.Rows)
+	}
+	if seen != int(s) || values != int(s) {
+		t.Errorf("at %d: %d rows and %d values", s, seen, values)
+	}
+}

@@ -2,6 +2,7 @@ package memtable
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"unsafe"
 
@@ -14,6 +15,8 @@ type columnRun struct {
 	partition   *Partition
 	chunks      []visible // in clustering order
 	first, last []byte
+	buffer      [10]visible // of chunks: they need no more for a thousand rows
+	bounds      [2 * timedBytes]byte
 }
 
 // visible is a chunk and how many of its rows the records up to a sequence wrote: those that came first.
@@ -22,25 +25,29 @@ type visible struct {
 	rows  int
 }
 
-// chunksLocked returns the chunks with rows of records up to p.upTo, in clustering order.
-func (p *Partition) chunksLocked() []visible {
-	var out []visible
-	for r := p.part.newest; r != 0; r = at[chunk](r).before {
-		c := at[chunk](r)
-		rows := int(c.rows)
-		if len(out) == 0 {
-			rows = c.upTo(p.upTo)
+// openLocked finds the chunks with rows of records up to p.upTo. It is false if there are none.
+func (r *columnRun) openLocked(p *Partition) bool {
+	r.partition, r.chunks = p, r.buffer[:0]
+	for c := p.part.newest; c != 0; c = at[chunk](c).tail().before {
+		v := visible{at[chunk](c), int(at[chunk](c).rows)}
+		if len(r.chunks) == 0 {
+			v.rows = v.chunk.upTo(p.upTo)
 		}
-		if rows > 0 {
-			out = append(out, visible{c, rows})
+		if v.rows > 0 {
+			r.chunks = append(r.chunks, v)
 		}
+	}
+	if len(r.chunks) == 0 {
+		return false
 	}
 	if p.part.direction != downward {
-		for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-			out[i], out[j] = out[j], out[i]
-		}
+		slices.Reverse(r.chunks)
 	}
-	return out
+	bounds := p.shape.appendKey(r.bounds[:0], r.chunks[0].first())
+	n := len(bounds)
+	bounds = p.shape.appendKey(bounds, r.chunks[len(r.chunks)-1].last())
+	r.first, r.last = bounds[:n:n], bounds[n:]
+	return true
 }
 
 // upTo returns how many rows records up to a sequence wrote: as sequences do not descend, those that came first.
@@ -53,20 +60,6 @@ func (c *chunk) upTo(sequence uint64) int {
 	}
 	words := wordsAt(ref(c.sequences), int(c.capacity))
 	return sort.Search(int(c.rows), func(i int) bool { return words[c.place(i)] > sequence })
-}
-
-// columnBoundsLocked returns the first and the last clustering.
-func (p *Partition) columnBoundsLocked(chunks []visible) (first, last []byte) {
-	var ends [2]uint64
-	for i, v := range []visible{chunks[0], chunks[len(chunks)-1]} {
-		from, to := v.chunk.span(v.rows)
-		place := from
-		if i == 1 {
-			place = to - 1
-		}
-		ends[i] = v.chunk.keys()[place]
-	}
-	return p.shape.appendKey(nil, ends[0]), p.shape.appendKey(nil, ends[1])
 }
 
 // keys returns the clustering words of all places.
@@ -117,19 +110,17 @@ func (c *pieceColumn) has(i int) bool {
 
 // load makes p the rows of a chunk. Other writers wait while it does, not while the rows are read.
 func (p *piece) load(from *Partition, v visible) {
-	s, c := from.shape, v.chunk
+	s, c, t := from.shape, v.chunk, v.chunk.tail()
 	from.shard.mu.Lock()
 	defer from.shard.mu.Unlock()
 	low, high := c.span(v.rows)
 	p.rows, p.keys = v.rows, c.keys()[low:high]
 	p.timestamps = c.series(c.timestamps, varyTimestamps, low, high)
 	p.ends = c.series(c.ends, varyEnds, low, high)
-	p.ttls = c.series(c.ttls, varyTTLs, low, high)
-	p.own = c.series(c.own, varyOwn, low, high)
-	p.live, p.liveBuffer = c.present(c.live, func() []uint64 { return wordsAt(c.liveBits, c.bitmapWords()) }, v.rows, p.liveBuffer)
-	if p.columns == nil {
-		p.columns = make([]pieceColumn, len(s.columns))
-	}
+	p.ttls = c.series(t.ttls, varyTTLs, low, high)
+	p.own = c.series(t.own, varyOwn, low, high)
+	p.live, p.liveBuffer = c.present(c.live, func() []uint64 { return wordsAt(t.liveBits, c.bitmapWords()) }, v.rows, p.liveBuffer)
+	p.columns = longer(p.columns, len(s.columns))
 	for i := range p.columns {
 		column := &p.columns[i]
 		column.words, column.present = nil, nil
@@ -169,7 +160,7 @@ func (c *chunk) present(n counted, bitmap func() []uint64, rows int, buffer []ui
 	buffer = buffer[:words]
 	clear(buffer)
 	if n&scattered == 0 {
-		if c.downward {
+		if c.how&isDownward != 0 {
 			setOnes(buffer, rows-n.count(), rows)
 		} else {
 			setOnes(buffer, 0, n.count())
@@ -185,6 +176,15 @@ func (c *chunk) present(n counted, bitmap func() []uint64, rows int, buffer []ui
 		return nil, buffer
 	}
 	return buffer, buffer
+}
+
+// forget lets go of what lies in an arena.
+func (p *piece) forget() {
+	p.rows, p.keys = 0, nil
+	p.timestamps, p.ends, p.ttls, p.own = series{}, series{}, series{}, series{}
+	for i := range p.columns {
+		p.columns[i].words = nil
+	}
 }
 
 // find returns which rows lie in a slice.
@@ -217,8 +217,8 @@ func (p *piece) allForever() bool { return p.ends.words == nil && int64(p.ends.s
 func (r *columnRun) Bounds() (first, last []byte) { return r.first, r.last }
 
 // Rows implements mutation.Run. A row, its clustering and its values are valid until the next call.
-func (r *columnRun) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
-	return &columnRows{walk: walk{run: r, slices: slices, reverse: reverse}}
+func (r *columnRun) Rows(within clustering.Slices, reverse bool) mutation.RowSource {
+	return &columnRows{walk: walk{run: r, piece: new(piece), slices: within, reverse: reverse}}
 }
 
 // Batches implements mutation.Run.
@@ -227,4 +227,7 @@ func (r *columnRun) Batches(req *mutation.ReadRequest) mutation.BatchSource {
 }
 
 // Blocks implements mutation.Run.
-func (r *columnRun) Blocks() mutation.BlockSource { return &blocks{run: r} }
+func (r *columnRun) Blocks() mutation.BlockSource {
+	s := r.partition.shape
+	return &blocks{run: r, made: newMade(len(s.clustering), len(s.columns))}
+}

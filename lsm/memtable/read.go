@@ -17,6 +17,10 @@ type Partition struct {
 	shard *shard
 	part  *part
 	upTo  uint64
+
+	columns columnRun // lent by Runs, as the rest
+	tree    treeRun
+	runs    [2]mutation.Run
 }
 
 // Partition returns the partition with that key as of sequence upTo, nil when no record up
@@ -82,20 +86,18 @@ func (b *beside) side(law mutation.Law, upTo uint64) *mutation.Side {
 	return &side
 }
 
-// Runs returns the rows of the partition: those in columns, and those in the tree.
+// Runs returns the rows of the partition: those in columns, and those in the tree. They are to be had once.
 func (p *Partition) Runs() []mutation.Run {
 	p.shard.mu.Lock()
 	defer p.shard.mu.Unlock()
-	var runs []mutation.Run
-	if chunks := p.chunksLocked(); len(chunks) > 0 {
-		r := &columnRun{partition: p, chunks: chunks}
-		r.first, r.last = p.columnBoundsLocked(chunks)
-		runs = append(runs, r)
+	runs := p.runs[:0]
+	if p.columns.openLocked(p) {
+		runs = append(runs, &p.columns)
 	}
 	if p.part.tree != 0 {
-		r := &treeRun{partition: p}
-		r.first, r.last = p.part.treeBounds()
-		runs = append(runs, r)
+		p.tree.partition = p
+		p.tree.first, p.tree.last = p.part.treeBounds()
+		runs = append(runs, &p.tree)
 	}
 	return runs
 }
@@ -163,7 +165,7 @@ func (m *Memtable) Frontier(key partition.DecoratedKey) (Frontier, bool) {
 	}
 	if p.newest != 0 {
 		oldest := m.shape.appendKey(nil, at[chunk](p.oldest).oldestKey())
-		newest := m.shape.appendKey(nil, at[chunk](p.newest).newestKey())
+		newest := m.shape.appendKey(nil, p.lastKey)
 		f.addRow(oldest)
 		f.addRow(newest)
 	}

@@ -13,9 +13,11 @@ type shape struct {
 	law        mutation.Law
 	clustering clustering.Layout
 	timed      bool // the clustering is one bigint or timestamp and lies as its value, else as sortable bytes
+	timedHead  byte // the first of those bytes; the others are the value, each bit flipped that is set in timedFlip
+	timedFlip  uint64
 	descending bool // of the first column: rows that come in time order go down
 	columns    []mutation.Column
-	chunkBytes [2]int // of the head of a chunk, with its columns; in front of and behind the counts
+	chunkBytes int // of a chunk, but for what its columns refer to
 }
 
 func newShape(t *mutation.Table) *shape {
@@ -32,8 +34,11 @@ func newShape(t *mutation.Table) *shape {
 		kind := t.Clustering[0].Type.Kind()
 		s.timed = kind == types.KindBigint || kind == types.KindTimestamp
 	}
-	s.chunkBytes[0] = chunkHead + 8*len(s.columns)
-	s.chunkBytes[1] = s.chunkBytes[0] + roundUp(2*len(s.columns), 8)
+	if s.timed {
+		zero := s.clustering[0].Append(nil, make([]byte, 8))
+		s.timedHead, s.timedFlip = zero[0], binary.BigEndian.Uint64(zero[1:])
+	}
+	s.chunkBytes = chunkHead + chunkTail + roundUp(10*len(s.columns), 8)
 	return s
 }
 
@@ -42,30 +47,22 @@ const timedBytes = 9
 
 // timeOf returns the value of a clustering of a timed table. It is false for the empty value.
 func (s *shape) timeOf(key []byte) (int64, bool) {
-	if len(key) != timedBytes {
+	if len(key) != timedBytes || key[0] != s.timedHead {
 		return 0, false
 	}
-	var head [timedBytes]byte
-	copy(head[:], key)
-	if s.descending {
-		for i := range head {
-			head[i] = ^head[i]
-		}
-	}
-	return types.SortableTimeMillis(s.clustering[0].Type, head[:])
+	return int64(binary.BigEndian.Uint64(key[1:]) ^ s.timedFlip), true
 }
 
 // appendKey appends the clustering that a word of a chunk stands for.
 func (s *shape) appendKey(dst []byte, w uint64) []byte {
-	var buf [8]byte
-	if !s.timed {
-		return append(dst, bytesOf(w, &buf)...)
+	if s.timed {
+		return binary.BigEndian.AppendUint64(append(dst, s.timedHead), w^s.timedFlip)
 	}
-	binary.BigEndian.PutUint64(buf[:], w)
-	return s.clustering[0].Append(dst, buf[:])
+	var buf [8]byte
+	return append(dst, bytesOf(w, &buf)...)
 }
 
-// compareKey compares the clustering of a word with another one.
+// compareBound is -1 if the row with the clustering of a word lies before a point, +1 if it lies after it.
 func (s *shape) compareBound(w uint64, b clustering.Bound) int {
 	var buf [timedBytes]byte
 	if s.timed {

@@ -12,7 +12,7 @@ type walk struct {
 	run     *columnRun
 	slices  clustering.Slices
 	reverse bool
-	piece   piece // that of the range returned last
+	piece   *piece // that of the range returned last
 	loaded  *chunk
 	done    int  // slices
 	inside  bool // a slice
@@ -108,7 +108,7 @@ func (r *columnRows) Next() (*mutation.Row, error) {
 
 // fill makes r.row row i of the piece.
 func (r *columnRows) fill(i int) {
-	p, s := &r.walk.piece, r.walk.run.partition.shape
+	p, s := r.walk.piece, r.walk.run.partition.shape
 	r.key = s.appendKey(r.key[:0], p.keys[i])
 	st := stamp{int64(p.timestamps.at(i)), int32(p.ttls.at(i)), p.end(i)}
 	r.row = mutation.Row{Clustering: r.key, Sequence: p.own.at(i), Cells: r.row.Cells[:0]}

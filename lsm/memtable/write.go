@@ -120,7 +120,7 @@ func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 		if w.sequence < p.lastSequence {
 			return false
 		}
-		if way = w.wayOf(p, row.Clustering, key); way == anyway || p.direction != anyway && way != p.direction {
+		if way = w.wayOf(p.lastKey, row.Clustering, key); way == anyway || p.direction != anyway && way != p.direction {
 			return false
 		}
 		if p.direction == anyway && (way == downward) != s.descending && (p.tree == 0 || at[tree](p.tree).rows < turnRows) {
@@ -130,8 +130,8 @@ func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 	if !s.timed {
 		key = a.bytesWord(row.Clustering)
 	}
-	p.direction, p.lastSequence = way, w.sequence
-	c := w.chunk(p, left)
+	p.direction, p.lastSequence, p.lastKey = way, w.sequence, key
+	c := w.chunk(p, left, w.isShort(st))
 	if c.capacity == 1 {
 		c.clustering = key
 	} else {
@@ -147,9 +147,9 @@ func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 	return true
 }
 
-// wayOf says on which side of the newest row of columns a row lies; anyway if they are the same.
-func (w *writer) wayOf(p *part, row []byte, key uint64) direction {
-	newest := at[chunk](p.newest).newestKey()
+// wayOf says on which side of a row another one lies; anyway if they are the same. newest is the word of
+// the one, key that of the other in a timed table.
+func (w *writer) wayOf(newest uint64, row []byte, key uint64) direction {
 	var order int
 	if w.shape.timed {
 		order = cmp.Compare(int64(key), int64(newest))
@@ -169,11 +169,14 @@ func (w *writer) wayOf(p *part, row []byte, key uint64) direction {
 	return anyway
 }
 
-// chunk returns the chunk for the next row, one with room.
-func (w *writer) chunk(p *part, left int) *chunk {
+// isShort reports whether a chunk of a row with that stamp alone has no need of a tail.
+func (w *writer) isShort(st stamp) bool { return st.ttl == 0 && w.shape.law != mutation.BySequence }
+
+// chunk returns the chunk for the next row, one with room. The first of a partition may be short.
+func (w *writer) chunk(p *part, left int, short bool) *chunk {
 	a := &w.shard.arena
 	if p.newest == 0 {
-		c := newChunk(a, w.shape, 1, false)
+		c := newChunk(a, w.shape, 1, false, short)
 		p.oldest, p.newest = refOf(c), refOf(c)
 		return c
 	}
@@ -181,14 +184,14 @@ func (w *writer) chunk(p *part, left int) *chunk {
 	if c.rows < c.capacity {
 		return c
 	}
-	next := newChunk(a, w.shape, chunkRows(int(c.capacity), left), p.direction == downward)
-	next.before, p.newest = p.newest, refOf(next)
+	next := newChunk(a, w.shape, chunkRows(int(c.capacity), left), p.direction == downward, false)
+	next.tail().before, p.newest = p.newest, refOf(next)
 	return next
 }
 
 // chunkRows is how many rows the next chunk gets, when so many are known to come.
 func chunkRows(last, left int) int {
-	return min(max(4, 2*last, roundUp(left, 8)), chunkRowsMax)
+	return min(max(2*last, min(left, 8), left&^7), chunkRowsMax)
 }
 
 // intoTree adds a version of a row to the tree of its partition.
