@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
-	"slices"
 )
 
 // blockValues is how many values share a base and a width.
@@ -51,45 +50,41 @@ type block struct {
 	bits    int // about, but for the head
 }
 
-// fit takes a base from the values and finds the code that makes them smallest. It returns the base.
-func (b *block) fit() uint64 {
+// fit takes a base from the values, which lie from least to most, and finds the code that makes them smallest.
+func (b *block) fit(least, most int64) {
 	if b.n == 0 {
-		b.code, b.patches, b.bits = 0, 0, 0
-		return 0
+		b.base, b.code, b.patches, b.bits = 0, 0, 0, 0
+		return
 	}
 	rest := b.rest[:b.n]
-	least, most := int64(rest[0]), int64(rest[0])
-	for _, v := range rest[1:] {
-		least, most = min(least, int64(v)), max(most, int64(v))
-	}
-	base := uint64(least)
-	if len(rest) >= 8*outliersMax && mayHaveOutliers(rest, least, most) {
-		base = baseWithout(rest)
-	}
-	if base != 0 {
-		for i := range rest {
-			rest[i] -= base
+	b.base = uint64(least)
+	top := uint64(most) - b.base
+	if mayHaveOutliers(rest, least, top) {
+		if base := baseWithout(rest); base != b.base {
+			b.base, top = base, math.MaxUint64 // what lies below the base wraps around
 		}
 	}
-	top := uint64(most) - base
-	if base != uint64(least) {
-		top = math.MaxUint64 // what lies below the base wraps around
+	width := bits.Len64(top)
+	base, shift := b.base, (width-1)&63
+	upper := uint64(0)
+	for i, v := range rest {
+		v -= base
+		rest[i] = v
+		upper += v >> shift
 	}
-	b.choose(rest, top)
-	return base
+	b.choose(top, width, int(upper))
 }
 
-// choose finds code and patches for values up to top.
-func (b *block) choose(rest []uint64, top uint64) {
-	n := len(rest)
-	width := bits.Len64(top)
-	b.patches, b.limit, b.bits = 0, 0, n*width
-	if width > 0 && n >= 8 {
-		width = b.chooseWidth(rest, width)
+// choose finds code and patches for values up to top, which has that width, as upper of them have.
+func (b *block) choose(top uint64, width, upper int) {
+	b.patches, b.limit, b.bits = 0, 0, b.n*width
+	// All of the upper ones would be patches if the block were narrower, and as a rule as many more.
+	if width > 0 && b.n >= 8 && 2*upper*patchBits(width) < b.n*width {
+		width = b.chooseWidth(width)
 		if b.patches > 0 {
 			b.limit = 1 << width
 			top = 0
-			for _, v := range rest {
+			for _, v := range b.rest[:b.n] {
 				if v < b.limit {
 					top = max(top, v)
 				}
@@ -97,37 +92,50 @@ func (b *block) choose(rest []uint64, top uint64) {
 		}
 	}
 	b.code = byte(width)
-	for i := range forms {
-		f := &forms[i]
-		if f.radix <= top {
-			continue
+	if top > forms[len(forms)-1].radix-1 {
+		return
+	}
+	i := formOf[top]
+	f := &forms[i]
+	if size := (b.n + f.values - 1) / f.values * f.width; size < b.n*width {
+		b.bits += size - b.n*width
+		b.code = widthMax + 1 + i
+		if b.patches > 0 {
+			b.limit = f.radix
 		}
-		if (n+f.values-1)/f.values*f.width < n*width {
-			b.code = byte(widthMax + 1 + i)
-			b.bits += (n+f.values-1)/f.values*f.width - n*width
-			if b.patches > 0 {
-				b.limit = f.radix
-			}
-		}
-		break
 	}
 }
 
+// formOf is the form with the least radix that holds a digit.
+var formOf = func() (of [724]byte) {
+	form := byte(0)
+	for digit := range of {
+		if uint64(digit) >= forms[form].radix {
+			form++
+		}
+		of[digit] = form
+	}
+	return of
+}()
+
+// patchBits is about what a patch of so many bits takes: its place, and the bits by sevens.
+func patchBits(width int) int { return 8 + 8*((width+6)/7) }
+
 // chooseWidth returns the width that makes a block smallest, and sets patches and bits.
-func (b *block) chooseWidth(rest []uint64, widest int) int {
+func (b *block) chooseWidth(widest int) int {
 	var count [widthMax + 1]uint8
-	for _, v := range rest {
+	for _, v := range b.rest[:b.n] {
 		count[bits.Len64(v)&127]++
 	}
-	width, patches, patchBits := widest, 0, 8*patchesMin
+	width, patches, extra := widest, 0, 8*patchesMin
 	for w := widest - 1; w >= 0; w-- {
 		c := int(count[w+1])
 		patches += c
-		patchBits += c * (8 + 8*((w+7)/7))
-		if patchBits >= b.bits {
+		extra += c * patchBits(w+1)
+		if extra >= b.bits {
 			break
 		}
-		if cost := len(rest)*w + patchBits; cost < b.bits {
+		if cost := b.n*w + extra; cost < b.bits {
 			width, b.bits, b.patches = w, cost, patches
 		}
 	}
@@ -180,18 +188,20 @@ func appendDigits(dst []byte, rest []uint64, code byte) []byte {
 // outliersMax is how many values of a block may lie below its base.
 const outliersMax = 3
 
-// mayHaveOutliers looks at a few values: if they lie close together, but far above the smallest, then it
+// mayHaveOutliers looks at the medians of a few values: if they lie close together, but far above the least, then it
 // is worth a closer look.
-func mayHaveOutliers(values []uint64, least, most int64) bool {
-	var sample [5]int64
-	for i := range sample {
-		sample[i] = int64(values[i*(len(values)-1)/4])
+func mayHaveOutliers(values []uint64, least int64, span uint64) bool {
+	n := len(values)
+	if n < 8*outliersMax || span < 16 {
+		return false
 	}
-	slices.Sort(sample[:])
-	low, high := sample[1], sample[3] // one of five may be an outlier itself
-	near := (uint64(most) - uint64(least)) / 64
-	return uint64(high)-uint64(low) < near && uint64(low)-uint64(least) > near
+	at := func(eighth int) int64 { return int64(values[n*eighth/8]) }
+	first, second := median(at(0), at(3), at(6)), median(at(1), at(4), at(7))
+	low, high := min(first, second), max(first, second)
+	return uint64(high)-uint64(low) < span/16 && uint64(low)-uint64(least) > span/16
 }
+
+func median(a, b, c int64) int64 { return max(min(a, b), min(max(a, b), c)) }
 
 // baseWithout returns the base of a block that may have outliers at both ends. If a few values lie far below
 // the others it is the smallest of those: differences wrap around, so what is below becomes a patch like any other.
@@ -284,16 +294,46 @@ func (b *body) values(out []uint64) error {
 
 // unpack fills out with the digits of packed numbers. What lies behind the numbers in src may be read.
 func (f *form) unpack(out []uint64, src []byte) {
-	var numbers [blockValues / 2]uint64
-	count := (len(out) + f.values - 1) / f.values
-	unpackBits(numbers[:count], src, f.width)
+	var buffer [blockValues / 2]uint64
+	numbers := buffer[:(len(out)+f.values-1)/f.values]
+	unpackBits(numbers, src, f.width)
 	radix, reciprocal := f.radix, f.reciprocal
-	for _, number := range numbers[:count] {
+	whole := len(out) / f.values
+	switch f.values {
+	case 2:
+		for _, number := range numbers[:whole] {
+			q := number * reciprocal >> 32
+			o := out[:2:2]
+			o[0], o[1] = number-q*radix, q
+			out = out[2:]
+		}
+	case 3:
+		for _, number := range numbers[:whole] {
+			q := number * reciprocal >> 32
+			q2 := q * reciprocal >> 32
+			o := out[:3:3]
+			o[0], o[1], o[2] = number-q*radix, q-q2*radix, q2
+			out = out[3:]
+		}
+	case 5:
+		for _, number := range numbers[:whole] {
+			q := number * reciprocal >> 32
+			q2 := q * reciprocal >> 32
+			q3 := q2 * reciprocal >> 32
+			q4 := q3 * reciprocal >> 32
+			o := out[:5:5]
+			o[0], o[1], o[2], o[3], o[4] = number-q*radix, q-q2*radix, q2-q3*radix, q3-q4*radix, q4
+			out = out[5:]
+		}
+	default:
+		whole = 0
+	}
+	for _, number := range numbers[whole:] {
 		k := min(f.values, len(out))
 		for i := range out[:k] {
-			quotient := number * reciprocal >> 32
-			out[i] = number - quotient*radix
-			number = quotient
+			q := number * reciprocal >> 32
+			out[i] = number - q*radix
+			number = q
 		}
 		out = out[k:]
 	}

@@ -112,7 +112,7 @@ func reduce(out, words []uint64, origin uint64) uint64 {
 }
 
 // sampledMax is how many blocks are looked at to choose.
-const sampledMax = 3
+const sampledMax = 2
 
 // choose finds the kind that makes a few blocks smallest, and about how many bits all will take.
 func (p *plan) choose() {
@@ -209,30 +209,42 @@ func ascends(values []uint64) bool {
 // load fills b with what a kind packs for values [from, to), and fits it.
 func (b *block) load(p *plan, kind byte, from, to int) {
 	values := p.reduced[from:to]
-	b.first, b.second = values[0], 0
+	b.first, b.second, b.n = values[0], 0, packedOf(kind, len(values))
+	least, most := int64(math.MaxInt64), int64(math.MinInt64)
+	rest := b.rest[:b.n]
 	switch kind {
 	case wordsFOR:
-		b.n = copy(b.rest[:], values)
-	case wordsLinear:
-		b.n = len(values)
 		for i, v := range values {
-			b.rest[i] = v - p.step*uint64(from+i)>>lineShift
+			rest[i] = v
+			least, most = min(least, int64(v)), max(most, int64(v))
+		}
+	case wordsLinear:
+		line := p.step * uint64(from)
+		for i, v := range values {
+			v -= line >> lineShift
+			line += p.step
+			rest[i] = v
+			least, most = min(least, int64(v)), max(most, int64(v))
 		}
 	case wordsDelta:
-		b.n = len(values) - 1
-		for i := range b.n {
-			b.rest[i] = values[i+1] - values[i]
+		before := values[0]
+		for i, v := range values[1:] {
+			d := v - before
+			before = v
+			rest[i] = d
+			least, most = min(least, int64(d)), max(most, int64(d))
 		}
 	case wordsDelta2:
-		b.n = max(len(values)-2, 0)
 		if len(values) > 1 {
 			b.second = values[1] - values[0]
 		}
-		for i := range b.n {
-			b.rest[i] = values[i+2] - 2*values[i+1] + values[i]
+		for i := range rest {
+			d := values[i+2] - 2*values[i+1] + values[i]
+			rest[i] = d
+			least, most = min(least, int64(d)), max(most, int64(d))
 		}
 	}
-	b.base = b.fit()
+	b.fit(least, most)
 }
 
 // headBytes is how long the head of a block is.

@@ -3,6 +3,7 @@ package encoding
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -219,7 +220,7 @@ func checkBlock(t *testing.T, b *block) {
 	t.Helper()
 	want := slices.Clone(b.rest[:b.n])
 	most := slices.Max(want)
-	b.choose(b.rest[:b.n], most)
+	b.choose(most, bits.Len64(most), 0)
 	src := b.appendBody(nil)
 	code := b.code
 	if b.patches > 0 {
