@@ -276,6 +276,14 @@ func (r *Reader) place(id mutation.ColumnID) int {
 
 // loadAll reads and decodes everything that rows are made of.
 func (d *decoder) loadAll() error {
+	if err := d.fetchAll(); err != nil {
+		return err
+	}
+	return d.decodeAll(0, d.group.rows)
+}
+
+// fetchAll reads everything that rows are made of.
+func (d *decoder) fetchAll() error {
 	if err := d.readWhole(); err != nil {
 		return err
 	}
@@ -289,7 +297,7 @@ func (d *decoder) loadAll() error {
 	if d.system[roleTimestamp] == nil {
 		return d.corrupt("there are no base timestamps")
 	}
-	return d.decodeAll(0, d.group.rows)
+	return nil
 }
 
 // decodeAll decodes rows [from, to) of all chunks that were read.

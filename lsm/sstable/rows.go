@@ -7,9 +7,10 @@ import (
 
 // rowSource yields rows with all their cells.
 type rowSource struct {
-	walk walk
-	row  mutation.Row
-	data []byte
+	walk    walk
+	decoded rowRange // rows of the open group that are decoded
+	row     mutation.Row
+	data    []byte
 }
 
 // Rows yields the rows of the slices, all cells and deletions included, in clustering order or in reverse.
@@ -25,7 +26,8 @@ func (s *rowSource) Next() (*mutation.Row, error) {
 		if at == nil || err != nil {
 			return nil, err
 		}
-		if err = w.d.loadAll(); err == nil {
+		s.decoded = rowRange{}
+		if err = w.d.fetchAll(); err == nil {
 			err = w.find(at)
 		}
 		if err != nil {
@@ -33,13 +35,30 @@ func (s *rowSource) Next() (*mutation.Row, error) {
 		}
 	}
 	r := w.peek(1)
+	err := s.decode(r.from)
+	if err != nil {
+		return nil, w.fail(err)
+	}
 	w.skip(1)
-	var err error
 	s.data, err = w.d.row(r.from, &s.row, s.data[:0])
 	if err != nil {
 		return nil, w.fail(err)
 	}
 	return &s.row, nil
+}
+
+// decode decodes a row: with those that follow at first, for the reader may stop soon, then with all that are wanted.
+func (s *rowSource) decode(row int) error {
+	if s.decoded.from <= row && row < s.decoded.to {
+		return nil
+	}
+	w := &s.walk
+	next := w.peek(decodeValues)
+	if s.decoded.to > 0 {
+		next = rowRange{w.ranges[0].from, w.ranges[len(w.ranges)-1].to}
+	}
+	s.decoded = next
+	return w.d.decodeAll(next.from, next.to)
 }
 
 // Close gives back the memory of a source that is not read to its end. It may be called at any time.
