@@ -9,7 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdEncoder and zstdDecoder are shared: what they do on whole byte strings needs no goroutine.
+// zstdEncoder and zstdDecoder are shared: what they do on whole byte strings needs no goroutine. A single segment says how
+// long it is, however short.
 var (
 	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true))

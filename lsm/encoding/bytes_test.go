@@ -189,3 +189,19 @@ func FuzzDecodePresence(f *testing.F) {
 		}
 	})
 }
+
+// TestShortTextsPack goes through sizes around those at which a frame leaves out how long it is.
+func TestShortTextsPack(t *testing.T) {
+	for n := 2; n < 200; n++ {
+		offsets, data := []uint32{0}, []byte(nil)
+		for i := range n {
+			data = fmt.Appendf(data, "%d", uint32(i)*2654435761) // nothing repeats, but ten digits are all there is
+			offsets = append(offsets, uint32(len(data)))
+		}
+		src := AppendBytes(nil, offsets, data, Final)
+		gotOffsets, got, err := DecodeBytes(nil, nil, src, n)
+		if err != nil || string(got) != string(data) || !slices.Equal(gotOffsets, offsets) {
+			t.Fatalf("%d values: %v", n, err)
+		}
+	}
+}
