@@ -445,7 +445,7 @@ func FuzzSections(f *testing.F) {
 			if b, err := decodeRecords(src); err == nil {
 				for i := range b.n {
 					_, _ = decodeSide(b.record(i))
-					_, _ = decodeStatistics(b.record(i))
+					_, _ = decodeStatistics(nil, b.record(i))
 				}
 			}
 		}

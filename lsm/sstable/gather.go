@@ -64,6 +64,7 @@ type lent struct {
 	sequences  []uint64
 	ends       []int64 // of rows that are looked at
 	alive      []int64 // of those picked
+	known      []ColumnStatistics
 }
 
 // extras are what a column, or the rows, may need beside values.

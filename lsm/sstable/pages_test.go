@@ -1,10 +1,13 @@
 package sstable
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -290,5 +293,74 @@ func TestVerifyComparesBlocksAndRows(t *testing.T) {
 		if found < 10*harmless {
 			t.Errorf("%s: %d changes found, %d harmless", name, found, harmless)
 		}
+	}
+}
+
+// TestManyPartitions writes partitions of twenty rows, ten million of them in a soak, and reads some. What stays in memory and what
+// the metadata takes on disk is a few bytes for each.
+func TestManyPartitions(t *testing.T) {
+	n, rowsEach, fs, dir := 20_000, 20, vfs.FS(vfs.NewMem()), ""
+	if os.Getenv("ESKER_SOAK") == "1" {
+		n, fs, dir = 10_000_000, vfs.OS, t.TempDir()
+	}
+	path := vfs.Join(dir, testPath[1:])
+	f, err := fs.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	block := plainBlock(t, table, 2000)
+	keyOf := func(i int) []byte { return fmt.Appendf(nil, "device-%07d", i) }
+	byToken := make([]int, n)
+	tokens := make([]partition.Token, n)
+	for i := range byToken {
+		byToken[i], tokens[i] = i, partition.TokenOf(keyOf(i))
+	}
+	slices.SortFunc(byToken, func(a, b int) int { return cmp.Compare(tokens[a], tokens[b]) })
+	w := NewWriter(f, WriterOptions{Table: table, FileID: 7})
+	for _, i := range byToken {
+		if err := w.StartPartition(partition.DecoratedKey{Token: tokens[i], Key: keyOf(i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if at := i % (block.Rows - rowsEach); w.AppendBlock(block, at, at+rowsEach) != nil {
+			t.Fatal(w.err)
+		}
+	}
+	info, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := NewCache(64 << 20)
+	r, err := Open(fs, path, table, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	blocks := int64(0)
+	for _, list := range r.sections() {
+		for _, size := range list.lengths {
+			blocks += int64(size)
+		}
+	}
+	t.Logf("%d rows in %d bytes, %d of them metadata, %d in memory", info.Rows, info.Bytes, blocks, r.resident)
+	if blocks > 15*int64(n) || r.resident > int64(n)+fileOverhead {
+		t.Errorf("%d bytes of metadata, %d in memory, for %d partitions", blocks, r.resident, n)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range n / 20 {
+		i := rng.IntN(n)
+		p, err := r.Partition(partition.Decorate(keyOf(i)))
+		if err != nil || p == nil {
+			t.Fatal(i, p, err)
+		}
+		first, _, _ := p.Bounds()
+		if want := r.keys.appendRow(nil, block.Clustering, i%(block.Rows-rowsEach)); !bytes.Equal(first, want) {
+			t.Fatalf("partition %d begins at %x, want %x", i, first, want)
+		}
+	}
+	if s := cache.Statistics(); s.Bytes > s.LimitBytes {
+		t.Errorf("%+v", s)
+	} else {
+		t.Logf("%+v", s)
 	}
 }

@@ -172,7 +172,7 @@ func (p *Partition) Statistics(slices clustering.Slices, column mutation.ColumnI
 
 // columnStatistics fills in what is known of a column in a row group.
 func (r *Reader) columnStatistics(group int, column mutation.ColumnID, into *GroupStatistics) error {
-	list, err := r.statisticsOf(group)
+	list, err := r.statisticsOf(nil, group)
 	if err != nil {
 		return err
 	}

@@ -144,25 +144,25 @@ func (s *ColumnStatistics) appendTo(dst []byte) []byte {
 	return dst
 }
 
-// decodeStatistics decodes what is known of one row group.
-func decodeStatistics(src []byte) ([]ColumnStatistics, error) {
+// decodeStatistics appends what is known of one row group to dst, column by column.
+func decodeStatistics(dst []ColumnStatistics, src []byte) ([]ColumnStatistics, error) {
 	c := cursor{src: src}
-	out := make([]ColumnStatistics, c.count(2))
-	for i := range out {
-		s := &out[i]
-		s.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
-		s.Count = c.upTo(groupRowsMax)
-		if i > 0 && s.Column <= out[i-1].Column {
+	last := -1
+	for range c.count(2) {
+		s := ColumnStatistics{Column: mutation.ColumnID(c.upTo(1<<32 - 1)), Count: c.upTo(groupRowsMax)}
+		if int(s.Column) <= last {
 			c.fail()
 		}
+		last = int(s.Column)
 		if s.Count > 0 {
-			c.columnStatistics(s)
+			c.columnStatistics(&s)
 		}
+		dst = append(dst, s)
 	}
 	if c.bad || len(c.src) != 0 {
 		return nil, fmt.Errorf("statistics do not decode")
 	}
-	return out, nil
+	return dst, nil
 }
 
 func (c *cursor) columnStatistics(s *ColumnStatistics) {
@@ -195,19 +195,26 @@ func (c *cursor) word() uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-// statisticsOf returns what is known of the columns of a row group; nothing if the file has no statistics.
-func (r *Reader) statisticsOf(group int) ([]ColumnStatistics, error) {
-	if r.statistics == nil {
-		return nil, nil
+// statisticsOf appends what is known of the columns of a row group to dst; nothing if the file has no statistics.
+func (f *contents) statisticsOf(dst []ColumnStatistics, group int) ([]ColumnStatistics, error) {
+	if f.statistics == nil {
+		return dst, nil
 	}
-	src, err := r.record(r.statistics, uint64(group))
+	src, err := f.record(f.statistics, uint64(group))
 	if err != nil {
 		return nil, err
 	}
-	list, err := decodeStatistics(src)
+	list, err := decodeStatistics(dst, src)
 	if err != nil {
-		b := r.statistics.find(uint64(group))
-		return nil, r.corrupt(int64(r.statistics.offsets[b]), fmt.Sprintf("%s: row group %d", r.statistics.what(b), group), err)
+		b := f.statistics.find(uint64(group))
+		return nil, f.corrupt(int64(f.statistics.offsets[b]), fmt.Sprintf("%s: row group %d", f.statistics.what(b), group), err)
 	}
 	return list, nil
+}
+
+// statistics returns what is known of the columns of a row group, valid until the next call.
+func (d *decoder) statistics(group int) ([]ColumnStatistics, error) {
+	known, err := d.r.statisticsOf(d.lent.known[:0], group)
+	d.lent.known = known
+	return known, err
 }

@@ -16,7 +16,7 @@ func (b *BatchSource) summarize(s *span) (bool, error) {
 	if g.flags&groupEnds != 0 && (b.req.NowSec <= 0 || g.minEnd <= b.req.NowSec) {
 		return false, nil
 	}
-	known, err := d.r.statisticsOf(s.group)
+	known, err := d.statistics(s.group)
 	if err != nil {
 		return false, err
 	}
@@ -33,7 +33,7 @@ func (b *BatchSource) summarize(s *span) (bool, error) {
 
 // noneWanted reports whether the statistics of a row group say that no row of it fulfils what is asked for.
 func (b *BatchSource) noneWanted(s *span) (bool, error) {
-	known, err := b.walk.d.r.statisticsOf(s.group)
+	known, err := b.walk.d.statistics(s.group)
 	if err != nil {
 		return false, err
 	}
