@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // jobs is what runs beside reads and writes. A flush and a compaction may run at the same
@@ -65,12 +66,40 @@ func (s *Store) background(wake <-chan struct{}, work func() error) {
 			return
 		case <-wake:
 		}
-		err := work()
+		err := s.withSpace(work)
 		if err == nil || errors.Is(err, errStopped) || errors.Is(err, ErrClosed) {
 			continue
 		}
 		if err = s.writeFailed(err); !errors.Is(err, ErrReadOnly) {
 			s.opts.Events.failed(err)
+		}
+	}
+}
+
+// A job that found the disk full tries again after a while, at first soon: the space may be that of
+// another job, which gives it back.
+const (
+	retryAfterMin = 50 * time.Millisecond
+	retryAfterMax = 30 * time.Second
+)
+
+// withSpace does work, again and again while the disk is too full for it. That it is full is reported once.
+func (s *Store) withSpace(work func() error) error {
+	for retryAfter := retryAfterMin; ; retryAfter = min(2*retryAfter, retryAfterMax) {
+		err := work()
+		if err == nil {
+			return nil
+		}
+		if err = s.writeFailed(err); !errors.Is(err, ErrDiskFull) || errors.Is(err, ErrReadOnly) {
+			return err
+		}
+		if retryAfter == retryAfterMin {
+			s.opts.Events.failed(err)
+		}
+		select {
+		case <-s.jobs.done:
+			return errStopped
+		case <-time.After(retryAfter):
 		}
 	}
 }
