@@ -191,3 +191,38 @@ func BenchmarkRecovery(b *testing.B) {
 	b.ReportMetric(float64(logged.Bytes)/(batches*rows), "logB/row")
 	_ = s.Close()
 }
+
+// BenchmarkApply writes batches of the standard workload, each durable before the next.
+func BenchmarkApply(b *testing.B) {
+	const rows = 500
+	for _, mode := range []LogMode{LogGroup, LogPeriodic} {
+		b.Run(mode.String(), func(b *testing.B) {
+			opts := Options{FS: vfs.OS, Dir: b.TempDir(), Clock: clock.System{}, LogMode: mode}
+			s, err := Open(opts)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			table := standardTable()
+			if err := s.PutSchema(nil, []mutation.Table{table}); err != nil {
+				b.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(1, 1))
+			var batches [][]mutation.Mutation
+			for i := range 64 {
+				batches = append(batches, standard(table.ID, i, rows, rng))
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if _, err := s.Apply(batches[n%len(batches)]); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			log := s.Statistics().Log
+			b.ReportMetric(float64(b.N*rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+			b.ReportMetric(float64(log.SyncTime.Microseconds())/float64(max(log.Syncs, 1)), "µs/sync")
+		})
+	}
+}
