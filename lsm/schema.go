@@ -142,6 +142,10 @@ func (s *Store) Truncate(ids []mutation.TableID) error {
 		}
 	}
 	edit.Sequence = s.assigned()
+	// The edit says that records came so far: in mode periodic a crash must not take back what came before.
+	if err := s.log.Sync(); err != nil {
+		return s.writeFailed(fmt.Errorf("truncate: %w", err))
+	}
 	if err := s.manifest.Commit(edit); err != nil {
 		return s.writeFailed(fmt.Errorf("truncate: %w", err))
 	}
