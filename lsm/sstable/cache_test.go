@@ -2,6 +2,7 @@ package sstable
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
 // smallBlocks is a file with a block an entry, and its partitions.
@@ -154,5 +156,52 @@ func TestReadersShareACache(t *testing.T) {
 	}
 	if s := cache.Statistics(); s.Bytes > 60_000 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// brokenFile fails reads as long as it is told to.
+type brokenFile struct {
+	vfs.File
+	err error
+	cut int64 // there are no bytes from there on, if it is not 0
+}
+
+func (f *brokenFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	if f.cut > 0 && off+int64(len(p)) > f.cut {
+		n, err := f.File.ReadAt(p[:max(0, f.cut-off)], off)
+		return n, errors.Join(err, io.EOF)
+	}
+	return f.File.ReadAt(p, off)
+}
+
+// TestFailedReadsAreToldAndForgotten lets reads of blocks fail, and then succeed.
+func TestFailedReadsAreToldAndForgotten(t *testing.T) {
+	fs, table, parts := smallBlocks(t, 30)
+	r := open(t, fs, table)
+	file := &brokenFile{File: r.file, err: errDisk}
+	r.file = file
+	if _, err := r.Partition(parts[9].key); !errors.Is(err, errDisk) || isExpected(err) {
+		t.Errorf("a read that fails: %v", err)
+	}
+	if _, err := r.Keys(partition.Range{}).Next(); !errors.Is(err, errDisk) {
+		t.Errorf("keys where a read fails: %v", err)
+	}
+	if _, _, err := r.MinTimestampOf(parts[9].key); !errors.Is(err, errDisk) {
+		t.Errorf("timestamp where a read fails: %v", err)
+	}
+	file.err, file.cut = nil, headerBytes+1
+	if _, err := r.Partition(parts[9].key); !isExpected(err) {
+		t.Errorf("a file that has become shorter: %v", err)
+	}
+	file.cut = 0
+	p, err := r.Partition(parts[9].key)
+	if err != nil || p == nil {
+		t.Fatalf("after the reads that failed: %v %v", p, err)
+	}
+	if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[9].rows) {
+		t.Errorf("%d rows, want %d", len(got), len(parts[9].rows))
 	}
 }
