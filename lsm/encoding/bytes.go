@@ -3,7 +3,9 @@ package encoding
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
+	"slices"
 
 	"github.com/golang/snappy"
 )
@@ -11,6 +13,7 @@ import (
 const (
 	dictEntriesMax  = 4096 // beyond it codes save little
 	dictEntriesPart = 2    // at most one entry for so many values
+	dictEntriesFree = 64   // more while the first are looked at
 	packBytesMin    = 64   // below it compression costs more than it saves
 	packRatioMax    = 64   // bytes never grow by more when they are unpacked
 	packBytesSlack  = 64
@@ -26,7 +29,8 @@ type stringScratch struct {
 	suffix  []byte
 	packed  []byte
 	stored  []byte
-	seen    map[string]uint64
+	firsts  []uint32 // value that an entry was first
+	table   []uint16 // codes + 1, by hash; at most half full
 }
 
 // AppendBytes appends byte strings in the encoding that seems smallest: its number, then its payload.
@@ -49,9 +53,7 @@ func AppendBytes(dst []byte, offsets []uint32, data []byte, effort Effort) []byt
 	} else {
 		dst = s.appendTexts(dst, values, effort)
 	}
-	if n <= scratchValuesMax && size <= 64*scratchValuesMax {
-		scratches.Put(s)
-	}
+	s.release()
 	return dst
 }
 
@@ -78,31 +80,8 @@ func (t texts) same() bool {
 func (s *scratch) appendDict(dst []byte, values texts, effort Effort) ([]byte, bool) {
 	x := &s.strings
 	n := values.count()
-	entriesMax := min(n/dictEntriesPart, dictEntriesMax)
-	if x.seen == nil {
-		x.seen = make(map[string]uint64)
-	}
-	clear(x.seen)
-	x.entries, x.lengths = x.entries[:0], x.lengths[:0]
-	x.numbers = grow(x.numbers[:0], n)
-	last := uint64(0)
-	for i := range n {
-		v := values.value(i)
-		if i > 0 && bytes.Equal(v, values.value(i-1)) {
-			x.numbers[i] = last
-			continue
-		}
-		code, ok := x.seen[string(v)]
-		if !ok {
-			code = uint64(len(x.lengths))
-			if len(x.lengths) == entriesMax || len(v) > dictValueMax {
-				return dst, false
-			}
-			x.seen[string(v)] = code
-			x.entries = append(x.entries, v...)
-			x.lengths = append(x.lengths, uint64(len(v)))
-		}
-		x.numbers[i], last = code, code
+	if !x.fillDict(values) {
+		return dst, false
 	}
 	if len(x.entries)+2*len(x.lengths)+n*bitsFor(len(x.lengths))/8 > len(values.all())*3/4 {
 		return dst, false
@@ -113,6 +92,52 @@ func (s *scratch) appendDict(dst []byte, values texts, effort Effort) ([]byte, b
 	dst = append(dst, x.entries...)
 	return s.appendIntegers(dst, x.numbers, effort), true
 }
+
+// fillDict finds the entries of a dictionary and the code of each value, unless there are too many.
+func (x *stringScratch) fillDict(values texts) bool {
+	n := values.count()
+	x.entries, x.lengths, x.firsts = x.entries[:0], x.lengths[:0], x.firsts[:0]
+	x.numbers = grow(x.numbers[:0], n)
+	size := min(1<<bits.Len(uint(2*n)), 2*dictEntriesMax)
+	x.table = slices.Grow(x.table[:0], size)[:size]
+	clear(x.table)
+	for i := range n {
+		v := values.value(i)
+		if i > 0 && bytes.Equal(v, values.value(i-1)) {
+			x.numbers[i] = x.numbers[i-1]
+			continue
+		}
+		code, slot := x.find(values, v)
+		if code == len(x.firsts) {
+			// Many new values among the first few mean many among all.
+			if code == dictEntriesMax || code > dictEntriesFree+i/dictEntriesPart || len(v) > dictValueMax {
+				return false
+			}
+			x.table[slot] = uint16(code + 1)
+			x.firsts = append(x.firsts, uint32(i))
+			x.entries = append(x.entries, v...)
+			x.lengths = append(x.lengths, uint64(len(v)))
+		}
+		x.numbers[i] = uint64(code)
+	}
+	return len(x.firsts)*dictEntriesPart <= n
+}
+
+// find returns the code of a value, and where the table has it; the next code if the value is new, and where it belongs.
+func (x *stringScratch) find(values texts, v []byte) (code int, slot uint64) {
+	slot = maphash.Bytes(dictSeed, v) % uint64(len(x.table))
+	for x.table[slot] != 0 {
+		code = int(x.table[slot]) - 1
+		if bytes.Equal(v, values.value(int(x.firsts[code]))) {
+			return code, slot
+		}
+		slot = (slot + 1) % uint64(len(x.table))
+	}
+	return len(x.firsts), slot
+}
+
+// dictSeed decides where values lie in the table of a dictionary while it is made, and nothing that is written.
+var dictSeed = maphash.MakeSeed()
 
 // appendNested appends words within another encoding: their length in bytes, then integers.
 func (s *scratch) appendNested(dst []byte, words []uint64) []byte {

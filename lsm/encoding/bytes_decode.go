@@ -59,7 +59,7 @@ func DecodeBytesRange(offsets []uint32, data []byte, src []byte, n, from, to int
 		return offsets, data, fmt.Errorf("%w %d of bytes", ErrUnknown, kind)
 	}
 	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	defer s.release()
 	switch kind {
 	case bytesPlain, bytesSnappy, bytesZstd:
 		return s.decodePlain(offsets, data, src, kind, n, from, to)

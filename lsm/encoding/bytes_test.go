@@ -36,14 +36,17 @@ func checkBytesAt(t fataler, values [][]byte, effort Effort) []byte {
 		t.Fatalf("%d values came back otherwise", len(values))
 	}
 	for _, r := range [][2]int{{0, len(values)}, {len(values) / 3, len(values) / 2}, {len(values), len(values)}} {
-		part := values[r[0]:r[1]]
-		offsets, data := pack(part)
-		gotOffsets, gotData, err := DecodeBytesRange([]uint32{9, 9}, []byte("old"), src, len(values), r[0], r[1])
-		if err != nil || !slices.Equal(gotOffsets, offsets) || !bytes.Equal(gotData, data) {
-			t.Fatalf("range %v of %d came back otherwise: %v", r, len(values), err)
-		}
+		checkRangeOfBytes(t, src, values, r[0], r[1])
 	}
 	return src
+}
+
+func checkRangeOfBytes(t fataler, src []byte, values [][]byte, from, to int) {
+	offsets, data := pack(values[from:to])
+	gotOffsets, gotData, err := DecodeBytesRange([]uint32{9, 9}, []byte("old"), src, len(values), from, to)
+	if err != nil || !slices.Equal(gotOffsets, offsets) || !bytes.Equal(gotData, data) {
+		t.Fatalf("%d to %d of %d came back otherwise: %v", from, to, len(values), err)
+	}
 }
 
 // textColumns are the shapes that columns of bytes have, by the encoding they should take.
@@ -58,6 +61,9 @@ func textColumns(n int) map[byte][][]byte {
 		out[bytesConst] = append(out[bytesConst], []byte("online"))
 		out[bytesPlain] = append(out[bytesPlain], random)
 		out[bytesSnappy] = append(out[bytesSnappy], []byte(strings.Repeat(fmt.Sprintf("sensor %d says; ", i), 3)))
+		place := rng(uint64(i / 20)).Uint64() // twenty sensors a place
+		out[bytesFront] = append(out[bytesFront], fmt.Appendf(nil, "%016x%016x/%06d", place, ^place*3, i*7919))
+		out[bytesFrontSnappy] = append(out[bytesFrontSnappy], fmt.Appendf(nil, "%016x%016x%016x/the sensor number %d is quite well today", place, place*5, place*7, i%20))
 		out[bytesDict] = append(out[bytesDict], []byte([]string{"", "idle", "running", "failed"}[r.IntN(4)]))
 	}
 	return out
@@ -71,6 +77,35 @@ func TestBytesComeBack(t *testing.T) {
 	}
 	for _, values := range [][][]byte{nil, {nil}, {nil, nil}, {[]byte("a")}, {nil, []byte("a"), nil}} {
 		checkBytes(t, values)
+	}
+}
+
+func TestEveryEncodingOfBytesIsUsed(t *testing.T) {
+	seen := map[byte]bool{}
+	for _, values := range textColumns(1000) {
+		offsets, data := pack(values)
+		for _, effort := range []Effort{Light, Final} {
+			seen[AppendBytes(nil, offsets, data, effort)[0]] = true
+		}
+	}
+	for _, id := range []byte{bytesConst, bytesPlain, bytesSnappy, bytesZstd, bytesFront, bytesFrontSnappy, bytesFrontZstd, bytesDict} {
+		if !seen[id] {
+			t.Errorf("no column takes %s", Name(id))
+		}
+	}
+}
+
+func TestPartsOfBytesComeBack(t *testing.T) {
+	for _, values := range textColumns(300) {
+		offsets, data := pack(values)
+		for _, effort := range []Effort{Light, Final} {
+			src := AppendBytes(nil, offsets, data, effort)
+			for from := 0; from < 300; from += 29 {
+				for to := from; to <= 300; to += 31 {
+					checkRangeOfBytes(t, src, values, from, to)
+				}
+			}
+		}
 	}
 }
 
@@ -144,6 +179,7 @@ func FuzzDecodeBytes(f *testing.F) {
 	for _, values := range textColumns(50) {
 		offsets, data := pack(values)
 		f.Add(AppendBytes(nil, offsets, data, Light), 50)
+		f.Add(AppendBytes(nil, offsets, data, Final), 50)
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		offsets, data, err := DecodeBytes(nil, nil, src, n)

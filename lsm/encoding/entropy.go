@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -14,21 +15,24 @@ import (
 const (
 	entropyValuesMin = 64
 	entropyPercent   = 85 // of the bytes without it, at most
+	entropyPart      = 16 // and at least a byte less for so many values: a few bytes are not worth decoding a column whole
 	escape           = 255
 	escapesPart      = 16 // at most one of so many values
 )
 
 // symbols is the scratch of the entropy stage.
 type symbols struct {
-	coder fse.Scratch
-	codes []byte
-	count [256]uint32
+	coder   fse.Scratch
+	decoder fse.Scratch
+	codes   []byte
+	count   [256]uint32
 }
 
 // appendCoded replaces what stands in dst from at on if the entropy stage makes it clearly smaller.
 func (s *scratch) appendCoded(dst []byte, at int, words []uint64, found survey, effort Effort) []byte {
-	limit := (len(dst) - at) * entropyPercent / 100
-	if effort != Final || found.runs == 1 || len(words) < entropyValuesMin || limit < 32 {
+	size := len(dst) - at
+	limit := min(size*entropyPercent/100, size-len(words)/entropyPart)
+	if effort != Final || found.runs == 1 || len(words) < entropyValuesMin || limit <= 0 {
 		return dst
 	}
 	origin := uint64(found.least)
@@ -55,10 +59,17 @@ func (s *scratch) appendCoded(dst []byte, at int, words []uint64, found survey, 
 	head = s.symbols.appendEscapes(head, s.codes, base)
 	s.part = head
 	packed, err := fse.Compress(s.symbols.codes, &s.symbols.coder)
-	if err != nil || len(head)+len(packed) > limit {
+	if err != nil || len(head)+len(packed) > limit || !s.symbols.comeBack(packed) {
 		return dst // what it cannot compress stays as it is
 	}
 	return append(append(dst[:at], head...), packed...)
+}
+
+// comeBack decodes what was coded: nothing marks where the symbols end, so the writer makes sure that all are there.
+func (y *symbols) comeBack(packed []byte) bool {
+	y.decoder.DecompressLimit = len(y.codes) + blockValues
+	codes, err := fse.Decompress(packed, &y.decoder)
+	return err == nil && bytes.Equal(codes, y.codes)
 }
 
 // numbers fills out with what is coded: the values, or their differences; before the first one was 0.
@@ -160,9 +171,9 @@ func decodeEntropy(dst []uint64, src []byte, n, from, to int) ([]uint64, error) 
 		}
 	}
 	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
-	s.symbols.coder.DecompressLimit = n + blockValues
-	codes, err := fse.Decompress(src, &s.symbols.coder)
+	defer s.release()
+	s.symbols.decoder.DecompressLimit = n + blockValues
+	codes, err := fse.Decompress(src, &s.symbols.decoder)
 	if err != nil || len(codes) != n {
 		return dst, corrupt("%d symbols of %d: %v", len(codes), n, err)
 	}

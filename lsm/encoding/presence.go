@@ -65,7 +65,7 @@ func appendList(dst []byte, present []uint64, n, count int) []byte {
 		return dst
 	}
 	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	defer s.release()
 	s.codes = s.codes[:0]
 	next := 0
 	for i := range (n + 63) / 64 {
@@ -166,7 +166,7 @@ func decodeList(dst []uint64, src []byte, n int) ([]uint64, int, []byte, error) 
 // setPlaces sets bits from the gaps before each.
 func setPlaces(dst []uint64, part []byte, count, n int) error {
 	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
+	defer s.release()
 	var err error
 	if s.codes, err = decodeNumbers(s.codes[:0], part, count, 0, count); err != nil {
 		return err

@@ -22,8 +22,15 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// scratchValuesMax is how long a column may be for its scratch to wait for another.
-const scratchValuesMax = 8 * 1024
+// scratchBytesMax is how much unpacked data waits for another column.
+const scratchBytesMax = 1 << 20
+
+// release lets the scratch wait for another column.
+func (s *scratch) release() {
+	if cap(s.strings.packed)+cap(s.strings.stored)+cap(s.strings.suffix)+cap(s.other) <= scratchBytesMax {
+		scratches.Put(s)
+	}
+}
 
 // AppendWords appends words in the encoding that seems smallest: its number, then its payload.
 // Nothing is appended for no words. Physical says what the words are (sign-extended integers, bits of
@@ -38,9 +45,7 @@ func AppendWords(dst []byte, words []uint64, physical mutation.Physical, width i
 	} else {
 		dst = s.appendIntegers(dst, words, effort)
 	}
-	if len(words) <= scratchValuesMax {
-		scratches.Put(s)
-	}
+	s.release()
 	return dst
 }
 
