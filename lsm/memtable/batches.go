@@ -63,7 +63,7 @@ func (b *batches) Close() {
 func (b *batches) Next() (*mutation.Batch, error) {
 	for b.made != nil {
 		if b.from == b.to {
-			if b.from, b.to = b.walk.next(); b.from == b.to {
+			if b.from, b.to = b.walk.rows(); b.from == b.to {
 				return nil, nil
 			}
 		}

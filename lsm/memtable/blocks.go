@@ -11,7 +11,7 @@ import (
 // blocks yields the rows of columns a chunk at a time. Values of fixed width are not copied.
 type blocks struct {
 	run   *columnRun
-	next  int // chunk
+	next  int // how many chunks are done
 	block mutation.Block
 	made  *made // nil: at the end
 }
@@ -72,13 +72,17 @@ func (b *blocks) Next() (*mutation.Block, error) {
 	if b.made == nil {
 		return nil, nil
 	}
-	if b.next == len(b.run.chunks) {
+	if b.next == b.run.count() {
 		b.made.free()
 		b.made = nil
 		return nil, nil
 	}
 	s, p, m := b.run.partition.shape, &b.made.piece, b.made
-	p.load(b.run.partition, b.run.chunks[b.next])
+	newer := b.next
+	if b.run.upward {
+		newer = b.run.count() - 1 - b.next
+	}
+	p.load(b.run.partition, b.run.chunks[newer])
 	b.next++
 	b.block = mutation.Block{Rows: p.rows, Live: p.live}
 	b.block.Timestamps, m.timestamps = p.timestamps.ints(p.rows, m.timestamps)

@@ -2,7 +2,6 @@ package memtable
 
 import (
 	"math"
-	"slices"
 	"sort"
 	"unsafe"
 
@@ -13,7 +12,8 @@ import (
 // columnRun is the rows of a partition that lie in columns. It implements mutation.Run.
 type columnRun struct {
 	partition   *Partition
-	chunks      []visible // in clustering order
+	chunks      []visible // those looked up so far, the newest first
+	upward      bool      // new rows come last in clustering order
 	first, last []byte
 	buffer      [10]visible // of chunks: they need no more for a thousand rows
 	bounds      [2 * timedBytes]byte
@@ -25,29 +25,51 @@ type visible struct {
 	rows  int
 }
 
-// openLocked finds the chunks with rows of records up to p.upTo. It is false if there are none.
+// openLocked finds the newest chunk with rows of records up to p.upTo. It is false if there is none.
 func (r *columnRun) openLocked(p *Partition) bool {
-	r.partition, r.chunks = p, r.buffer[:0]
-	for c := p.part.newest; c != 0; c = at[chunk](c).tail().before {
-		v := visible{at[chunk](c), int(at[chunk](c).rows)}
-		if len(r.chunks) == 0 {
-			v.rows = v.chunk.upTo(p.upTo)
-		}
-		if v.rows > 0 {
-			r.chunks = append(r.chunks, v)
-		}
+	var newest visible
+	for c := p.part.newest; c != 0 && newest.rows == 0; c = at[chunk](c).tail().before {
+		newest = visible{at[chunk](c), at[chunk](c).upTo(p.upTo)}
 	}
-	if len(r.chunks) == 0 {
+	if newest.rows == 0 {
 		return false
 	}
-	if p.part.direction != downward {
-		slices.Reverse(r.chunks)
-	}
-	bounds := p.shape.appendKey(r.bounds[:0], r.chunks[0].first())
+	r.partition, r.upward = p, p.part.direction != downward
+	r.chunks = append(r.buffer[:0], newest)
+	oldest := visible{at[chunk](p.part.oldest), 1}
+	bounds := p.shape.appendKey(r.bounds[:0], oldest.first())
 	n := len(bounds)
-	bounds = p.shape.appendKey(bounds, r.chunks[len(r.chunks)-1].last())
-	r.first, r.last = bounds[:n:n], bounds[n:]
+	if r.upward {
+		bounds = p.shape.appendKey(bounds, newest.last())
+		r.first, r.last = bounds[:n:n], bounds[n:]
+	} else {
+		bounds = p.shape.appendKey(bounds, newest.first())
+		r.last, r.first = bounds[:n:n], bounds[n:]
+	}
 	return true
+}
+
+// chunk returns the chunk that is i older than the newest, and whether there is one. All that is needed for
+// it was written before the run was opened.
+func (r *columnRun) chunk(i int) (visible, bool) {
+	for i >= len(r.chunks) {
+		before := r.chunks[len(r.chunks)-1].chunk.tail().before
+		if before == 0 {
+			return visible{}, false
+		}
+		c := at[chunk](before)
+		r.chunks = append(r.chunks, visible{c, int(c.capacity)})
+	}
+	return r.chunks[i], true
+}
+
+// count returns how many chunks there are.
+func (r *columnRun) count() int {
+	for n := len(r.chunks); ; n *= 2 {
+		if _, more := r.chunk(n); !more {
+			return len(r.chunks)
+		}
+	}
 }
 
 // upTo returns how many rows records up to a sequence wrote: as sequences do not descend, those that came first.

@@ -16,32 +16,34 @@ type walk struct {
 	loaded  *chunk
 	done    int  // slices
 	inside  bool // a slice
-	chunk   int  // the next of that slice
+	next    int  // chunk, as many newer than it as this says
 }
 
-// next returns the next rows of w.piece; from == to is the end. In reverse they are to be taken from the last on.
-func (w *walk) next() (from, to int) {
+// newestFirst reports whether the walk begins with the newest rows.
+func (w *walk) newestFirst() bool { return w.reverse == w.run.upward }
+
+// rows returns the next rows, of w.piece; from == to is the end. In reverse they are to be taken from the last on.
+func (w *walk) rows() (from, to int) {
 	for w.done < len(w.slices) {
 		slice := w.slices[w.done]
 		if w.reverse {
 			slice = w.slices[len(w.slices)-1-w.done]
 		}
 		if !w.inside {
-			w.inside, w.chunk = true, w.start(slice)
+			w.inside = true
+			w.enter(slice)
 		}
-		if w.isBehind(slice) {
+		v, ok := w.chunk()
+		if !ok || w.isBehind(v, slice) {
 			w.inside = false
 			w.done++
 			continue
 		}
-		v := w.run.chunks[w.chunk]
 		if w.loaded != v.chunk {
 			w.piece.load(w.run.partition, v)
 			w.loaded = v.chunk
 		}
-		if w.chunk++; w.reverse {
-			w.chunk -= 2
-		}
+		w.advance()
 		if from, to = w.piece.find(w.run.partition.shape, slice); from < to {
 			return from, to
 		}
@@ -49,22 +51,52 @@ func (w *walk) next() (from, to int) {
 	return 0, 0
 }
 
-// start returns the first chunk, in the order of the walk, that may have rows of a slice.
-func (w *walk) start(slice clustering.Slice) int {
-	s, chunks := w.run.partition.shape, w.run.chunks
-	if w.reverse {
-		return sort.Search(len(chunks), func(i int) bool { return s.compareBound(chunks[i].first(), slice.End) > 0 }) - 1
+// chunk returns the next chunk, if there is one.
+func (w *walk) chunk() (visible, bool) {
+	if w.next < 0 {
+		return visible{}, false
 	}
-	return sort.Search(len(chunks), func(i int) bool { return s.compareBound(chunks[i].last(), slice.Start) > 0 })
+	return w.run.chunk(w.next)
 }
 
-// isBehind reports whether no further chunk has rows of a slice.
-func (w *walk) isBehind(slice clustering.Slice) bool {
-	s, chunks := w.run.partition.shape, w.run.chunks
-	if w.reverse {
-		return w.chunk < 0 || s.compareBound(chunks[w.chunk].last(), slice.Start) < 0
+func (w *walk) advance() {
+	if w.newestFirst() {
+		w.next++
+	} else {
+		w.next--
 	}
-	return w.chunk == len(chunks) || s.compareBound(chunks[w.chunk].first(), slice.End) > 0
+}
+
+// enter makes the first chunk that may have rows of a slice the next one. Slices come in the order of the walk.
+func (w *walk) enter(slice clustering.Slice) {
+	if !w.newestFirst() {
+		n := w.run.count()
+		w.next = n - 1 - sort.Search(n, func(i int) bool { return !w.isBefore(w.run.chunks[n-1-i], slice) })
+		return
+	}
+	// Most who begin with the newest want no more: older chunks are not looked up.
+	w.next = max(w.next-1, 0)
+	for v, ok := w.chunk(); ok && w.isBefore(v, slice); v, ok = w.chunk() {
+		w.next++
+	}
+}
+
+// isBefore reports whether the walk comes to all rows of a chunk before it comes to a slice.
+func (w *walk) isBefore(v visible, slice clustering.Slice) bool {
+	s := w.run.partition.shape
+	if w.reverse {
+		return s.compareBound(v.first(), slice.End) > 0
+	}
+	return s.compareBound(v.last(), slice.Start) < 0
+}
+
+// isBehind reports whether the walk comes to all rows of a chunk after those of a slice.
+func (w *walk) isBehind(v visible, slice clustering.Slice) bool {
+	s := w.run.partition.shape
+	if w.reverse {
+		return s.compareBound(v.last(), slice.Start) < 0
+	}
+	return s.compareBound(v.first(), slice.End) > 0
 }
 
 // first returns the clustering word of the first row.
@@ -91,7 +123,7 @@ type columnRows struct {
 // Next implements mutation.RowSource.
 func (r *columnRows) Next() (*mutation.Row, error) {
 	if r.from == r.to {
-		if r.from, r.to = r.walk.next(); r.from == r.to {
+		if r.from, r.to = r.walk.rows(); r.from == r.to {
 			return nil, nil
 		}
 	}

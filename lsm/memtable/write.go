@@ -189,9 +189,17 @@ func (w *writer) chunk(p *part, left int, short bool) *chunk {
 	return next
 }
 
-// chunkRows is how many rows the next chunk gets, when so many are known to come.
+// chunkRows is how many rows the next chunk gets, when so many are known to come: many more than the chunk
+// before at first, as a chunk has a price, then as many as all before.
 func chunkRows(last, left int) int {
-	return min(max(2*last, min(left, 8), left&^7), chunkRowsMax)
+	next := 2 * last
+	switch last {
+	case 2:
+		next = 6
+	case 6:
+		next = 16
+	}
+	return min(max(next, min(left, 8), left&^7), chunkRowsMax)
 }
 
 // intoTree adds a version of a row to the tree of its partition.
