@@ -13,7 +13,8 @@ import (
 type version struct {
 	before   ref    // the version before it; 0: none that anybody may ask for
 	sequence uint64 // of its record
-	size     uint64 // bytes of the row
+	size     uint32 // bytes of the row
+	depth    uint32 // about how many versions are below
 }
 
 const versionHead = int(unsafe.Sizeof(version{}))
@@ -54,7 +55,10 @@ func (w *writer) version(head ref, row *mutation.Row) ref {
 	next := *row
 	mutation.Normalize(w.memtable.table.Law, &next)
 	head = w.insertVersion(head, &next)
-	w.prune(head)
+	// Looking at powers of two alone costs little a version, however old the oldest reader is.
+	if v := at[version](head); v.depth&(v.depth-1) == 0 {
+		w.prune(v)
+	}
 	return head
 }
 
@@ -84,26 +88,28 @@ func (w *writer) encode(below ref, sequence uint64, row *mutation.Row) ref {
 	s.encoding = mutation.AppendRow(s.encoding[:0], row)
 	r := s.arena.version(versionHead + len(s.encoding))
 	v := at[version](r)
-	v.before, v.sequence, v.size = below, sequence, uint64(len(s.encoding))
+	v.before, v.sequence, v.size, v.depth = below, sequence, uint32(len(s.encoding)), 0
+	if below != 0 {
+		v.depth = at[version](below).depth + 1
+	}
 	copy(v.encoded(), s.encoding)
 	return r
 }
 
 // prune takes back the versions that no reader asks for any more: those below the newest up to the oldest
 // sequence in use.
-func (w *writer) prune(head ref) {
+func (w *writer) prune(head *version) {
 	oldest := w.memtable.oldest.Load()
-	v := at[version](head)
+	v, kept := head, uint32(0)
 	for v.sequence > oldest {
 		if v.before == 0 {
 			return
 		}
 		v = at[version](v.before)
+		kept++
 	}
+	head.depth = kept
 	r := v.before
-	if r == 0 {
-		return
-	}
 	v.before = 0 // readers of this version do not look beyond it
 	for r != 0 {
 		below := at[version](r)
