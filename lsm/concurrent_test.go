@@ -55,6 +55,7 @@ func writersAndReaders(t *testing.T, mode LogMode) {
 	opts := testOptions(mem, clock.NewManual(start))
 	opts.LogMode, opts.MemtableBytes, opts.LogBytesMax = mode, 24<<10, 48<<10
 	opts.Tuning = Tuning{LogSegmentBytes: 16 << 10}
+	opts.CacheBytes = 64 << 10 // so that blocks come and go
 	var flushed, compacted atomic.Int64
 	opts.Events.Flushed = func(FlushInfo) { flushed.Add(1) }
 	opts.Events.Compacted = func(CompactInfo) { compacted.Add(1) }
