@@ -128,7 +128,11 @@ func (w *fileWalk) partition(key *partition.DecoratedKey) (wrong string, err err
 		return "has more than rows in a file of one window", nil
 	}
 	w.recount.Side(p.Side())
-	rows := p.Rows(everything, false)
+	run := p.Run()
+	if run == nil {
+		return "", nil
+	}
+	rows := run.Rows(everything, false)
 	for {
 		row, err := rows.Next()
 		if err != nil || row == nil {

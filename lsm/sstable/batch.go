@@ -6,8 +6,8 @@ import (
 	"github.com/eskerdb/esker/mutation"
 )
 
-// BatchSource yields the rows of one partition as vectors, decoding no more than it was asked for.
-type BatchSource struct {
+// batchSource yields the rows of one partition as vectors, decoding no more than it was asked for.
+type batchSource struct {
 	walk    walk
 	req     *mutation.ReadRequest
 	columns []wantedColumn
@@ -37,12 +37,12 @@ const (
 	aliveRows = 64           // how many rows are looked at together
 )
 
-// Batches yields the rows of the request's slices that are not deleted, in batches. It is right only
+// batches yields the rows of the request's slices that are not deleted, in batches. It is right only
 // where no other source has rows or deletions in between: the caller knows. The side data of the partition is
 // taken to have been applied when the file was written. The first batch has at most RowsMax rows, if that is set.
 // Rows that have ended by NowSec are left out. The request must stay as it is.
-func (p *Partition) Batches(req *mutation.ReadRequest) *BatchSource {
-	b := &BatchSource{walk: newWalk(p, req.Slices, req.Reverse, max(req.NowSec, 0)), req: req, rowsMax: mutation.BatchRowsMax}
+func (p *Partition) batches(req *mutation.ReadRequest) *batchSource {
+	b := &batchSource{walk: newWalk(p, req.Slices, req.Reverse, max(req.NowSec, 0)), req: req, rowsMax: mutation.BatchRowsMax}
 	if req.RowsMax > 0 {
 		b.rowsMax = min(req.RowsMax, mutation.BatchRowsMax)
 	}
@@ -63,7 +63,7 @@ func (r *Reader) columnOf(id mutation.ColumnID) mutation.Column {
 }
 
 // Next returns the next batch, valid until the next call; the end is nil, nil.
-func (b *BatchSource) Next() (*mutation.Batch, error) {
+func (b *batchSource) Next() (*mutation.Batch, error) {
 	for {
 		for len(b.walk.ranges) == 0 {
 			s, err := b.nextGroup()
@@ -97,7 +97,7 @@ func (b *BatchSource) Next() (*mutation.Batch, error) {
 
 // nextGroup opens the next row group that has rows which show; the end is nil. If its statistics are enough the
 // batch is made of them, and summarized is the group.
-func (b *BatchSource) nextGroup() (*span, error) {
+func (b *batchSource) nextGroup() (*span, error) {
 	s := b.again
 	b.again, b.summarized, b.batch.Summary = nil, nil, nil
 	if s != nil {
@@ -132,10 +132,10 @@ func (b *BatchSource) nextGroup() (*span, error) {
 
 // Close gives back the memory of a source that is not read to its end. It may be called at any time; the last
 // batch is no longer valid.
-func (b *BatchSource) Close() { b.walk.close() }
+func (b *batchSource) Close() { b.walk.close() }
 
 // load reads the chunks of the open group that the request needs.
-func (b *BatchSource) load() error {
+func (b *batchSource) load() error {
 	d := b.walk.d
 	flags := d.group.flags
 	b.showing = byRows
@@ -181,7 +181,7 @@ func (r *Reader) hasDropped(g *group) bool {
 }
 
 // pick takes the next rows that show, at most rowsMax.
-func (b *BatchSource) pick() error {
+func (b *batchSource) pick() error {
 	l := &b.walk.d.lent
 	l.alive = l.alive[:0]
 	for b.picks.count < b.rowsMax && len(b.walk.ranges) > 0 {
@@ -208,7 +208,7 @@ func (b *BatchSource) pick() error {
 }
 
 // pickShowing takes those rows of r that show, at most so many, and their ends.
-func (b *BatchSource) pickShowing(r rowRange, most int) error {
+func (b *batchSource) pickShowing(r rowRange, most int) error {
 	d := b.walk.d
 	l := &d.lent
 	if err := d.loadEnds(r, b.showing); err != nil {
@@ -268,7 +268,7 @@ func (d *decoder) loadEnds(r rowRange, how showing) error {
 }
 
 // fill puts the picked rows into vectors.
-func (b *BatchSource) fill() error {
+func (b *batchSource) fill() error {
 	d := b.walk.d
 	d.lent.resize(len(d.key), len(b.columns))
 	b.batch.Clustering, b.batch.Columns = d.lent.clustering, d.lent.columns
@@ -283,7 +283,7 @@ func (b *BatchSource) fill() error {
 	return nil
 }
 
-func (b *BatchSource) fillColumn(k int) error {
+func (b *batchSource) fillColumn(k int) error {
 	d, c := b.walk.d, &b.columns[k]
 	v := &b.batch.Columns[k]
 	var cols columnChunks
@@ -306,7 +306,7 @@ func (b *BatchSource) fillColumn(k int) error {
 }
 
 // fillEnds says when the values of a column end, if one does.
-func (b *BatchSource) fillEnds(k int, cols *columnChunks) (err error) {
+func (b *batchSource) fillEnds(k int, cols *columnChunks) (err error) {
 	d, x := b.walk.d, &b.walk.d.lent.extras[k]
 	x.ends, err = d.gatherInts(x.ends[:0], cellInts{d.system[roleEnd], cols.ends, cols.values, mutation.Forever, mutation.Forever}, &b.picks)
 	for _, end := range x.ends {
@@ -319,7 +319,7 @@ func (b *BatchSource) fillEnds(k int, cols *columnChunks) (err error) {
 }
 
 // fillMetadata fills write timestamps and, if there is one, TTLs.
-func (b *BatchSource) fillMetadata(k int, cols *columnChunks) (err error) {
+func (b *batchSource) fillMetadata(k int, cols *columnChunks) (err error) {
 	d, x, v := b.walk.d, &b.walk.d.lent.extras[k], &b.batch.Columns[k]
 	if cols.values == nil {
 		x.timestamps = longer(x.timestamps, b.picks.count)

@@ -121,7 +121,7 @@ func drainSummaries(t *rapid.T, r *Reader, req *mutation.ReadRequest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for source := p.Batches(req); ; {
+	for source := p.batches(req); ; {
 		if b, err := source.Next(); err != nil {
 			t.Fatal(err)
 		} else if b == nil {
@@ -136,7 +136,7 @@ func checkLanes(t *testing.T, rt *rapid.T, r *Reader, table *mutation.Table, req
 		rt.Fatal(err)
 	}
 	want := mutation.NewBatchBuilder(table, req)
-	for _, row := range collect(t, p.Rows(req.Slices, req.Reverse)) {
+	for _, row := range collect(t, p.rows(req.Slices, req.Reverse)) {
 		if err := want.Append(&row); err != nil {
 			rt.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func checkLanes(t *testing.T, rt *rapid.T, r *Reader, table *mutation.Table, req
 	if len(expected) == 0 {
 		expected = nil
 	}
-	source := p.Batches(req)
+	source := p.batches(req)
 	for first := true; ; first = false {
 		b, err := source.Next()
 		if err != nil {
@@ -178,7 +178,7 @@ func TestBatchesOfALargePartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, reverse := range []bool{false, true} {
-		source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: reverse, Columns: []mutation.ColumnID{2}})
+		source := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: reverse, Columns: []mutation.ColumnID{2}})
 		n := 0
 		for {
 			b, err := source.Next()
@@ -235,7 +235,7 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 	}
 	file := &countingFile{File: r.file}
 	r.file = file
-	source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: []mutation.ColumnID{2}, RowsMax: 1})
+	source := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Reverse: true, Columns: []mutation.ColumnID{2}, RowsMax: 1})
 	b, err := source.Next()
 	if err != nil || b.Rows != 1 {
 		t.Fatalf("latest row: %v, %v", b, err)
@@ -247,7 +247,7 @@ func TestOnlyWhatIsWantedIsRead(t *testing.T) {
 	}
 	file.bytes = 0
 	at := rows[5*groupRowsMax+7].Clustering
-	source = p.Batches(&mutation.ReadRequest{Slices: clustering.Slices{clustering.RowSlice(at)}})
+	source = p.batches(&mutation.ReadRequest{Slices: clustering.Slices{clustering.RowSlice(at)}})
 	if b, err = source.Next(); err != nil || b.Rows != 1 || !bytes.Equal(b.Clustering[0].AppendValue(nil, 0), be(1700000000000+(5*groupRowsMax+7)*10000, 8)) {
 		t.Fatalf("row by key: %+v, %v", b, err)
 	}
@@ -267,8 +267,8 @@ func TestClosedSourcesEnd(t *testing.T) {
 	}
 	// Sources that share memory one after the other, never at the same time.
 	for i := range 3 {
-		closed := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
-		other := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
+		closed := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
+		other := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
 		if _, err := closed.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestClosedSourcesEnd(t *testing.T) {
 		if b, err := closed.Next(); b != nil || err != nil {
 			t.Fatalf("closed source: %v, %v", b, err)
 		}
-		source := p.Rows(clustering.All(), false)
+		source := p.rows(clustering.All(), false)
 		n := 0
 		for {
 			b, err := other.Next()
@@ -315,7 +315,7 @@ func TestWalkOverSmallPartitionsReadsEachGroupOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[i].rows) {
+		if got := collect(t, p.rows(clustering.All(), false)); len(got) != len(parts[i].rows) {
 			t.Fatalf("partition %d: %d rows, want %d", i, len(got), len(parts[i].rows))
 		}
 	}
@@ -348,7 +348,7 @@ func TestEndedGroupsAreNotRead(t *testing.T) {
 	}
 	file := &countingFile{File: r.file}
 	r.file = file
-	source := p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}, NowSec: 1000})
+	source := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}, NowSec: 1000})
 	b, err := source.Next()
 	if err != nil || b.Rows != groupRowsMax || b.AliveUntil[0] != 3000 || b.Columns[0].ExpiresAt[5] != 3000 {
 		t.Fatal(b, err)
@@ -376,7 +376,7 @@ func TestLentWordsStayAsTheyAre(t *testing.T) {
 		{}, {Summaries: true}, {}, {Reverse: true, Summaries: true}, {}, {Reverse: true, RowsMax: 3}, {},
 	} {
 		req.Slices, req.Columns = clustering.All(), []mutation.ColumnID{1, 2}
-		source := p.Batches(&req)
+		source := p.batches(&req)
 		b, err := source.Next()
 		if err != nil || req.Summaries != (b.Summary != nil) {
 			t.Fatal(b, err)

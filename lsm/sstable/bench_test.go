@@ -53,7 +53,7 @@ func BenchmarkRows(b *testing.B) {
 	p := benchPartition(b, "time")
 	b.ReportAllocs()
 	for b.Loop() {
-		source := p.Rows(clustering.All(), false)
+		source := p.rows(clustering.All(), false)
 		for {
 			row, err := source.Next()
 			if err != nil {
@@ -73,14 +73,14 @@ func BenchmarkBatches(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				drain(b, p.Batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: columns}))
+				drain(b, p.batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: columns}))
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
 		})
 	}
 }
 
-func drain(b *testing.B, source *BatchSource) {
+func drain(b *testing.B, source *batchSource) {
 	for {
 		batch, err := source.Next()
 		if err != nil {
@@ -222,7 +222,7 @@ func BenchmarkSmallPartitions(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			source := p.Rows(clustering.All(), false)
+			source := p.rows(clustering.All(), false)
 			for row, err := source.Next(); row != nil || err != nil; row, err = source.Next() {
 				if err != nil {
 					b.Fatal(err)

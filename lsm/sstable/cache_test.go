@@ -133,7 +133,7 @@ func TestReadersShareACache(t *testing.T) {
 					failed <- err
 					return
 				}
-				rows := p.Rows(clustering.All(), false)
+				rows := p.rows(clustering.All(), false)
 				n := 0
 				for row, err := rows.Next(); row != nil || err != nil; row, err = rows.Next() {
 					if err != nil {
@@ -201,7 +201,7 @@ func TestFailedReadsAreToldAndForgotten(t *testing.T) {
 	if err != nil || p == nil {
 		t.Fatalf("after the reads that failed: %v %v", p, err)
 	}
-	if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[9].rows) {
+	if got := collect(t, p.rows(clustering.All(), false)); len(got) != len(parts[9].rows) {
 		t.Errorf("%d rows, want %d", len(got), len(parts[9].rows))
 	}
 }

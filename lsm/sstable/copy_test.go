@@ -111,7 +111,7 @@ func TestCopiedRunsFollowEachOther(t *testing.T) {
 			r, _ := blockFile(t, table, b)
 			if p := partitionOf(t, r, 0); p.Run() != nil && p.Run().Blocks() != nil {
 				runs = append(runs, p)
-				want = append(want, collect(t, p.Rows(clustering.All(), false))...)
+				want = append(want, collect(t, p.rows(clustering.All(), false))...)
 			}
 		}
 		copied := 0
@@ -134,7 +134,7 @@ func TestCopiedRunsFollowEachOther(t *testing.T) {
 			return err
 		})
 		byRows := write(func(w *Writer, p *Partition) error {
-			for _, row := range collect(t, p.Rows(clustering.All(), false)) {
+			for _, row := range collect(t, p.rows(clustering.All(), false)) {
 				if err := w.AppendRow(&row); err != nil {
 					return err
 				}
@@ -145,7 +145,7 @@ func TestCopiedRunsFollowEachOther(t *testing.T) {
 		if err := r.Verify(); err != nil {
 			rt.Fatal(err)
 		}
-		if rows := collect(t, partitionOf(t, r, 0).Rows(clustering.All(), false)); !reflect.DeepEqual(rows, want) {
+		if rows := collect(t, partitionOf(t, r, 0).rows(clustering.All(), false)); !reflect.DeepEqual(rows, want) {
 			rt.Fatalf("%d rows, want %d", len(rows), len(want))
 		}
 		got.info.Bytes, byRows.info.Bytes = 0, 0

@@ -101,7 +101,7 @@ func ask(t testing.TB, fs vfs.FS, table *mutation.Table) (a answer, err error) {
 		a.keys = append(a.keys, k.String())
 		a.sides = append(a.sides, *p.Side())
 		var rows []mutation.Row
-		for source := p.Rows(clustering.All(), false); ; {
+		for source := p.rows(clustering.All(), false); ; {
 			row, err := source.Next()
 			if err != nil {
 				return a, err
@@ -116,7 +116,7 @@ func ask(t testing.TB, fs vfs.FS, table *mutation.Table) (a answer, err error) {
 			{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}},
 			{Slices: clustering.All(), Columns: []mutation.ColumnID{1, 2, 3, 9}, Metadata: true, Reverse: true, RowsMax: 1, NowSec: 900},
 		} {
-			source := p.Batches(&req)
+			source := p.batches(&req)
 			for {
 				b, err := source.Next()
 				if err != nil {

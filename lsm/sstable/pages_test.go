@@ -90,7 +90,7 @@ func TestKeysOfOneToken(t *testing.T) {
 			if err != nil || p == nil {
 				t.Fatalf("blocks of %d bytes: partition %d: %v %v", size, i, p, err)
 			}
-			if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[i].rows) || string(got[0].Clustering) != string(parts[i].rows[0].Clustering) {
+			if got := collect(t, p.rows(clustering.All(), false)); len(got) != len(parts[i].rows) || string(got[0].Clustering) != string(parts[i].rows[0].Clustering) {
 				t.Fatalf("blocks of %d bytes: partition %d has %d rows", size, i, len(got))
 			}
 		}
@@ -165,7 +165,7 @@ func randomSlices(rng *rand.Rand, rows []mutation.Row) clustering.Slices {
 
 func compareSlices(t *testing.T, p *Partition, rows []mutation.Row, in clustering.Slices, reverse bool) {
 	t.Helper()
-	source := p.Rows(in, reverse)
+	source := p.rows(in, reverse)
 	next := func() *mutation.Row {
 		row, err := source.Next()
 		if err != nil {
@@ -204,7 +204,7 @@ func TestSlicesAreFoundNotListed(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := clustering.Slices{clustering.RowSlice(parts[1].rows[at].Clustering)}
-			if got := collect(t, p.Rows(in, reverse)); len(got) != 1 {
+			if got := collect(t, p.rows(in, reverse)); len(got) != 1 {
 				t.Fatalf("%d rows", len(got))
 			}
 			// The index, the first and the last group for bounds, and around the row.

@@ -41,7 +41,7 @@ func TestSmallPartitionsShareRowGroups(t *testing.T) {
 		if err != nil || p == nil {
 			t.Fatal(i, err)
 		}
-		if got := collect(t, p.Rows(clustering.All(), false)); len(got) != len(parts[i].rows) {
+		if got := collect(t, p.rows(clustering.All(), false)); len(got) != len(parts[i].rows) {
 			t.Fatalf("partition %d: %d rows, want %d", i, len(got), len(parts[i].rows))
 		}
 		first, last, ok := p.Bounds()
@@ -194,7 +194,7 @@ func TestDroppedColumnsAreNotWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := collect(t, p.Rows(clustering.All(), false)); len(got) != 1 || len(got[0].Cells) != 2 || got[0].Cells[1].Column != 9 {
+	if got := collect(t, p.rows(clustering.All(), false)); len(got) != 1 || len(got[0].Cells) != 2 || got[0].Cells[1].Column != 9 {
 		t.Fatalf("rows %+v", got)
 	}
 }
@@ -318,7 +318,7 @@ func TestRowGroupsOfLargeValuesStaySmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, row := range collect(t, p.Rows(clustering.All(), false)) {
+	for i, row := range collect(t, p.rows(clustering.All(), false)) {
 		if v := row.Cells[2].Value; len(v) != groupBytesMax/4+i || v[i] != 1 {
 			t.Fatalf("row %d has another value", i)
 		}
@@ -363,7 +363,7 @@ func TestReadersMayShareAFile(t *testing.T) {
 		go func() {
 			p, err := r.Partition(key(1))
 			n := 0
-			for source := p.Rows(clustering.All(), true); err == nil; n++ {
+			for source := p.rows(clustering.All(), true); err == nil; n++ {
 				var row *mutation.Row
 				if row, err = source.Next(); row == nil {
 					break

@@ -13,8 +13,8 @@ type rowSource struct {
 	data    []byte
 }
 
-// Rows yields the rows of the slices, all cells and deletions included, in clustering order or in reverse.
-func (p *Partition) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
+// rows yields the rows of the slices, all cells and deletions included, in clustering order or in reverse.
+func (p *Partition) rows(slices clustering.Slices, reverse bool) mutation.RowSource {
 	return &rowSource{walk: newWalk(p, slices, reverse, everyRow)}
 }
 

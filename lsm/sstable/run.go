@@ -27,11 +27,11 @@ func (r *run) Bounds() (first, last []byte) { return r.first, r.last }
 
 // Rows implements mutation.Run.
 func (r *run) Rows(slices clustering.Slices, reverse bool) mutation.RowSource {
-	return r.p.Rows(slices, reverse)
+	return r.p.rows(slices, reverse)
 }
 
 // Batches implements mutation.Run.
-func (r *run) Batches(req *mutation.ReadRequest) mutation.BatchSource { return r.p.Batches(req) }
+func (r *run) Batches(req *mutation.ReadRequest) mutation.BatchSource { return r.p.batches(req) }
 
 // Blocks implements mutation.Run. There are blocks if all row groups are plain.
 func (r *run) Blocks() mutation.BlockSource {

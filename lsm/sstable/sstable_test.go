@@ -388,7 +388,7 @@ func checkRows(t *testing.T, rt *rapid.T, p *Partition, want *stored, in cluster
 	if reverse {
 		slices.Reverse(expected)
 	}
-	got := collect(t, mutation.Validate(p.Rows(in, reverse), reverse))
+	got := collect(t, mutation.Validate(p.rows(in, reverse), reverse))
 	if len(got) != len(expected) {
 		rt.Fatalf("%d rows of %s, want %d", len(got), in, len(expected))
 	}

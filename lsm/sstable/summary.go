@@ -7,7 +7,7 @@ import (
 
 // summarize makes a batch of the statistics of a row group, if they say all that its rows would: it belongs
 // to the partition alone, lies whole in the slices, all of it shows, and every column asked for is known.
-func (b *BatchSource) summarize(s *span) (bool, error) {
+func (b *batchSource) summarize(s *span) (bool, error) {
 	d := b.walk.d
 	g := d.group
 	if s.from != 0 || s.to != g.rows || g.flags&(groupAllLive|groupRowDeletions) != groupAllLive || !contains(b.walk.spans.slices, s) {
@@ -32,7 +32,7 @@ func (b *BatchSource) summarize(s *span) (bool, error) {
 }
 
 // noneWanted reports whether the statistics of a row group say that no row of it fulfils what is asked for.
-func (b *BatchSource) noneWanted(s *span) (bool, error) {
+func (b *batchSource) noneWanted(s *span) (bool, error) {
 	known, err := b.walk.d.statistics(s.group)
 	if err != nil {
 		return false, err
@@ -59,7 +59,7 @@ func contains(in clustering.Slices, s *span) bool {
 }
 
 // summaryOf finds what is known of a column.
-func (b *BatchSource) summaryOf(c *wantedColumn, known []ColumnStatistics) (mutation.ColumnSummary, bool) {
+func (b *batchSource) summaryOf(c *wantedColumn, known []ColumnStatistics) (mutation.ColumnSummary, bool) {
 	if c.place < 0 {
 		return mutation.ColumnSummary{}, true // the file has no value of it
 	}
@@ -85,7 +85,7 @@ func (b *BatchSource) summaryOf(c *wantedColumn, known []ColumnStatistics) (muta
 }
 
 // fillBounds puts the first and the last row of a span into the clustering vectors.
-func (b *BatchSource) fillBounds(s *span) error {
+func (b *batchSource) fillBounds(s *span) error {
 	d := b.walk.d
 	d.lent.resize(len(d.r.keys.columns), 0)
 	vectors := d.lent.clustering
@@ -110,4 +110,4 @@ func (b *BatchSource) fillBounds(s *span) error {
 }
 
 // Expand implements mutation.Expander.
-func (b *BatchSource) Expand() { b.again = b.summarized }
+func (b *batchSource) Expand() { b.again = b.summarized }
