@@ -170,3 +170,48 @@ func TestFaultyFailsTheChosenOperation(t *testing.T) {
 		}
 	}
 }
+
+// What is reserved is there to be written: it counts as used before, and no more is used after.
+func TestPreallocateReserves(t *testing.T) {
+	const size = 1 << 20
+	name := t.TempDir() + "/reserved"
+	f, err := OS.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	used := func() int64 {
+		var s syscall.Stat_t
+		if err := syscall.Stat(name, &s); err != nil {
+			t.Fatal(err)
+		}
+		return s.Blocks * 512
+	}
+	if err := f.Preallocate(0, size); err != nil {
+		t.Fatal(err)
+	}
+	before := used()
+	if before == 0 {
+		t.Skip("this file system reserves nothing")
+	}
+	if _, err := f.WriteAt(bytes.Repeat([]byte{1}, size), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SyncData(); err != nil {
+		t.Fatal(err)
+	}
+	if after := used(); before < size || after != before {
+		t.Errorf("%d bytes reserved, %d in use when written", before, after)
+	}
+}
+
+func TestIsFull(t *testing.T) {
+	for err, want := range map[error]bool{
+		syscall.ENOSPC: true, syscall.EDQUOT: true, ErrDiskFull: true, syscall.EIO: false,
+		&fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC}: true, nil: false,
+	} {
+		if IsFull(err) != want {
+			t.Errorf("%v: %v", err, !want)
+		}
+	}
+}

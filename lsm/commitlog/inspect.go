@@ -34,8 +34,8 @@ type Inspection struct {
 	Stale    []string // segments that do not count; Open deletes them
 }
 
-// Inspect reads the log of dir from segment first on, known to be synced up to a place, and calls fn, unless it is nil, with every record in
-// order. It writes nothing. What is broken at the end of the log, and was never promised to be synced, is a
+// Inspect reads the log of dir from segment first on, known to be synced up to a place, and calls fn, unless it is nil, with
+// every record in order, up to the first damage. It writes nothing. What is broken at the end of the log, and was never promised to be synced, is a
 // torn tail and no error; what was promised and is not there is a *PlaceError or ErrCorrupt.
 func Inspect(fs vfs.FS, dir string, first uint64, synced Position, fn func(Position, *Record) error) (Inspection, error) {
 	var in Inspection
