@@ -291,7 +291,7 @@ const eskerMemory = 256 << 20
 
 func openEskerServer(ctx context.Context, c *config, w *bench.Workload, dir string) (store, error) {
 	if _, err := os.Stat(c.program); err != nil {
-		return nil, fmt.Errorf("%w: %w (make build makes it)", errMissing, err)
+		return nil, fmt.Errorf("%w (make build makes it)", err)
 	}
 	server, err := bench.StartServer(ctx, c.program, filepath.Join(dir, "data"), eskerMemory)
 	if err != nil {
@@ -339,10 +339,6 @@ type cassandraServer struct{ *cassandra.Node }
 
 func openCassandra(ctx context.Context, c *config, w *bench.Workload, _ string) (store, error) {
 	node, err := c.node.start(ctx, c)
-	var missing *cassandra.ErrMissing
-	if errors.As(err, &missing) {
-		return nil, fmt.Errorf("%w: %w", errMissing, err)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/eskerdb/esker/bench"
 	"github.com/eskerdb/esker/internal/clock"
@@ -63,8 +64,14 @@ type singles interface {
 	loadSingles(ctx context.Context, rows int) error
 }
 
-// errMissing says that a peer cannot be had here.
-var errMissing = errors.New("not to be had here")
+// missingError says why a peer cannot be had here.
+type missingError struct{ cause error }
+
+// Error is the first line of the cause: a store that does not start may say much.
+func (e *missingError) Error() string {
+	line, _, _ := strings.Cut(e.cause.Error(), "\n")
+	return line
+}
 
 const nameSingles = "single rows"
 
@@ -89,9 +96,12 @@ func measure(ctx context.Context, c config, peers []peer) (*report, error) {
 			}
 			fmt.Fprintf(c.progress, "round %d of %d: %s\n", round+1, c.rounds, p.name)
 			section, err := measureOne(ctx, &c, &p)
+			var notHere *missingError
 			switch {
-			case errors.Is(err, errMissing):
-				missing[i] = err
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case errors.As(err, &notHere):
+				missing[i] = notHere
 			case err != nil:
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			default:
@@ -137,7 +147,8 @@ func measureOne(ctx context.Context, c *config, p *peer) (*bench.Section, error)
 	defer os.RemoveAll(dir)
 	s, err := p.open(ctx, c, w.Again(), dir)
 	if err != nil {
-		return nil, err
+		// It cannot be had here: a line of the table. Once it is open, what goes wrong ends the run.
+		return nil, &missingError{err}
 	}
 	section := &bench.Section{Name: p.name, Devices: c.devices, Readings: c.ticks}
 	m := measuring{config: c, ctx: ctx, work: w, store: s, section: section}

@@ -89,7 +89,7 @@ func (r *report) lines() [][]string {
 		res := &r.results[i]
 		line := []string{res.name}
 		if res.missing != nil {
-			line = append(line, "not run: "+strings.ReplaceAll(res.missing.Error(), "\n", " "))
+			line = append(line, "not run: "+res.missing.Error())
 			for len(line) < len(head) {
 				line = append(line, "")
 			}
