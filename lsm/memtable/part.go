@@ -13,28 +13,16 @@ import (
 // part is one partition. It lies in the arena, its key behind it, and is guarded by the lock of its shard.
 type part struct {
 	token        partition.Token
-	newest       ref    // chunk; 0: none
-	lastKey      uint64 // clustering word of the newest row in columns
-	lastSequence uint64 // of its record
+	columns      strand // the first; others lie behind it
 	minSequence  uint64
 	minTimestamp int64  // of data, as the law compares; MaxInt64: none
 	side         uint32 // number in shard.sides plus one; 0: nothing beside rows
 	keyBytes     uint16
-	direction    direction
-	tombstones   bool // anything was deleted
-	tree         ref  // of rows that are not in columns; 0: none
-	oldest       ref  // chunk
-	before       ref  // the partition of the shard made before; 0: none
+	tombstones   bool  // anything was deleted
+	strands      uint8 // how many there are
+	tree         ref   // of rows that are not in columns; 0: none
+	before       ref   // the partition of the shard made before; 0: none
 }
-
-// direction is the way the clusterings of rows in columns go.
-type direction uint8
-
-const (
-	anyway direction = iota // one row or none
-	upward
-	downward
-)
 
 const partBytes = int(unsafe.Sizeof(part{}))
 

@@ -9,7 +9,7 @@ import (
 	"github.com/eskerdb/esker/mutation"
 )
 
-// columnRun is the rows of a partition that lie in columns. It implements mutation.Run.
+// columnRun is the rows of a strand. It implements mutation.Run.
 type columnRun struct {
 	partition   *Partition
 	chunks      []visible // those looked up so far, the newest first
@@ -25,18 +25,18 @@ type visible struct {
 	rows  int
 }
 
-// openLocked finds the newest chunk with rows of records up to p.upTo. It is false if there is none.
-func (r *columnRun) openLocked(p *Partition) bool {
+// openLocked finds the newest chunk of a strand with rows of records up to p.upTo. It is false if there is none.
+func (r *columnRun) openLocked(p *Partition, d *strand) bool {
 	var newest visible
-	for c := p.part.newest; c != 0 && newest.rows == 0; c = at[chunk](c).tail().before {
+	for c := d.newest; c != 0 && newest.rows == 0; c = at[chunk](c).tail().before {
 		newest = visible{at[chunk](c), at[chunk](c).upTo(p.upTo)}
 	}
 	if newest.rows == 0 {
 		return false
 	}
-	r.partition, r.upward = p, p.part.direction != downward
+	r.partition, r.upward = p, d.direction != downward
 	r.chunks = append(r.buffer[:0], newest)
-	oldest := visible{at[chunk](p.part.oldest), 1}
+	oldest := visible{at[chunk](d.oldest), 1}
 	bounds := p.shape.appendKey(r.bounds[:0], oldest.first())
 	n := len(bounds)
 	if r.upward {

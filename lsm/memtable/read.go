@@ -18,7 +18,7 @@ type Partition struct {
 	part  *part
 	upTo  uint64
 
-	columns columnRun // lent by Runs, as the rest
+	columns columnRun // of the first strand; lent by Runs, as the rest
 	tree    treeRun
 	runs    [2]mutation.Run
 }
@@ -86,13 +86,18 @@ func (b *beside) side(law mutation.Law, upTo uint64) *mutation.Side {
 	return &side
 }
 
-// Runs returns the rows of the partition: those in columns, and those in the tree. They are to be had once.
+// Runs returns the rows of the partition: those of each strand of columns, and those in the tree. They are to be had once.
 func (p *Partition) Runs() []mutation.Run {
 	p.shard.mu.Lock()
 	defer p.shard.mu.Unlock()
 	runs := p.runs[:0]
-	if p.columns.openLocked(p) {
-		runs = append(runs, &p.columns)
+	for d, r := &p.part.columns, &p.columns; ; d, r = at[strand](d.next), new(columnRun) {
+		if r.openLocked(p, d) {
+			runs = append(runs, r)
+		}
+		if d.next == 0 {
+			break
+		}
 	}
 	if p.part.tree != 0 {
 		p.tree.partition = p
@@ -163,11 +168,12 @@ func (m *Memtable) Frontier(key partition.DecoratedKey) (Frontier, bool) {
 		f.HasRows = true
 		f.First, f.Last = p.treeBounds()
 	}
-	if p.newest != 0 {
-		oldest := m.shape.appendKey(nil, at[chunk](p.oldest).oldestKey())
-		newest := m.shape.appendKey(nil, p.lastKey)
-		f.addRow(oldest)
-		f.addRow(newest)
+	for d := &p.columns; d.newest != 0; d = at[strand](d.next) {
+		f.addRow(m.shape.appendKey(nil, at[chunk](d.oldest).oldestKey()))
+		f.addRow(m.shape.appendKey(nil, d.lastKey))
+		if d.next == 0 {
+			break
+		}
 	}
 	return f, true
 }

@@ -81,7 +81,9 @@ func (g *program) row(t *rapid.T) mutation.Row {
 	g.now++
 	n := g.now
 	stray := func(label string) bool { return rapid.IntRange(0, g.strays).Draw(t, label) == 0 }
-	if stray("late") {
+	if stray("ahead") {
+		n += 200 // from a clock that is wrong: those that follow are late
+	} else if stray("late") {
 		n = rapid.IntRange(1, g.now+5).Draw(t, "n")
 	}
 	ts := rapid.SampledFrom([]int64{5, 5, 5, int64(100 + n)}).Draw(t, "ts")
@@ -407,6 +409,43 @@ func TestPartitionTurns(t *testing.T) {
 	}
 	if got := drain(t, runs[0].Rows(clustering.All(), false)); len(got) != 1000-turnRows {
 		t.Errorf("%d rows in columns", len(got))
+	}
+}
+
+// Rows behind a row from a clock that is wrong, and a load of older rows, lie in columns but for the first of them.
+func TestStrands(t *testing.T) {
+	for _, layout := range layouts[:5] {
+		table := wideTable(mutation.ByTimestamp, layout)
+		m := New(table, 1)
+		sequence := uint64(0)
+		write := func(n int) {
+			sequence++
+			m.Apply(&mutation.Mutation{Key: keyOf(1), Rows: []mutation.Row{{
+				Clustering: keyAt(t, layout, 256*n), Live: mutation.Liveness{Timestamp: 1, ExpiresAt: mutation.Forever}}}}, sequence)
+		}
+		for n := range 500 {
+			write(20000 + n)
+		}
+		write(90000)
+		for n := range 100 {
+			write(20500 + n)
+		}
+		for n := range 500 { // the newest, and a load of older ones
+			write(20600 + n)
+			write(10000 + n)
+		}
+		runs := m.Partition(keyOf(1), math.MaxUint64).Runs()
+		total := 0
+		for _, run := range runs {
+			rows := len(drain(t, run.Rows(clustering.All(), false)))
+			if total += rows; run.Blocks() == nil && rows > 3*strandRows {
+				t.Errorf("%v: %d rows are not in columns", layout, rows)
+			}
+		}
+		if total != 1601 || len(runs) > strandsMax+1 {
+			t.Errorf("%v: %d rows in %d runs", layout, total, len(runs))
+		}
+		m.Free()
 	}
 }
 

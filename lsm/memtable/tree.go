@@ -16,9 +16,11 @@ const (
 // sorted leaves, none of them empty. Its blocks are guarded by the lock of the shard.
 type tree struct {
 	rows     int
-	leaves   ref // block of references
-	count    int // of leaves
-	capacity int // class of the block
+	leaves   ref    // block of references
+	count    int    // of leaves
+	capacity int    // class of the block
+	missed   uint64 // the beginning of the clustering of the last whole row that came
+	streak   int    // how many of those came upwards, one after the other; downwards if negative
 }
 
 const treeBytes = int(unsafe.Sizeof(tree{}))

@@ -1,8 +1,6 @@
 package memtable
 
 import (
-	"bytes"
-	"cmp"
 	"math"
 
 	"github.com/eskerdb/esker/clustering"
@@ -95,12 +93,8 @@ func (w *writer) stamped(d mutation.Deletion) mutation.Deletion {
 	return d
 }
 
-// turnRows is how many rows must have gone into the tree before the one row in columns gives up the way that
-// the table's order lets expect.
-const turnRows = 8
-
 // intoColumns appends a row to the columns of its partition. It is false if the row is not whole, or not behind
-// all others there in clustering order and sequence. left is how many rows of the mutation there are still.
+// all others of a strand in clustering order and sequence. left is how many rows of the mutation there are still.
 func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 	s, a := w.shape, &w.shard.arena
 	st, ok := s.whole(row)
@@ -115,23 +109,15 @@ func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 		}
 		key = uint64(ms)
 	}
-	way := p.direction
-	if p.newest != 0 {
-		if w.sequence < p.lastSequence {
-			return false
-		}
-		if way = w.wayOf(p.lastKey, row.Clustering, key); way == anyway || p.direction != anyway && way != p.direction {
-			return false
-		}
-		if p.direction == anyway && (way == downward) != s.descending && (p.tree == 0 || at[tree](p.tree).rows < turnRows) {
-			return false
-		}
+	d, way := w.strand(p, row.Clustering, key)
+	if d == nil {
+		return false
 	}
 	if !s.timed {
 		key = a.bytesWord(row.Clustering)
 	}
-	p.direction, p.lastSequence, p.lastKey = way, w.sequence, key
-	c := w.chunk(p, left, w.isShort(st))
+	d.direction, d.lastSequence, d.lastKey = way, w.sequence, key
+	c := w.chunk(d, left, w.isShort(st))
 	if c.capacity == 1 {
 		c.clustering = key
 	} else {
@@ -147,45 +133,23 @@ func (w *writer) intoColumns(p *part, row *mutation.Row, left int) bool {
 	return true
 }
 
-// wayOf says on which side of a row another one lies; anyway if they are the same. newest is the word of
-// the one, key that of the other in a timed table.
-func (w *writer) wayOf(newest uint64, row []byte, key uint64) direction {
-	var order int
-	if w.shape.timed {
-		order = cmp.Compare(int64(key), int64(newest))
-		if w.shape.descending {
-			order = -order
-		}
-	} else {
-		var buf [8]byte
-		order = bytes.Compare(row, bytesOf(newest, &buf))
-	}
-	switch {
-	case order > 0:
-		return upward
-	case order < 0:
-		return downward
-	}
-	return anyway
-}
-
 // isShort reports whether a chunk of a row with that stamp alone has no need of a tail.
 func (w *writer) isShort(st stamp) bool { return st.ttl == 0 && w.shape.law != mutation.BySequence }
 
-// chunk returns the chunk for the next row, one with room. The first of a partition may be short.
-func (w *writer) chunk(p *part, left int, short bool) *chunk {
+// chunk returns the chunk for the next row, one with room. The first of a strand may be short.
+func (w *writer) chunk(d *strand, left int, short bool) *chunk {
 	a := &w.shard.arena
-	if p.newest == 0 {
+	if d.newest == 0 {
 		c := newChunk(a, w.shape, 1, false, short)
-		p.oldest, p.newest = refOf(c), refOf(c)
+		d.oldest, d.newest = refOf(c), refOf(c)
 		return c
 	}
-	c := at[chunk](p.newest)
+	c := at[chunk](d.newest)
 	if c.rows < c.capacity {
 		return c
 	}
-	next := newChunk(a, w.shape, chunkRows(int(c.capacity), left), p.direction == downward, false)
-	next.tail().before, p.newest = p.newest, refOf(next)
+	next := newChunk(a, w.shape, chunkRows(int(c.capacity), left), d.direction == downward, false)
+	next.tail().before, d.newest = d.newest, refOf(next)
 	return next
 }
 
