@@ -56,18 +56,28 @@ func packNarrow(dst []byte, values []uint64, width int) []byte {
 	return dst
 }
 
+// overrun is how many bytes from where a value begins may be read, whatever its width.
+const overrun = 9
+
 // unpackBits fills out with values of width bits. src holds all of them; what lies behind may be read, too.
 func unpackBits(out []uint64, src []byte, width int) {
 	if width == 0 {
 		clear(out)
 		return
 	}
-	size := (len(out)*width + 7) / 8
-	if len(src) < size+9 {
-		// Every value is loaded with the eight or nine bytes from its first on.
-		var padded [blockValues*8 + 16]byte
-		src = padded[:copy(padded[:], src[:size])+9]
+	if size := (len(out)*width + 7) / 8; len(src) < size+overrun {
+		// Eight values fill width bytes. As many of those as can be are read where they are, the others with room behind them.
+		whole := min(max(len(src)-overrun, 0)/width, len(out)/8)
+		unpack(out[:8*whole], src, width)
+		var padded [widthMax + 3*overrun]byte
+		out = out[8*whole:]
+		src = padded[:copy(padded[:], src[whole*width:size])+overrun]
 	}
+	unpack(out, src, width)
+}
+
+// unpack is unpackBits where there is room behind the values.
+func unpack(out []uint64, src []byte, width int) {
 	switch {
 	case width <= 8:
 		unpack8(out, src, width)

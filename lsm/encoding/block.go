@@ -32,6 +32,9 @@ var forms = [...]form{
 	newForm(40, 3, 16), newForm(45, 2, 11), newForm(90, 2, 13), newForm(181, 2, 15), newForm(362, 2, 17), newForm(724, 2, 19),
 }
 
+// codes is how many there are.
+const codes = widthMax + 1 + len(forms)
+
 // newForm's numbers have at most 20 bits and its radix 10, so that a product with the reciprocal divides exactly.
 func newForm(radix uint64, values, width int) form {
 	return form{radix: radix, values: values, width: width, reciprocal: (1<<32 + radix - 1) / radix}
@@ -225,6 +228,25 @@ func baseWithout(values []uint64) uint64 {
 	return least
 }
 
+// packedBytes is how many bytes n numbers take.
+func packedBytes(code byte, n int) int {
+	if code <= widthMax {
+		return (n*int(code) + 7) / 8
+	}
+	f := &forms[code-widthMax-1]
+	return ((n+f.values-1)/f.values*f.width + 7) / 8
+}
+
+// wholeBytes is packedBytes of 128 numbers, 127 and 126, by code.
+var wholeBytes = func() (of [3][codes]uint16) {
+	for less := range of {
+		for code := range codes {
+			of[less][code] = uint16(packedBytes(byte(code), blockValues-less))
+		}
+	}
+	return of
+}()
+
 // body is where the parts of a block lie, while it is read.
 type body struct {
 	code    byte
@@ -247,14 +269,10 @@ func readBody(src []byte, code byte, n int) (b body, rest []byte, err error) {
 			return b, nil, err
 		}
 	}
-	if b.code <= widthMax {
-		b.size = (n*int(b.code) + 7) / 8
-	} else if int(b.code) <= widthMax+len(forms) {
-		f := &forms[b.code-widthMax-1]
-		b.size = ((n+f.values-1)/f.values*f.width + 7) / 8
-	} else {
+	if int(b.code) >= codes {
 		return b, nil, corrupt("block of code %d", b.code)
 	}
+	b.size = packedBytes(b.code, n)
 	if b.size > len(src) || size > uint64(len(src)-b.size) || b.patches > n || uint64(b.patches) > size {
 		return b, nil, corrupt("block of %d values: code %d, %d patches of %d bytes, %d bytes", n, b.code, b.patches, size, len(src))
 	}

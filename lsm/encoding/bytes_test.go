@@ -183,8 +183,12 @@ func FuzzDecodeBytes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		offsets, data, err := DecodeBytes(nil, nil, src, n)
+		_, part, errPart := DecodeBytesRange(nil, nil, src, n, n/3, n-n/3)
 		if err != nil {
 			return
+		}
+		if errPart != nil || !bytes.Equal(part, data[offsets[n/3]:offsets[n-n/3]]) {
+			t.Fatalf("%d values, the middle of them otherwise: %v", n, errPart)
 		}
 		if len(offsets) != n+1 || int(offsets[n]) != len(data) {
 			t.Fatalf("%d offsets for %d values", len(offsets), n)

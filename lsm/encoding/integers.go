@@ -55,16 +55,48 @@ func (r *integers) end() error {
 	return nil
 }
 
-// skip passes over a block.
+// skip passes over a block of 128 values. It looks at no more than it must, as reads of a last row pass over all but one.
 func (r *integers) skip() error {
-	n := r.next()
-	switch r.kind {
-	case wordsConst, wordsSequence, wordsRaw:
-		r.at += n
-		return nil
+	src := r.src
+	if len(src) == 0 {
+		return corrupt("head of a block")
 	}
-	_, _, err := r.readHead(n)
-	return err
+	code, at := src[0], 1
+	for range headNumbers(r.kind) {
+		for at < len(src) && src[at] >= 0x80 {
+			at++
+		}
+		at++
+	}
+	size := uint64(0)
+	if code&codePatched != 0 && at+1 < len(src) {
+		var width int
+		if size, width = binary.Uvarint(src[at+1:]); width <= 0 {
+			return corrupt("size of patches")
+		}
+		at += 1 + width
+	}
+	if code &^= codePatched; int(code) >= codes {
+		return corrupt("block of code %d", code)
+	}
+	at += int(wholeBytes[blockValues-packedOf(r.kind, blockValues)][code])
+	if at > len(src) || size > uint64(len(src)-at) {
+		return corrupt("block of code %d and %d bytes of patches in %d bytes", code, size, len(src))
+	}
+	r.src = src[at+int(size):]
+	r.at += blockValues
+	return nil
+}
+
+// headNumbers is how many variable-length numbers the head of a block has.
+func headNumbers(kind byte) int {
+	switch kind {
+	case wordsDelta:
+		return 2
+	case wordsDelta2:
+		return 3
+	}
+	return 1
 }
 
 // head is the numbers before a block.
@@ -206,14 +238,22 @@ func decodeIntegers(dst []uint64, src []byte, n, from, to int) ([]uint64, error)
 	if err != nil {
 		return dst, err
 	}
-	for from-r.at >= blockValues {
-		if err := r.skip(); err != nil {
-			return dst, err
-		}
-	}
 	at := len(dst)
 	dst = grow(dst, to-from)
 	out := dst[at:]
+	if r.kind == wordsConst || r.kind == wordsSequence || r.kind == wordsRaw {
+		r.at = from // they have no blocks
+		err := r.read(out)
+		if err == nil {
+			err = r.end()
+		}
+		return dst, err
+	}
+	for from-r.at >= blockValues {
+		if err := r.skip(); err != nil {
+			return dst[:at], err
+		}
+	}
 	for r.at < to {
 		begin, k := r.at, r.next()
 		if begin >= from && begin+k <= to {

@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -239,6 +240,27 @@ func checkBlock(t *testing.T, b *block) {
 	}
 }
 
+// TestValuesAtTheEnd unpacks values behind which there is nothing, or a little.
+func TestValuesAtTheEnd(t *testing.T) {
+	r := rng(6)
+	for width := range widthMax + 1 {
+		for n := 0; n <= blockValues; n += 1 + n/9 {
+			values := make([]uint64, n)
+			for i := range values {
+				values[i] = r.Uint64() & (1<<width - 1)
+			}
+			src := packBits(nil, values, width)
+			for behind := range 2 * overrun {
+				got := make([]uint64, n)
+				unpackBits(got, append(slices.Clip(src), bytes.Repeat([]byte{0xFF}, behind)...), width)
+				if !slices.Equal(got, values) {
+					t.Fatalf("%d values of %d bits, %d bytes behind: got %x, want %x", n, width, behind, got, values)
+				}
+			}
+		}
+	}
+}
+
 func TestRadixDividesExactly(t *testing.T) {
 	for i, f := range forms {
 		for number := range uint64(1) << f.width {
@@ -306,8 +328,12 @@ func FuzzDecodeWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n int) {
 		words, err := DecodeWords(nil, src, n)
+		part, errPart := DecodeWordsRange(nil, src, n, n/3, n-n/3)
 		if err != nil {
 			return
+		}
+		if errPart != nil || !slices.Equal(part, words[n/3:n-n/3]) {
+			t.Fatalf("%d words, the middle of them otherwise: %v", n, errPart)
 		}
 		if len(words) != n {
 			t.Fatalf("%d words of %d", len(words), n)
