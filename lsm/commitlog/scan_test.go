@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -107,6 +108,52 @@ func TestDamageBeforePromiseIsCorrupt(t *testing.T) {
 		case at < int(promise) && got.end != synced:
 			t.Fatalf("byte %d: the log ends at %s, not at %s", at, got.end, synced)
 		}
+	}
+}
+
+// A promise behind a broken record is found wherever it lies, across the windows that are read too.
+func TestPromiseAcrossWindowsConvicts(t *testing.T) {
+	for payload := readBytes - 120; payload < readBytes+10; payload++ {
+		var im image
+		im.begin(header{number: 1})
+		im.promise(1, im.record(1, 1, payload))
+		im.segments[1] = append(im.segments[1], make([]byte, 100)...) // never written
+		if got, err := findTail(1, Position{}, im.files, &im); err != nil || got.last != 1 {
+			t.Fatalf("a record with %d bytes: %v", payload, err)
+		}
+		im.segments[1][headerBytes+50] ^= 1
+		if _, err := findTail(1, Position{}, im.files, &im); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("a promise behind a record with %d bytes was not kept: %v", payload, err)
+		}
+	}
+}
+
+// Records of all lengths are read whole, wherever the windows end.
+func TestWindowsEndAnywhere(t *testing.T) {
+	var im image
+	im.begin(header{number: 1})
+	rng := rand.New(rand.NewPCG(6, 6))
+	var want []Position
+	for sequence := range uint64(200) {
+		payload := rng.IntN(60_000)
+		if sequence%50 == 49 {
+			payload += frameBodyMax
+		}
+		want = append(want, im.record(1, sequence+1, payload))
+		if rng.IntN(4) == 0 {
+			im.promise(1, want[len(want)-1])
+		}
+	}
+	var got []Position
+	_, err := readLog(1, Position{}, im.files, &im, func(at Position, r *Record) error {
+		got = append(got, at)
+		if want := bytes.Repeat([]byte{7}, len(r.Parts[0].Payload)); r.Sequence != uint64(len(got)) || !bytes.Equal(r.Parts[0].Payload, want) {
+			t.Errorf("record %d that ends at %s is not what was written", r.Sequence, at)
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("%v; %d records of %d, or at other places", err, len(got), len(want))
 	}
 }
 
