@@ -48,7 +48,11 @@ func (p *Partition) batches(req *mutation.ReadRequest) *batchSource {
 	}
 	b.columns = make([]wantedColumn, len(req.Columns))
 	for i, id := range req.Columns {
-		b.columns[i] = wantedColumn{p.r.columnOf(id), p.r.place(id)}
+		if place := p.r.place(id); place >= 0 {
+			b.columns[i] = wantedColumn{p.r.columns[place], place}
+		} else {
+			b.columns[i] = wantedColumn{p.r.columnOf(id), place}
+		}
 	}
 	return b
 }

@@ -267,11 +267,19 @@ func (r *Reader) widthOf(id mutation.ColumnID) int {
 
 // place returns where a column is in Reader.columns; -1: it is not there.
 func (r *Reader) place(id mutation.ColumnID) int {
-	i, ok := slices.BinarySearchFunc(r.columns, id, func(c mutation.Column, id mutation.ColumnID) int { return cmp.Compare(c.ID, id) })
-	if !ok {
-		return -1
+	low, high := 0, len(r.columns)
+	for low < high {
+		middle := int(uint(low+high) / 2)
+		switch own := r.columns[middle].ID; {
+		case own == id:
+			return middle
+		case own < id:
+			low = middle + 1
+		default:
+			high = middle
+		}
 	}
-	return i
+	return -1
 }
 
 // loadAll reads and decodes everything that rows are made of.
