@@ -37,6 +37,11 @@ func (c *cursor) byte() byte {
 }
 
 func (c *cursor) uvarint() uint64 {
+	if len(c.src) > 0 && c.src[0] < 0x80 { // most are small
+		v := c.src[0]
+		c.src = c.src[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(c.src)
 	if n <= 0 {
 		c.fail()

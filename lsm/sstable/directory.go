@@ -164,16 +164,26 @@ func decodeDirectoryBlock(src []byte) (directoryBlock, error) {
 
 // bounds returns the bounds of row group i of the block, and what follows them in its record.
 func (b *directoryBlock) bounds(i int) (groupBounds, cursor) {
-	from := 0
-	if i > 0 {
-		from = int(b.ends.at(b.src, i-1))
-	}
-	c := cursor{src: b.src[b.from+from : b.from+int(b.ends.at(b.src, i))]}
+	c := cursor{src: b.record(i)}
 	out := groupBounds{first: c.bytes(), last: c.bytes()}
 	if b.isShared(i) {
 		out.lastFirst, out.lastLast = c.bytes(), c.bytes()
 	}
 	return out, c
+}
+
+// firstOf returns the clustering of the first row of row group i of the block.
+func (b *directoryBlock) firstOf(i int) []byte {
+	c := cursor{src: b.record(i)}
+	return c.bytes()
+}
+
+func (b *directoryBlock) record(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = int(b.ends.at(b.src, i-1))
+	}
+	return b.src[b.from+from : b.from+int(b.ends.at(b.src, i))]
 }
 
 func (b *directoryBlock) isShared(i int) bool { return b.flags.at(b.src, i)&groupShared != 0 }

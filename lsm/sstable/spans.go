@@ -152,8 +152,8 @@ func (c *spanCursor) passReverse() (touches bool, end clustering.Bound) {
 
 // skipTo leaves out the row groups on this side of a bound.
 func (c *spanCursor) skipTo(bound clustering.Bound) error {
-	if c.end-c.low < 2 {
-		return nil
+	if c.end-c.low < 2 || len(bound.Prefix) == 0 {
+		return nil // there is nothing to leave out
 	}
 	g, err := c.p.r.lastBefore(c.low, c.end-1, bound)
 	if c.reverse {
@@ -213,8 +213,7 @@ func (f *contents) lastBefore(low, high int, bound clustering.Bound) (int, error
 	}
 	start := max(low+1, first)
 	n := sort.Search(min(high+1, first+block.n)-start, func(i int) bool {
-		bounds, _ := block.bounds(start + i - first)
-		return bound.CompareKey(bounds.first) <= 0
+		return bound.CompareKey(block.firstOf(start+i-first)) <= 0
 	})
 	return start + n - 1, nil
 }
