@@ -264,7 +264,21 @@ func (l *Log) Close() error {
 			_ = s.file.Close() // synced above, or failed and reported, or empty
 		}
 	}
+	if err == nil {
+		l.discardLocked()
+	}
 	return err
+}
+
+// discardLocked removes what nothing is in: a closed log takes no more space than it needs. What stays is
+// removed by the next open.
+func (l *Log) discardLocked() {
+	if l.next != nil {
+		_ = l.remove(l.next.number)
+	}
+	for _, n := range l.spares {
+		_ = l.remove(n)
+	}
 }
 
 // promiseLocked ends an orderly closed log with a sync offset, so that damage to its last

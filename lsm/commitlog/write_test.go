@@ -331,8 +331,8 @@ func TestNextSegmentIsMadeBeforehand(t *testing.T) {
 
 // As many segments are kept as the log needs between two releases.
 func TestSparesFollowTheNeed(t *testing.T) {
-	created := 0
-	l := mustOpen(t, vfs.NewFaulty(newDirectory(t), func(op vfs.Op) error {
+	created, mem := 0, newDirectory(t)
+	l := mustOpen(t, vfs.NewFaulty(mem, func(op vfs.Op) error {
 		if op.Kind == vfs.OpCreate {
 			created++
 		}
@@ -363,6 +363,11 @@ func TestSparesFollowTheNeed(t *testing.T) {
 		t.Errorf("%d spares are kept for a log that needs one at a time", n)
 	}
 	mustNot(t, l.Close())
+	names, err := mem.List("data")
+	mustNot(t, err)
+	if len(names) != 1 {
+		t.Errorf("after it is closed, a log of one segment has %v", names)
+	}
 }
 
 func TestStatisticsCount(t *testing.T) {
