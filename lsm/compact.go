@@ -143,7 +143,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	}
 	inputs := slices.DeleteFunc(slices.Clone(t.files), func(f *file) bool { return !slices.Contains(job.Inputs, f.number) })
 	if job.Drop {
-		return true, s.replaceFiles(t.table, inputs, nil)
+		return true, s.replaceFiles(t.table, inputs, nil, 0)
 	}
 	return true, s.compactFiles(t, inputs, job, p)
 }
@@ -266,7 +266,8 @@ func (s *Store) oldestInMemory(id mutation.TableID) int64 {
 
 // compactFiles does a job on files of t.
 func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job, p *pace) error {
-	now := s.opts.Clock.Now().Unix()
+	began := s.opts.Clock.Now()
+	now := began.Unix()
 	m := &mergeJob{
 		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, final: job.Final, written: max(now, 1),
 		options: compaction.MergeOptions{Purge: s.purge(t, inputs, now), Hiding: t.hiding(inputs), NoBlocks: s.opts.Tuning.NoFastLane},
@@ -278,11 +279,11 @@ func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job
 	if err != nil {
 		return fmt.Errorf("compaction of %s: %w", t.table.Name, corrupt(err))
 	}
-	return s.replaceFiles(t.table, inputs, outputs)
+	return s.replaceFiles(t.table, inputs, outputs, s.opts.Clock.Now().Sub(began))
 }
 
 // replaceFiles makes outputs take the place of inputs, in the manifest first.
-func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file) error {
+func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file, took time.Duration) error {
 	edit := &manifest.Edit{AddedFiles: listed(table, outputs)}
 	for _, f := range inputs {
 		edit.RemovedFiles = append(edit.RemovedFiles, f.number)
@@ -297,14 +298,11 @@ func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file) err
 		t.files = slices.DeleteFunc(t.files, func(f *file) bool { return slices.Contains(inputs, f) })
 		t.files = append(t.files, outputs...)
 	})
-	s.reportCompaction(table, inputs, outputs)
+	s.reportCompaction(table, inputs, outputs, took)
 	return nil
 }
 
-func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file) {
-	if s.opts.Events.Compacted == nil {
-		return
-	}
+func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file, took time.Duration) {
 	info := CompactInfo{Table: table.ID, Name: table.Name, Inputs: len(inputs), Outputs: len(outputs)}
 	for _, f := range inputs {
 		info.BytesIn += f.info.Bytes
@@ -312,7 +310,19 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file)
 	for _, f := range outputs {
 		info.BytesOut += f.info.Bytes
 	}
-	s.opts.Events.Compacted(info)
+	s.jobs.work.add(table.ID, func(w *WorkStatistics) {
+		if len(outputs) == 0 && took == 0 {
+			w.Dropped += int64(len(inputs))
+			return
+		}
+		w.Compactions++
+		w.BytesIn += info.BytesIn
+		w.BytesOut += info.BytesOut
+		w.CompactTime += took
+	})
+	if s.opts.Events.Compacted != nil {
+		s.opts.Events.Compacted(info)
+	}
 }
 
 // purge returns what a merge of inputs may forget; nil: nothing. jobs.compact is held, so that inputs stay files

@@ -3,6 +3,7 @@ package lsm
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/lsm/manifest"
@@ -52,6 +53,7 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 	}
 	v, _ := s.acquire()
 	defer v.unref()
+	began := s.opts.Clock.Now()
 	table := v.tables[id].table
 	files, err := s.flushJob(table, m).run()
 	if err != nil {
@@ -71,7 +73,9 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 		t.sealed = t.sealed[1:]
 		t.files = append(t.files, files...)
 	})
-	s.reportFlush(table, files)
+	took := s.opts.Clock.Now().Sub(began)
+	s.jobs.throttle.flushed(m.Bytes(), took)
+	s.reportFlush(table, files, took)
 	return s.log.Release(edit.LogStart)
 }
 
@@ -123,16 +127,21 @@ func (s *Store) releaseLog() error {
 	return nil
 }
 
-func (s *Store) reportFlush(table *mutation.Table, files []*file) {
-	if s.opts.Events.Flushed == nil {
-		return
-	}
+func (s *Store) reportFlush(table *mutation.Table, files []*file, took time.Duration) {
 	info := FlushInfo{Table: table.ID, Name: table.Name, Files: len(files)}
 	for _, f := range files {
 		info.Rows += f.info.Rows
 		info.Bytes += f.info.Bytes
 	}
-	s.opts.Events.Flushed(info)
+	s.jobs.work.add(table.ID, func(w *WorkStatistics) {
+		w.Flushes++
+		w.FlushedRows += info.Rows
+		w.FlushedBytes += info.Bytes
+		w.FlushTime += took
+	})
+	if s.opts.Events.Flushed != nil {
+		s.opts.Events.Flushed(info)
+	}
 }
 
 // considerFlush wakes the flusher when a memtable of g, all memtables or the log are

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eskerdb/esker/mutation"
 )
 
 // jobs is what runs beside reads and writes. A flush and a compaction may run at the same
@@ -13,6 +15,9 @@ type jobs struct {
 	flush   sync.Mutex // held by whoever seals and flushes
 	compact sync.Mutex // held by whoever compacts
 	backup  sync.Mutex // held by whoever makes a backup; taken before the others
+
+	throttle throttle
+	work     work
 
 	waiting    atomic.Int32 // who excludes: a running compaction gives up for it
 	done       chan struct{}
@@ -52,19 +57,27 @@ func (s *Store) startJobs() {
 	if s.opts.Tuning.NoBackground {
 		return
 	}
-	j.running.Go(func() { s.background(j.flushWake, s.flushAsNeeded) })
-	j.running.Go(func() { s.background(j.compactNow, s.compactAsNeeded) })
+	j.running.Go(func() { s.background(j.flushWake, nil, s.flushAsNeeded) })
+	j.running.Go(func() {
+		tick := time.NewTicker(compactEvery)
+		defer tick.Stop()
+		s.background(j.compactNow, tick.C, s.compactAsNeeded)
+	})
 	s.wakeFlusher()
 	s.wakeCompactor()
 }
 
-// background runs work each time it is woken, until the store closes.
-func (s *Store) background(wake <-chan struct{}, work func() error) {
+// compactEvery is how often a store in which nothing happens looks for what has ended, and for windows that are over.
+const compactEvery = 10 * time.Second
+
+// background runs work each time it is woken and at each tick, until the store closes.
+func (s *Store) background(wake <-chan struct{}, tick <-chan time.Time, work func() error) {
 	for {
 		select {
 		case <-s.jobs.done:
 			return
 		case <-wake:
+		case <-tick:
 		}
 		err := s.withSpace(work)
 		if err == nil || errors.Is(err, errStopped) || errors.Is(err, ErrClosed) {
@@ -127,4 +140,40 @@ func wake(c chan struct{}) {
 	case c <- struct{}{}:
 	default: // woken already
 	}
+}
+
+// WorkStatistics counts what flush and compaction have done on a table since the store was opened.
+type WorkStatistics struct {
+	Flushes      int64
+	FlushedRows  int64
+	FlushedBytes int64         // of files
+	FlushTime    time.Duration // from the first row to the manifest
+	Compactions  int64
+	BytesIn      int64 // of files that were merged
+	BytesOut     int64
+	CompactTime  time.Duration
+	Dropped      int64 // files that went unread
+}
+
+// work is what was done, by table.
+type work struct {
+	mu     sync.Mutex
+	tables map[mutation.TableID]WorkStatistics
+}
+
+func (w *work) add(id mutation.TableID, fn func(*WorkStatistics)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tables == nil {
+		w.tables = make(map[mutation.TableID]WorkStatistics)
+	}
+	st := w.tables[id]
+	fn(&st)
+	w.tables[id] = st
+}
+
+func (w *work) of(id mutation.TableID) WorkStatistics {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tables[id]
 }

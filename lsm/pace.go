@@ -1,7 +1,9 @@
 package lsm
 
 import (
+	"math"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -57,5 +59,85 @@ func (p *pace) sleep(d time.Duration) error {
 	case <-p.store.jobs.done:
 		p.timer.Stop()
 		return errStopped
+	}
+}
+
+const (
+	slowFrom = 0.60 // fill of the memtables from which writers are slowed
+	slowTo   = 0.95 // and at which they may write but half of what is flushed
+	// delayMax bounds how long a write is held back. At the limit of memory it is refused.
+	delayMax = 100 * time.Millisecond
+	// delayMin is what is worth a sleep; less adds up.
+	delayMin = 200 * time.Microsecond
+	// flushRateFirst is what is taken for the speed of flushes before the first, bytes of memtables a second.
+	flushRateFirst = 64 << 20
+)
+
+// throttle slows writers, all together, to what flushes can take, the more the fuller the memtables.
+type throttle struct {
+	mu   sync.Mutex
+	rate float64   // of flushes, bytes of memtables a second; 0: none was seen
+	free time.Time // when what was let in so far is done
+	held time.Duration
+}
+
+// flushed tells of a flush of a memtable of so many bytes.
+func (t *throttle) flushed(bytes int64, took time.Duration) {
+	if took <= 0 || bytes <= 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rate := float64(bytes) / took.Seconds()
+	if t.rate == 0 {
+		t.rate = rate
+	}
+	t.rate = 0.7*t.rate + 0.3*rate
+}
+
+// delay returns how long a write of so many bytes waits at a fill of the memtables, 1 being the limit.
+func (t *throttle) delay(now time.Time, bytes int, fill float64) time.Duration {
+	if fill < slowFrom {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rate := t.rate
+	if rate == 0 {
+		rate = flushRateFirst
+	}
+	full := math.Min(1, (fill-slowFrom)/(slowTo-slowFrom))
+	rate *= 4*(1-full) + full/2
+	if t.free.Before(now) {
+		t.free = now
+	}
+	t.free = t.free.Add(time.Duration(float64(bytes) / rate * float64(time.Second)))
+	if t.free.Sub(now) > delayMax {
+		t.free = now.Add(delayMax)
+	}
+	d := t.free.Sub(now)
+	if d < delayMin {
+		return 0
+	}
+	t.held += d
+	return d
+}
+
+// holdBack lets a write of so many bytes wait while memtables are filling faster than they are flushed.
+func (s *Store) holdBack(bytes int) {
+	fill := float64(s.memoryUsed.Load()) / float64(s.opts.MemoryBytesMax)
+	if fill < slowFrom || s.opts.Tuning.NoBackground {
+		return
+	}
+	s.wakeFlusher()
+	d := s.jobs.throttle.delay(s.opts.Clock.Now(), bytes, fill)
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.jobs.done:
 	}
 }

@@ -39,6 +39,10 @@ type TableStatistics struct {
 	MemtableBytes int64 // active and waiting to be flushed
 	MemtableRows  int64 // likewise
 	Memtables     int
+	Runs          int     // sorted runs that the files are
+	Windows       int     // ranges of event time that have files, none counted as one
+	Debt          float64 // how much waits to be compacted; 1 and more: compaction takes no more rests
+	Work          WorkStatistics
 	Buckets       []BucketStatistics // ascending by Start; rows of no single bucket first, with Start = End = 0
 }
 
@@ -59,7 +63,9 @@ func (s *Store) Statistics() Statistics {
 		CacheBytes: s.cache.Statistics().Bytes, ReadOnly: s.failure(),
 	}
 	for _, t := range v.tables {
-		out.Tables = append(out.Tables, t.statistics())
+		one := t.statistics()
+		one.Work = s.jobs.work.of(t.table.ID)
+		out.Tables = append(out.Tables, one)
 	}
 	slices.SortFunc(out.Tables, func(a, b TableStatistics) int { return cmp.Compare(a.Name, b.Name) })
 	return out
@@ -74,7 +80,13 @@ func (t *tableVersion) statistics() TableStatistics {
 		out.MemtableBytes += m.Bytes()
 		out.MemtableRows += m.Rows()
 	}
+	out.Debt = t.debt()
+	runs := make(map[uint64]bool)
 	for _, f := range t.files {
+		if !runs[f.run] {
+			runs[f.run] = true
+			out.Runs++
+		}
 		out.FileBytes += f.info.Bytes
 		out.FileRows += f.info.Rows
 		out.Partitions += f.info.Partitions
@@ -84,6 +96,7 @@ func (t *tableVersion) statistics() TableStatistics {
 		out.MinTimestamp, out.MaxTimestamp = min(out.MinTimestamp, f.info.MinTimestamp), max(out.MaxTimestamp, f.info.MaxTimestamp)
 		out.addBucket(f)
 	}
+	out.Windows = len(out.Buckets)
 	slices.SortFunc(out.Buckets, func(a, b BucketStatistics) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
 	})

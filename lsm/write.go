@@ -34,6 +34,7 @@ func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 	}
 	g := newGroup(ms)
 	defer g.release()
+	s.holdBack(g.bytes())
 	c, err := s.enter(g)
 	if err != nil {
 		return 0, err
@@ -136,6 +137,15 @@ func (g *group) release() {
 	}
 	g.parts = g.parts[:0]
 	groups.Put(g)
+}
+
+// bytes is about how many bytes the group takes in memtables: its log record packs it tighter.
+func (g *group) bytes() int {
+	sum := 0
+	for i := range g.parts {
+		sum += 2 * len(g.parts[i].payload)
+	}
+	return sum
 }
 
 // admit refuses a write before anything is done.
