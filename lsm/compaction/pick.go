@@ -257,16 +257,17 @@ func pickPurge(g *group, o Options) (Job, bool) {
 	if g.young {
 		return Job{}, false
 	}
-	var all int64
+	var bytes, rows int64
 	for i := range g.runs {
-		all += g.runs[i].bytes
+		bytes += g.runs[i].bytes
+		rows += g.runs[i].rows
 	}
 	for i := range g.runs {
 		r := &g.runs[i]
 		if r.deletion == 0 || r.deletion >= o.NowSec-o.GCGraceSec || r.written > r.deletion+o.GCGraceSec {
 			continue
 		}
-		if (g.closed || r.bytes >= all/4) && len(g.runs) <= o.FilesMax {
+		if (g.closed || r.bytes >= bytes/4 || r.rows >= rows/4) && len(g.runs) <= o.FilesMax {
 			job := g.job(g.runs, Purge, o)
 			job.Final = g.closed
 			return job, true
