@@ -52,7 +52,7 @@ func (s *Store) compactTable(table mutation.TableID) error {
 	}
 	for _, w := range t.windows() {
 		_, err := s.compactOne(table, patience, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
-			return t.whole(w)
+			return t.whole(w, o.NowSec)
 		})
 		if err != nil {
 			return s.writeFailed(err)
@@ -84,31 +84,44 @@ func (t *tableVersion) windows() []window {
 	return out
 }
 
-// whole is the job that makes one run of all files of a window.
-func (t *tableVersion) whole(w window) (compaction.Job, bool) {
+// whole is the job that makes one run of all files of a window, for good; false if that is what they are, and nothing in them may
+// go at a time in seconds.
+func (t *tableVersion) whole(w window, now int64) (compaction.Job, bool) {
 	job := compaction.Job{Final: true, Into: compaction.Range{Start: w.start, End: w.end}}
+	var run uint64
+	tidy := true
 	for _, f := range t.files {
-		if f.window() == w {
-			job.Inputs = append(job.Inputs, f.number)
+		// What lies beside the rows of some file may hide rows of any.
+		tidy = tidy && !f.info.HasPartitionDeletions && !f.info.HasRangeTombstones
+		if f.window() != w {
+			continue
 		}
+		tidy = tidy && f.final && (run == 0 || run == f.run) && !f.info.HasTombstones() && f.info.MinExpiresAt > now
+		run = f.run
+		job.Inputs = append(job.Inputs, f.number)
 	}
-	return job, len(job.Inputs) > 0
+	return job, len(job.Inputs) > 0 && !tidy
 }
 
 // compactAsNeeded does what compaction.Pick chooses until there is nothing to do.
 func (s *Store) compactAsNeeded() error {
+	var errs []error
 	for _, t := range s.Tables() {
 		for more := true; more; {
 			if s.jobs.mustStop() {
 				return errStopped
 			}
 			var err error
-			if more, err = s.compactNext(t.ID); err != nil {
+			if more, err = s.compactNext(t.ID); errors.Is(err, errStopped) {
 				return err
+			}
+			if err != nil {
+				errs = append(errs, err) // a damaged file of one table does not keep the others waiting
+				break
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // compactNext does one job on a table. more says that there may be another.

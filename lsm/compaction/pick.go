@@ -41,7 +41,8 @@ type File struct {
 
 // Options of choosing.
 type Options struct {
-	FilesMin   int                 // runs of similar size that are worth merging. Default 4
+	FilesMin   int                 // late runs of a closed window that are worth merging. Default 4
+	TierMin    int                 // runs of similar size that are worth merging while a window is open. Default 6
 	FilesMax   int                 // runs in one merge. Default 32
 	ShareRows  int64               // a range with as many rows is not shared by windows. Default 65,536
 	Bucket     partition.Bucketing // of the table
@@ -64,6 +65,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.FilesMin == 0 {
 		o.FilesMin = 4
+	}
+	if o.TierMin == 0 {
+		o.TierMin = 6
 	}
 	if o.FilesMax == 0 {
 		o.FilesMax = 32
@@ -237,13 +241,13 @@ func pickTier(g *group, o Options) (Job, bool) {
 	if g.closed && !g.young {
 		return Job{}, false
 	}
-	for start := 0; start+o.FilesMin <= len(g.runs); {
+	for start := 0; start+o.TierMin <= len(g.runs); {
 		sum, end := g.runs[start].bytes, start+1
 		for end < len(g.runs) && g.runs[end].bytes <= 2*(sum/int64(end-start)+1) {
 			sum += g.runs[end].bytes
 			end++
 		}
-		if end-start >= o.FilesMin {
+		if end-start >= o.TierMin {
 			return g.job(g.runs[start:end], Tier, o), true
 		}
 		start = end

@@ -26,7 +26,7 @@ func dying(f File, end, local, minTS, maxTS int64) File {
 }
 
 func TestPick(t *testing.T) {
-	now := Options{NowSec: 1000, GCGraceSec: 100, OldestOutside: math.MaxInt64, ClosedBefore: 300}
+	now := Options{NowSec: 1000, GCGraceSec: 100, OldestOutside: math.MaxInt64, ClosedBefore: 300, TierMin: 4}
 	with := func(change func(*Options)) Options {
 		o := now
 		change(&o)
