@@ -91,8 +91,8 @@ const (
 	Close   Reason = "close"   // the window is over
 	Late    Reason = "late"    // small runs beside a large one of a window that is over
 	Join    Reason = "join"    // few rows in adjacent windows that are over
-	Tier    Reason = "tier"    // runs of similar size
 	Purge   Reason = "purge"   // deletions that have waited for their grace
+	Tier    Reason = "tier"    // runs of similar size
 	Finish  Reason = "finish"  // a window that is over and not yet written for good
 )
 
@@ -128,7 +128,7 @@ func Pick(files []File, o Options) (Job, bool) {
 	if job, ok := pickJoin(groups, o); ok {
 		return job, true
 	}
-	for _, pick := range []func(*group, Options) (Job, bool){pickTier, pickPurge, pickFinish} {
+	for _, pick := range []func(*group, Options) (Job, bool){pickPurge, pickTier, pickFinish} {
 		if job, ok := pickFirst(groups, o, pick); ok {
 			return job, true
 		}
