@@ -258,7 +258,7 @@ func pickTier(g *group, o Options) (Job, bool) {
 // pickPurge rewrites runs whose deletions may be forgotten now and could not be when they were written. The rest of the group
 // goes with them where it is not much more.
 func pickPurge(g *group, o Options) (Job, bool) {
-	if g.young {
+	if g.closed && g.young {
 		return Job{}, false
 	}
 	var bytes, rows int64
