@@ -393,3 +393,25 @@ func TestLentWordsStayAsTheyAre(t *testing.T) {
 		source.Close()
 	}
 }
+
+// TestLargeMemoryDoesNotWait reads a row group that is large when it is decoded: nothing of it is kept for the next reader.
+func TestLargeMemoryDoesNotWait(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 300)
+	for i := range rows {
+		rows[i].Cells[2].Value = bytes.Repeat([]byte{byte(i)}, 2*memoryBytesMax/len(rows))
+	}
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	p, err := r.Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, p.rows(clustering.All(), false)); len(got) != len(rows) {
+		t.Fatalf("%d rows", len(got))
+	}
+	if d := r.decoders.Get(); d != nil {
+		t.Errorf("%d bytes wait for the next reader", d.(*decoder).memory.bytes())
+	}
+}

@@ -45,7 +45,7 @@ type memory struct {
 }
 
 const (
-	memoryBytesMax = 1 << 20  // how large buffers may be that wait for the next use
+	memoryBytesMax = 1 << 20  // how much memory of a decoder may wait for the next use
 	wholeBytesMax  = 16 << 10 // a group up to this size is read whole, whatever is wanted of it
 	gapBytesMax    = 4 << 10  // what is not wanted is read, too, where it is so small
 )
@@ -65,15 +65,9 @@ func (r *Reader) newDecoder() *decoder {
 
 // release keeps the decoder for the next one who needs one of this reader.
 func (d *decoder) release() {
-	if cap(d.memory.buffer) > memoryBytesMax || d.lent.isLarge() {
-		return
+	if d.memory.bytes()+d.lent.bytes() <= memoryBytesMax {
+		d.r.decoders.Put(d)
 	}
-	for _, c := range d.memory.chunks {
-		if cap(c.data) > memoryBytesMax {
-			return
-		}
-	}
-	d.r.decoders.Put(d)
 }
 
 // open turns to a row group. Nothing of it is read yet but its entry in the directory.
@@ -201,6 +195,15 @@ func (d *decoder) fetchTogether(wanted []wantedChunk) error {
 
 func (d *decoder) brokenChunk(ref *chunkRef, cause error) error {
 	return d.r.corrupt(int64(ref.offset), fmt.Sprintf("row group at %d: chunk %d of %d", d.group.offset, ref.role, ref.number), cause)
+}
+
+// bytes is about how much memory it is.
+func (m *memory) bytes() int {
+	size := cap(m.buffer)
+	for _, c := range m.chunks {
+		size += 8*cap(c.words) + 4*cap(c.offsets) + cap(c.data)
+	}
+	return size
 }
 
 // take returns n bytes of unknown content, which stay as they are until the next group is opened.

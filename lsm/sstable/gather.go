@@ -103,15 +103,22 @@ func longer[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// isLarge reports whether the memory should not wait for another use.
-func (l *lent) isLarge() bool {
+// bytes is about how much memory it is.
+func (l *lent) bytes() int {
 	size := 0
 	for _, vectors := range [][]mutation.Vector{l.clustering[:cap(l.clustering)], l.columns[:cap(l.columns)]} {
 		for i := range vectors {
-			size += cap(vectors[i].Data)
+			size += cap(vectors[i].Data) + 4*cap(vectors[i].Offsets)
 		}
 	}
-	return size > memoryBytesMax
+	for _, words := range l.words[:cap(l.words)] {
+		size += 8 * cap(words)
+	}
+	for i := range l.extras[:cap(l.extras)] {
+		x := &l.extras[:cap(l.extras)][i]
+		size += 8*(cap(x.timestamps)+cap(x.ends)+cap(x.ttls)) + 4*cap(x.ttls32)
+	}
+	return size
 }
 
 // appendWords appends the words of rows; 0 where there is none.
