@@ -45,6 +45,7 @@ const (
 	wordsDecimal   = 15 // on disk: never reuse
 	wordsDecimal32 = 16 // on disk: never reuse
 	wordsEntropy   = 17 // on disk: never reuse
+	wordsCommon    = 18 // on disk: never reuse
 )
 
 // Encodings of bytes. 34 to 36 were given to others.
@@ -61,7 +62,7 @@ const (
 
 var names = map[byte]string{
 	wordsConst: "const", wordsRaw: "raw", wordsSequence: "sequence", wordsFOR: "for", wordsDelta: "delta", wordsDelta2: "delta2",
-	wordsLinear: "linear", wordsRLE: "rle", wordsDecimal: "decimal", wordsDecimal32: "decimal32", wordsEntropy: "entropy",
+	wordsLinear: "linear", wordsRLE: "rle", wordsDecimal: "decimal", wordsDecimal32: "decimal32", wordsEntropy: "entropy", wordsCommon: "common",
 	bytesConst: "const", bytesPlain: "plain", bytesSnappy: "snappy", bytesZstd: "zstd", bytesFront: "front",
 	bytesFrontSnappy: "front snappy", bytesFrontZstd: "front zstd", bytesDict: "dict",
 }

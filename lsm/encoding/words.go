@@ -12,7 +12,9 @@ type scratch struct {
 	places   []int    // of floats that are none
 	values   []uint64 // of runs
 	lengths  []uint64 // of runs, less one
-	reduced  [3][]uint64
+	gaps     []uint64 // before words that are not the common one
+	others   []uint64 // those words
+	reduced  [5][]uint64
 	part     []byte
 	other    []byte
 	codes    []uint64 // numbers of the entropy stage
@@ -54,13 +56,23 @@ func (s *scratch) appendIntegers(dst []byte, words []uint64, effort Effort) []by
 	at := len(dst)
 	found := look(words)
 	if values, lengths, cost := s.planRuns(words, found); cost > 0 {
+		c := s.planCommon()
+		rare := c.bits > 0 && c.bits < cost
+		if rare {
+			cost = c.bits
+		}
 		if found.runs*runsFew > len(words) {
 			var p plan
 			if p, s.reduced[2] = planIntegers(words, found, s.reduced[2]); p.bits < cost {
 				return s.appendCoded(appendPlan(dst, words, &p), at, words, found, effort)
 			}
 		}
-		return s.appendCoded(s.appendRuns(dst, &values, &lengths), at, words, found, effort)
+		if rare {
+			dst = s.appendCommon(dst, &c)
+		} else {
+			dst = s.appendRuns(dst, &values, &lengths)
+		}
+		return s.appendCoded(dst, at, words, found, effort)
 	}
 	var p plan
 	p, s.reduced[2] = planIntegers(words, found, s.reduced[2])
@@ -96,6 +108,8 @@ func decodeNumbers(dst []uint64, src []byte, n, from, to int) ([]uint64, error) 
 		switch src[0] {
 		case wordsRLE:
 			return decodeRuns(dst, src[1:], n, from, to)
+		case wordsCommon:
+			return decodeCommon(dst, src[1:], n, from, to)
 		case wordsEntropy:
 			return decodeEntropy(dst, src[1:], n, from, to)
 		}

@@ -36,6 +36,7 @@ func series(n int) map[string][]uint64 {
 	add("milliseconds as µs", func(i int) uint64 { return uint64(1700000000000000+10000000*i) + 1000*r.Uint64N(10) })
 	add("counter", func(int) uint64 { counter += r.Uint64N(20); return counter })
 	add("sticky", func(i int) uint64 { return uint64(i / 100 * 17) })
+	add("mostly idle", func(int) uint64 { return uint64(max(0, r.IntN(100)-96)) })
 	add("random", func(int) uint64 { return r.Uint64() })
 	add("negative", func(i int) uint64 { return uint64(int64(-i) * 3) })
 	add("outliers", func(i int) uint64 {
@@ -182,7 +183,12 @@ func TestEveryEncodingOfWordsIsUsed(t *testing.T) {
 	note(parabola, mutation.PhysicalInt)
 	note(float, mutation.PhysicalFloat)
 	note(skewed, mutation.PhysicalInt)
-	for _, id := range []byte{wordsConst, wordsRaw, wordsSequence, wordsFOR, wordsDelta, wordsDelta2, wordsLinear, wordsRLE, wordsDecimal, wordsDecimal32, wordsEntropy} {
+	rare := make([]uint64, 1024)
+	for range 30 {
+		rare[r.IntN(len(rare))] = r.Uint64N(4)
+	}
+	note(rare, mutation.PhysicalInt)
+	for _, id := range []byte{wordsConst, wordsRaw, wordsSequence, wordsFOR, wordsDelta, wordsDelta2, wordsLinear, wordsRLE, wordsDecimal, wordsDecimal32, wordsEntropy, wordsCommon} {
 		if !seen[id] {
 			t.Errorf("no column takes %s", Name(id))
 		}
