@@ -3,7 +3,6 @@ package memtable
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"unsafe"
 )
 
@@ -102,11 +101,7 @@ func (p *part) missed(row []byte) bool {
 	if p.tree == 0 {
 		return false
 	}
-	// Seven bytes and more of a key tell most rows apart; the first is the same in all.
-	var head [9]byte
-	copy(head[:], row)
-	rank := binary.BigEndian.Uint64(head[1:])
-	t := at[tree](p.tree)
+	rank, t := rankOf(row), at[tree](p.tree)
 	switch {
 	case rank > t.missed:
 		t.streak = max(t.streak, 0) + 1

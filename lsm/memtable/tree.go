@@ -2,15 +2,24 @@ package memtable
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unsafe"
 )
 
-// leafClassMax is how many rows a leaf of a tree holds, as a class of blocks: one word less than 512. An insert
-// moves at most so many references.
+// leafClassMax is the block of a leaf of a tree: two words a row, and one, in 1024. An insert moves at most so many.
 const (
-	leafClassMin = 2
-	leafClassMax = 9
+	leafClassMin = 3
+	leafClassMax = 10
 )
+
+// rankOf returns the beginning of a clustering as a number of the same order. Clusterings of one rank are
+// compared in full, and that is rare: it is all but two bits of a time or a bigint.
+func rankOf(clustering []byte) uint64 {
+	var head [9]byte
+	copy(head[:], clustering)
+	// Of the first byte, which is 1 to 3 or, where it is inverted, FC to FE, two bits are enough.
+	return uint64(head[0]&3)<<62 | binary.BigEndian.Uint64(head[1:])>>2
+}
 
 // tree keeps references to rows of one partition, the newest version of each, in clustering order: a list of
 // sorted leaves, none of them empty. Its blocks are guarded by the lock of the shard.
@@ -19,23 +28,38 @@ type tree struct {
 	leaves   ref    // block of references
 	count    int    // of leaves
 	capacity int    // class of the block
-	missed   uint64 // the beginning of the clustering of the last whole row that came
+	missed   uint64 // rank of the last whole row that came
 	streak   int    // how many of those came upwards, one after the other; downwards if negative
 }
 
 const treeBytes = int(unsafe.Sizeof(tree{}))
 
-// leaf is a block: its head, and references to versions.
+// leaf is a block: its head, references to versions, and their ranks.
 type leaf struct {
 	count uint32
 	class uint32
 }
 
+// room is how many rows a leaf holds.
+func (l *leaf) room() int { return (1<<l.class - 1) / 2 }
+
 func (l *leaf) refs() []ref {
-	return unsafe.Slice((*ref)(unsafe.Add(unsafe.Pointer(l), 8)), 1<<l.class-1)
+	return unsafe.Slice((*ref)(unsafe.Add(unsafe.Pointer(l), 8)), l.room())
+}
+
+func (l *leaf) ranks() []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Add(unsafe.Pointer(l), 8+8*l.room())), l.room())
 }
 
 func (l *leaf) last() ref { return l.refs()[l.count-1] }
+
+// isBefore reports whether row i lies before a clustering of that rank.
+func (l *leaf) isBefore(i int, clustering []byte, rank uint64) bool {
+	if r := l.ranks()[i]; r != rank {
+		return r < rank
+	}
+	return bytes.Compare(clusteringOf(l.refs()[i]), clustering) < 0
+}
 
 func (t *tree) list() []ref { return unsafe.Slice(at[ref](t.leaves), 1<<t.capacity) }
 
@@ -97,21 +121,38 @@ func (t *tree) search(isAfter func(clustering []byte) bool) place {
 
 // find returns the place of clustering or, if it is not there, where it belongs.
 func (t *tree) find(clustering []byte) (place, bool) {
-	if t.count > 0 && bytes.Compare(clustering, clusteringOf(t.leaf(t.count-1).last())) > 0 {
-		return place{t.count, 0}, false
+	rank := rankOf(clustering)
+	low, high := 0, t.count // the first leaf whose last row is not before
+	for at := t.count - 1; low < high; at = (low + high) / 2 {
+		if l := t.leaf(at); l.isBefore(int(l.count)-1, clustering, rank) {
+			low = at + 1
+		} else {
+			high = at
+		}
 	}
-	p := t.search(func(c []byte) bool { return bytes.Compare(c, clustering) >= 0 })
-	return p, !t.isEnd(p) && bytes.Equal(clusteringOf(t.at(p)), clustering)
+	if low == t.count {
+		return place{low, 0}, false
+	}
+	l := t.leaf(low)
+	from, to := 0, int(l.count)-1
+	for from < to {
+		if mid := (from + to) / 2; l.isBefore(mid, clustering, rank) {
+			from = mid + 1
+		} else {
+			to = mid
+		}
+	}
+	return place{low, from}, l.ranks()[from] == rank && bytes.Equal(clusteringOf(l.refs()[from]), clustering)
 }
 
 // set replaces the reference at p.
 func (t *tree) set(p place, r ref) { t.leaf(p.leaf).refs()[p.index] = r }
 
-// insert puts r at place p.
-func (t *tree) insert(a *arena, p place, r ref) {
+// insert puts r, of a clustering with that rank, at place p.
+func (t *tree) insert(a *arena, p place, r ref, rank uint64) {
 	t.rows++
 	if t.isEnd(p) {
-		if t.count == 0 || t.leaf(t.count-1).count == 1<<leafClassMax-1 {
+		if t.count == 0 || int(t.leaf(t.count-1).count) == (1<<leafClassMax-1)/2 {
 			class := leafClassMax
 			if t.count == 0 {
 				class = leafClassMin
@@ -121,7 +162,7 @@ func (t *tree) insert(a *arena, p place, r ref) {
 		p = place{t.count - 1, int(t.leaf(t.count - 1).count)}
 	}
 	l := t.leaf(p.leaf)
-	if int(l.count) == len(l.refs()) {
+	if int(l.count) == l.room() {
 		if l.class < leafClassMax {
 			l = t.widen(a, p.leaf)
 		} else {
@@ -131,9 +172,10 @@ func (t *tree) insert(a *arena, p place, r ref) {
 			}
 		}
 	}
-	refs := l.refs()
+	refs, ranks := l.refs(), l.ranks()
 	copy(refs[p.index+1:l.count+1], refs[p.index:l.count])
-	refs[p.index] = r
+	copy(ranks[p.index+1:l.count+1], ranks[p.index:l.count])
+	refs[p.index], ranks[p.index] = r, rank
 	l.count++
 }
 
@@ -166,6 +208,7 @@ func (t *tree) widen(a *arena, i int) *leaf {
 	l := newLeaf(a, int(old.class)+1)
 	l.count = old.count
 	copy(l.refs(), old.refs()[:old.count])
+	copy(l.ranks(), old.ranks()[:old.count])
 	t.list()[i] = refOf(l)
 	a.freeBlock(refOf(old), int(old.class))
 	return l
@@ -177,6 +220,7 @@ func (t *tree) split(a *arena, i int) *leaf {
 	half := first.count / 2
 	second := newLeaf(a, leafClassMax)
 	second.count = uint32(copy(second.refs(), first.refs()[half:first.count]))
+	copy(second.ranks(), first.ranks()[half:first.count])
 	first.count = half
 	t.insertLeaf(a, i+1, second)
 	return second

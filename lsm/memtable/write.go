@@ -179,7 +179,7 @@ func (w *writer) intoTree(p *part, row *mutation.Row) {
 		t.set(place, w.version(t.at(place), row))
 		return
 	}
-	t.insert(a, place, w.version(0, row))
+	t.insert(a, place, w.version(0, row), rankOf(row.Clustering))
 	w.shard.rows++
 }
 
