@@ -297,6 +297,54 @@ func TestWordsRoundTripProperty(t *testing.T) {
 	})
 }
 
+// segments draws a column made of pieces that different encodings are for.
+func segments(t *rapid.T) []uint64 {
+	var words []uint64
+	for range rapid.IntRange(1, 4).Draw(t, "segments") {
+		n := rapid.IntRange(1, 300).Draw(t, "length")
+		r := rng(rapid.Uint64().Draw(t, "seed"))
+		start, step := rapid.Uint64().Draw(t, "start"), rapid.Uint64().Draw(t, "step")>>rapid.IntRange(0, 63).Draw(t, "shift")
+		noise := rapid.Uint64Range(1, 1<<20).Draw(t, "noise")
+		kind := rapid.IntRange(0, 5).Draw(t, "kind")
+		if kind == 4 {
+			start = uint64(rapid.IntRange(-1e6, 1e6).Draw(t, "decimal"))
+		}
+		for i := range n {
+			w := start
+			switch kind {
+			case 0: // a line
+				w += step * uint64(i)
+			case 1: // a line with noise
+				w += step*uint64(i) + r.Uint64N(noise)
+			case 2: // a walk
+				start += r.Uint64N(noise) - noise/2
+			case 3: // mostly one
+				if r.IntN(20) == 0 {
+					w = r.Uint64() >> r.IntN(64)
+				}
+			case 4: // a walk of decimals
+				start += r.Uint64N(9) - 4
+				w = math.Float64bits(float64(int64(start)) / 100)
+			case 5: // a parabola
+				w += step * uint64(i) * uint64(i)
+			}
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+func TestSegmentsComeBackProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		words := segments(t)
+		checkWords(t, words, rapid.SampledFrom([]mutation.Physical{mutation.PhysicalInt, mutation.PhysicalDouble}).Draw(t, "physical"), 8)
+		for i := range words {
+			words[i] = uint64(uint32(words[i]))
+		}
+		checkWords(t, words, mutation.PhysicalFloat, 4)
+	})
+}
+
 func TestWordsRefuseLies(t *testing.T) {
 	whole := map[string][]byte{}
 	for name, words := range series(1024) {
