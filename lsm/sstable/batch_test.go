@@ -211,11 +211,12 @@ func TestBatchesOfALargePartition(t *testing.T) {
 // countingFile counts what is read.
 type countingFile struct {
 	vfs.File
-	bytes int
+	bytes, reads int
 }
 
 func (f *countingFile) ReadAt(p []byte, off int64) (int, error) {
 	f.bytes += len(p)
+	f.reads++
 	return f.File.ReadAt(p, off)
 }
 
@@ -413,5 +414,41 @@ func TestLargeMemoryDoesNotWait(t *testing.T) {
 	}
 	if d := r.decoders.Get(); d != nil {
 		t.Errorf("%d bytes wait for the next reader", d.(*decoder).memory.bytes())
+	}
+}
+
+// TestScansReadAhead reads partitions to their end in few reads, and no more than there is.
+func TestScansReadAhead(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	rows := sensorRows(t, table.Clustering, 100*groupRowsMax)
+	fs := vfs.NewMem()
+	write(t, fs, WriterOptions{Table: table, FileID: 7}, []stored{{key: key(1), rows: rows}})
+	r := open(t, fs, table)
+	file := &countingFile{File: r.file}
+	p, err := r.Partition(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.file = file
+	size := 0
+	for n := range r.groupCount() {
+		size += int(groupOf(t, r, n).length)
+	}
+	file.bytes, file.reads = 0, 0
+	source := p.batches(&mutation.ReadRequest{Slices: clustering.All(), Columns: []mutation.ColumnID{2}})
+	got := 0
+	for {
+		b, err := source.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b == nil {
+			break
+		}
+		got += b.Rows
+	}
+	// A block of the directory is read now and then; what doubles overlaps a little.
+	if most := 10 + 2*size/aheadBytesMax; got != len(rows) || file.reads > most || file.bytes > 2*size {
+		t.Errorf("%d rows in %d reads of %d bytes; at most %d, of twice %d bytes", got, file.reads, file.bytes, most, size)
 	}
 }

@@ -20,7 +20,8 @@ type decoder struct {
 	columns  []columnChunks // as Reader.columns; those not loaded are empty
 	wanted   []wantedChunk
 	memory   memory
-	raw      []byte // the whole group as it lies in the file; nil: not read whole
+	ahead    readAhead
+	raw      []byte // the whole group as it lies in the file, part of what was read ahead; nil: not read whole
 	scratch  []byte // a serialized value
 	sortable []byte // a clustering
 	lent     lent
@@ -65,7 +66,7 @@ func (r *Reader) newDecoder() *decoder {
 
 // release keeps the decoder for the next one who needs one of this reader.
 func (d *decoder) release() {
-	if d.memory.bytes()+d.lent.bytes() <= memoryBytesMax {
+	if d.memory.bytes()+cap(d.ahead.bytes)+d.lent.bytes() <= memoryBytesMax {
 		d.r.decoders.Put(d)
 	}
 }
@@ -230,13 +231,47 @@ func (d *decoder) readWhole() error {
 	if d.raw != nil {
 		return nil
 	}
-	raw := d.memory.take(int(d.group.length))
-	if err := d.r.readInto(raw, int64(d.group.offset)); err != nil {
+	raw, err := d.ahead.read(d.r, d.group.offset, d.group.length)
+	if err != nil {
 		d.number = -1
 		return err
 	}
 	d.raw = raw
 	return nil
+}
+
+// aheadBytesMax is how much is read at most before it is asked for.
+const aheadBytesMax = 64 << 10
+
+// readAhead is the part of the file that was read last. Who reads on from there reads twice as much each time.
+type readAhead struct {
+	offset uint64
+	bytes  []byte
+}
+
+// read returns length bytes from offset on, valid until the next call for others. They lie among the row groups.
+func (a *readAhead) read(r *Reader, offset, length uint64) ([]byte, error) {
+	end := a.offset + uint64(len(a.bytes))
+	if offset < a.offset || offset+length > end {
+		size := length
+		if len(a.bytes) > 0 && offset >= a.offset && offset <= end {
+			size = max(length, min(2*uint64(len(a.bytes)), aheadBytesMax, r.rowsEnd-offset))
+		}
+		a.offset, a.bytes = offset, resize(a.bytes, int(size))
+		if err := r.readInto(a.bytes, int64(offset)); err != nil {
+			a.bytes = a.bytes[:0]
+			return nil, err
+		}
+	}
+	return a.bytes[offset-a.offset:][:length:length], nil
+}
+
+// resize returns n bytes of unknown content.
+func resize(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
 }
 
 // bytesOf returns a chunk of a group that was read whole.

@@ -15,7 +15,7 @@ import (
 // metadata says, and that statistics are those of the rows. It returns the first thing wrong. What the cache has is not trusted.
 func (r *Reader) Verify() error {
 	v := verifier{r: r, d: r.newDecoder()}
-	v.d.number = -1 // what is decoded already says nothing of the file
+	v.d.number, v.d.ahead = -1, readAhead{} // what is in memory already says nothing of the file
 	defer v.d.release()
 	for _, check := range []func() error{v.layout, v.index, v.end} {
 		if err := check(); err != nil {
