@@ -15,6 +15,9 @@ const (
 	exponentTry   = 17 // beyond it no reading of 53 bits is left
 	sampleDecimal = 32 // values looked at to find the exponent
 	screenDecimal = 6  // of them, that must suit it first
+
+	digitsMax   = 1 << 50 // an eighth of what a double tells apart
+	digits32Max = 1 << 22 // of a float, a quarter
 )
 
 var powers = [exponentMax + 1]float64{
@@ -98,14 +101,18 @@ func (s *scratch) scale32(words []uint64, power float64) {
 	}
 }
 
-// suits reports whether a word comes back from a decimal with that power.
+// suits reports whether a word comes back from a decimal with that power, and few enough digits: with all that a double
+// holds any does, and nothing is saved.
 func suits(word uint64, kind byte, power float64) bool {
 	if kind == wordsDecimal32 {
 		v := asDecimal(float64(math.Float32frombits(uint32(word))), power)
-		return uint64(math.Float32bits(float32(float64(v)/power))) == word
+		return isShort(v, digits32Max) && uint64(math.Float32bits(float32(float64(v)/power))) == word
 	}
-	return math.Float64bits(float64(asDecimal(math.Float64frombits(word), power))/power) == word
+	v := asDecimal(math.Float64frombits(word), power)
+	return isShort(v, digitsMax) && math.Float64bits(float64(v)/power) == word
 }
+
+func isShort(v, most int64) bool { return -most < v && v < most }
 
 // findExponent returns the smallest exponent that suits the most of a sample, if it suits enough.
 func findExponent(words []uint64, kind byte) (int, bool) {
