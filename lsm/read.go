@@ -190,21 +190,20 @@ func (v *View) Frontier(table mutation.TableID, key partition.DecoratedKey) (Fro
 		}
 	}
 	for _, f := range t.files {
-		p, err := f.reader.Partition(key)
+		o, has, err := f.reader.Outline(key)
 		if err != nil {
 			return out, false, fmt.Errorf("frontier in %s: %w", t.table.Name, corrupt(err))
 		}
-		if p != nil {
-			out, found = joinFrontiers(out, fileFrontier(f, p)), true
+		if has {
+			out, found = joinFrontiers(out, fileFrontier(f, &o)), true
 		}
 	}
 	return out, found, nil
 }
 
-func fileFrontier(f *file, p *sstable.Partition) Frontier {
-	side := p.Side()
-	out := Frontier{HasTombstones: f.info.HasTombstones(), Deletion: side.Deletion}
-	out.First, out.Last, out.HasRows = p.Bounds()
+func fileFrontier(f *file, o *sstable.Outline) Frontier {
+	side := o.Side
+	out := Frontier{HasTombstones: f.info.HasTombstones(), Deletion: side.Deletion, First: o.First, Last: o.Last, HasRows: o.HasRows}
 	if n := len(side.Ranges); n > 0 {
 		out.HasRanges, out.Ranges = true, clustering.Slice{Start: side.Ranges[0].Slice.Start, End: side.Ranges[n-1].Slice.End}
 	}

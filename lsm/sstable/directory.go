@@ -45,10 +45,11 @@ type chunkRef struct {
 func (c *chunkRef) end() uint64 { return c.offset + uint64(c.length) }
 
 // groupBounds are clusterings of a row group: the first and the last row of the first partition in it and, in a shared one,
-// of the last. Of partitions between them the rows themselves say it.
+// of the last, and the smallest and the largest of all. The bounds of partitions between them the rows themselves say.
 type groupBounds struct {
 	first, last         []byte
 	lastFirst, lastLast []byte
+	low, high           []byte
 }
 
 // find returns the reference of a chunk, or nil.
@@ -92,6 +93,7 @@ func (b *directoryBuilder) add(g *group) {
 	b.records = appendBytes(appendBytes(b.records, g.bounds.first), g.bounds.last)
 	if g.flags&groupShared != 0 {
 		b.records = appendBytes(appendBytes(b.records, g.bounds.lastFirst), g.bounds.lastLast)
+		b.records = appendBytes(appendBytes(b.records, g.bounds.low), g.bounds.high)
 	}
 	for _, c := range g.chunks {
 		b.records = append(b.records, c.role)
@@ -168,6 +170,7 @@ func (b *directoryBlock) bounds(i int) (groupBounds, cursor) {
 	out := groupBounds{first: c.bytes(), last: c.bytes()}
 	if b.isShared(i) {
 		out.lastFirst, out.lastLast = c.bytes(), c.bytes()
+		out.low, out.high = c.bytes(), c.bytes()
 	}
 	return out, c
 }

@@ -14,6 +14,7 @@ type Partition struct {
 	at          indexEntry
 	side        *mutation.Side
 	first, last []byte // clustering; nil without rows
+	rough       bool   // where only the rows know first and last, those of all partitions of the row group will do
 }
 
 // noSide is the side data of partitions that have none.
@@ -21,11 +22,32 @@ var noSide mutation.Side
 
 // Partition returns the partition with that key, or nil.
 func (r *Reader) Partition(key partition.DecoratedKey) (*Partition, error) {
+	return r.partition(key, false)
+}
+
+// Outline returns what is known of a partition without a look at its rows: what lies beside them, and between which clusterings
+// they lie. Where partitions share a row group those may be the clusterings of others. found is false if the file has nothing of it.
+func (r *Reader) Outline(key partition.DecoratedKey) (o Outline, found bool, err error) {
+	p, err := r.partition(key, true)
+	if p == nil || err != nil {
+		return o, false, err
+	}
+	return Outline{p.side, p.first, p.last, p.hasRows()}, true, nil
+}
+
+// Outline is what Reader.Outline returns.
+type Outline struct {
+	Side        *mutation.Side // must not be changed
+	First, Last []byte         // no row lies before or behind
+	HasRows     bool           // else First and Last are nil
+}
+
+func (r *Reader) partition(key partition.DecoratedKey, rough bool) (*Partition, error) {
 	at, found, err := r.find(key)
 	if !found || err != nil {
 		return nil, err
 	}
-	p := &Partition{r: r, at: at}
+	p := &Partition{r: r, at: at, rough: rough}
 	if p.side, err = r.sideOf(&at); err != nil {
 		return nil, err
 	}

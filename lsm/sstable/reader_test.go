@@ -1,6 +1,7 @@
 package sstable
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -99,6 +100,46 @@ func keysOfARange(t *testing.T, blockBytes int) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", in, got, want)
 		}
+	}
+}
+
+// TestOutlinesReadNoRows asks for outlines of partitions of their own and of shared row groups, the file being gone.
+func TestOutlinesReadNoRows(t *testing.T) {
+	for _, layout := range []string{"time", "none"} {
+		table := testTable(mutation.ByTimestamp, layouts[layout])
+		parts := manyParts(t, layouts["time"], 1500)
+		if layout == "time" {
+			parts[700].rows = sensorRows(t, table.Clustering, 3000)
+		}
+		for i := range parts {
+			if layout == "none" {
+				parts[i].rows = parts[i].rows[:1]
+				parts[i].rows[0].Clustering = nil
+			}
+		}
+		parts[9].rows = nil
+		fs := vfs.NewMem()
+		write(t, fs, WriterOptions{Table: table, FileID: 7}, parts)
+		r := open(t, fs, table)
+		if err := r.Verify(); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []vfs.File{r.file, &brokenFile{File: r.file, err: errDisk}} {
+			r.file = file
+			for i := range parts {
+				o, found, err := r.Outline(parts[i].key)
+				if err != nil || !found || o.HasRows != (len(parts[i].rows) > 0) || o.Side == nil {
+					t.Fatalf("partition %d: %+v %t %v", i, o, found, err)
+				}
+				if n := len(parts[i].rows); n > 0 && (bytes.Compare(o.First, parts[i].rows[0].Clustering) > 0 || bytes.Compare(o.Last, parts[i].rows[n-1].Clustering) < 0) {
+					t.Fatalf("partition %d: rows beyond %x and %x", i, o.First, o.Last)
+				}
+			}
+		}
+		if _, found, err := r.Outline(key(99999)); found || err != nil {
+			t.Fatalf("absent partition: %t %v", found, err)
+		}
+		r.file = r.file.(*brokenFile).File
 	}
 }
 

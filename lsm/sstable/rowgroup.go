@@ -1,6 +1,7 @@
 package sstable
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/eskerdb/esker/lsm/encoding"
@@ -21,6 +22,8 @@ type groupBuilder struct {
 	columns []*cellBuilder         // of the table, ascending by column
 	shares  int                    // partitions that have rows in the group
 	edges   [2]segment             // of the first and of the last of them
+	low     []byte                 // smallest clustering of the segments before the last; nil: there are none
+	high    []byte                 // largest
 	first   []byte                 // clustering of the first row of a block
 }
 
@@ -60,7 +63,7 @@ func (b *groupBuilder) reset() {
 	if b.effort == encoding.Final {
 		b.group.flags |= groupFinal
 	}
-	b.bytes, b.shares = 0, 0
+	b.bytes, b.shares, b.low, b.high = 0, 0, nil, nil
 	for i := range b.system {
 		b.system[i].reset(mutation.PhysicalInt, 8)
 	}
@@ -151,10 +154,23 @@ func (b *groupBuilder) openSegment(partition int, clustering []byte) *segment {
 	if b.shares > 0 && s.partition == partition {
 		return s
 	}
+	if b.shares > 0 {
+		b.widen(s)
+	}
 	b.shares++
 	s = &b.edges[min(b.shares-1, 1)]
 	s.partition, s.rows, s.first = partition, 0, append(s.first[:0], clustering...)
 	return s
+}
+
+// widen notes that the rows of the group reach from the first to the last of a segment, at least.
+func (b *groupBuilder) widen(s *segment) {
+	if b.low == nil || bytes.Compare(s.first, b.low) < 0 {
+		b.low = append(b.low[:0], s.first...)
+	}
+	if b.high == nil || bytes.Compare(s.last, b.high) > 0 {
+		b.high = append(b.high[:0], s.last...)
+	}
 }
 
 func (b *groupBuilder) addSystem(i int, row *mutation.Row, own base) {
@@ -248,7 +264,9 @@ func (b *groupBuilder) appendTo(dst []byte, offset uint64) []byte {
 	b.group.bounds = groupBounds{first: b.edges[0].first, last: b.edges[0].last}
 	if b.shares > 1 {
 		b.group.flags |= groupShared
+		b.widen(&b.edges[1])
 		b.group.bounds.lastFirst, b.group.bounds.lastLast = b.edges[1].first, b.edges[1].last
+		b.group.bounds.low, b.group.bounds.high = b.low, b.high
 	}
 	add := func(role byte, number uint32, from *builder) {
 		if from.count == 0 {

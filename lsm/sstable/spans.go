@@ -40,6 +40,8 @@ func (p *Partition) spanOf(number int) (span, error) {
 		s.first, s.last = b.lastFirst, b.lastLast
 	case p.first != nil:
 		s.first, s.last = p.first, p.last // it lies in one group alone
+	case p.rough:
+		s.first, s.last = b.low, b.high
 	default:
 		s.first, s.last, err = p.r.boundsOf(&s)
 	}

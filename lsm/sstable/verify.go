@@ -223,6 +223,9 @@ func (v *verifier) span(p *Partition, number int) error {
 	if err != nil {
 		return err
 	}
+	if b := &v.d.group.bounds; v.d.group.flags&groupShared != 0 && (bytes.Compare(s.first, b.low) < 0 || bytes.Compare(s.last, b.high) > 0) {
+		return v.d.corrupt("rows %d to %d lie beyond the bounds of all that the directory has", s.from, s.to)
+	}
 	for i := s.from; i < s.to; i++ {
 		key := v.d.clustering(i)
 		if v.last != nil && bytes.Compare(v.last, key) >= 0 {
