@@ -126,7 +126,7 @@ func (z *zipper) first() (next []byte) {
 			continue
 		}
 		order := -1
-		if least != nil {
+		if len(z.equal) > 0 { // least may be nil: the key of a table without clustering
 			order = bytes.Compare(c.head, least)
 		}
 		switch {
