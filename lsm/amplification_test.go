@@ -181,3 +181,34 @@ func TestDeadRowsGo(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletedWindowsGo: of windows that a deletion of a range covers, in a partition that lives on, nothing is left on disk when the
+// deletion has waited, nor of the deletion.
+func TestDeletedWindowsGo(t *testing.T) {
+	table := testTable(1)
+	table.Bucket = partition.Bucketing{SizeMillis: 2 * time.Hour.Milliseconds()}
+	l := newLoad(t, table, 2, 500)
+	first := l.clock.Now()
+	l.run(4000, 0)
+	l.clock.Advance(3 * time.Hour)
+	mustNot(t, l.store.compactAsNeeded()) // all windows are written for good
+	deleted := l.clock.Now()
+	mustApply(t, l.store, mutation.Mutation{Table: table.ID, Key: keyOf(0), Ranges: []mutation.RangeTombstone{{
+		Slice: clustering.Slice{
+			Start: clustering.Before(rowKey(&table, first.Add(3*time.Hour).UnixMilli())), End: clustering.Before(rowKey(&table, first.Add(6*time.Hour).UnixMilli())),
+		},
+		Deletion: mutation.Deletion{MarkedAt: deleted.UnixMicro(), LocalSec: deleted.Unix()},
+	}}})
+	mustNot(t, l.store.Flush(table.ID))
+	mustNot(t, l.store.compactAsNeeded())
+	if got := l.store.Statistics().Tables[0].FileRows; got != 8000 {
+		t.Errorf("%d rows before the grace is over, 8000 were written", got)
+	}
+	l.clock.Advance(11 * 24 * time.Hour)
+	mustNot(t, l.store.compactAsNeeded())
+	got := l.store.Statistics().Tables[0]
+	if got.FileRows != 8000-3*360 || got.Tombstones != 0 {
+		t.Errorf("%d rows and %d files with deletions, want %d and none", got.FileRows, got.Tombstones, 8000-3*360)
+	}
+	mustNot(t, l.store.Close())
+}

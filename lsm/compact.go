@@ -11,8 +11,6 @@ import (
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/lsm/manifest"
 	"github.com/eskerdb/esker/mutation"
-	"github.com/eskerdb/esker/partition"
-	"github.com/eskerdb/esker/ttl"
 )
 
 // Compact merges all files of a table into one run a window, written for good, and forgets what nothing needs any more.
@@ -92,7 +90,7 @@ func (t *tableVersion) whole(w window, now int64) (compaction.Job, bool) {
 	tidy := true
 	for _, f := range t.files {
 		// What lies beside the rows of some file may hide rows of any.
-		tidy = tidy && !f.info.HasPartitionDeletions && !f.info.HasRangeTombstones
+		tidy = tidy && !f.hasSides()
 		if f.window() != w {
 			continue
 		}
@@ -149,7 +147,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	job, found := pick(t, compaction.Options{
 		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart,
+		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows,
 	})
 	if !found {
 		return false, nil
@@ -186,6 +184,7 @@ func (t *tableVersion) choices(now time.Time, settle time.Duration) []compaction
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,
+			Sides: f.hasSides(),
 		}
 		if f.info.HasExpiring {
 			c.LifeSec = f.info.MaxExpiresAt - f.info.MaxTimestamp/1_000_000
@@ -204,7 +203,7 @@ func (f *file) sequences() (low, high int64) {
 	if f.info.MinSequence != 0 {
 		low = int64(min(f.info.MinSequence, math.MaxInt64))
 	}
-	if f.info.HasPartitionDeletions || f.info.HasRangeTombstones {
+	if f.hasSides() {
 		high = math.MaxInt64 // these have sequences of their own
 	}
 	return low, high
@@ -217,52 +216,6 @@ func (f *file) oldest(law mutation.Law) int64 {
 		return low
 	}
 	return f.info.MinTimestamp
-}
-
-// apart reports whether two files of t have no partition in common.
-func (t *tableVersion) apart(a, b uint64) bool {
-	var f, g *file
-	for _, one := range t.files {
-		switch one.number {
-		case a:
-			f = one
-		case b:
-			g = one
-		}
-	}
-	if f == nil || g == nil {
-		return false
-	}
-	if known, found := f.apart[b]; found {
-		return known
-	}
-	if f.apart == nil {
-		f.apart = make(map[uint64]bool)
-	}
-	f.apart[b] = keysApart(f.reader.Keys(partition.Range{}), g.reader.Keys(partition.Range{}))
-	return f.apart[b]
-}
-
-// keysApart reports whether two iterators have no key in common. It closes them.
-func keysApart(a, b mutation.KeyIterator) bool {
-	defer a.Close()
-	defer b.Close()
-	x, err := a.Next()
-	if err != nil {
-		return false
-	}
-	y, err := b.Next()
-	for err == nil && x != nil && y != nil {
-		switch order := x.Compare(*y); {
-		case order == 0:
-			return false
-		case order < 0:
-			x, err = a.Next()
-		default:
-			y, err = b.Next()
-		}
-	}
-	return err == nil
 }
 
 // oldestInMemory is not above any timestamp of data that memtables hold, or will get from records
@@ -335,110 +288,5 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file,
 	})
 	if s.opts.Events.Compacted != nil {
 		s.opts.Events.Compacted(info)
-	}
-}
-
-// purge returns what a merge of inputs may forget; nil: nothing. jobs.compact is held, so that inputs stay files
-// of the table until the merge is done.
-func (s *Store) purge(t *tableVersion, inputs []*file, now int64) func(*partition.DecoratedKey) ttl.Purge {
-	latest := int64(math.MinInt64)
-	any := false
-	hull := window{math.MaxInt64, math.MinInt64}
-	for _, f := range inputs {
-		any = any || f.info.HasTombstones() || f.info.MinExpiresAt <= now && !t.table.KeepExpired
-		high := f.info.MaxTimestamp
-		if t.table.Law == mutation.BySequence {
-			_, high = f.sequences()
-		}
-		latest = max(latest, high)
-		hull.start, hull.end = min(hull.start, f.window().start), max(hull.end, f.window().end)
-		if f.window() == (window{}) {
-			hull = window{math.MinInt64, math.MaxInt64}
-		}
-	}
-	if !any {
-		return nil
-	}
-	// What is outside of the event times of the merge, or younger than all of it, is hidden by nothing in it.
-	matters := func(f *file) bool {
-		w := f.window()
-		return !slices.Contains(inputs, f) &&
-			(w == (window{}) || w.start < hull.end && hull.start < w.end) &&
-			f.oldest(t.table.Law) <= latest
-	}
-	return func(key *partition.DecoratedKey) ttl.Purge {
-		return ttl.Purge{
-			Law: t.table.Law, NowSec: now, GCGraceSec: t.table.GCGraceSec,
-			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, matters),
-			KeepExpired:     t.table.KeepExpired,
-		}
-	}
-}
-
-// oldestElsewhere is not above any timestamp that sources outside a merge, those that matter to it, hold of a partition, or
-// will get from records that are logged and not yet applied (R33, R42). It looks at the sources
-// of now: a flush may have moved rows since the merge began. What is written later follows R36.
-func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey, matters func(*file) bool) int64 {
-	v, _ := s.acquire()
-	defer v.unref()
-	t := v.tables[id]
-	oldest := ttl.Everywhere
-	for _, m := range t.memories() {
-		if m.applying.Load() > 0 {
-			s.mu.Lock()
-			oldest = min(oldest, m.oldest)
-			s.mu.Unlock()
-			continue
-		}
-		oldest = min(oldest, m.MinTimestampOf(key))
-	}
-	for _, f := range t.files {
-		if f.info.Partitions == 0 || key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 || !matters(f) {
-			continue
-		}
-		ts, found, err := f.reader.MinTimestampOf(key)
-		if err != nil {
-			return math.MinInt64 // not known: forget nothing
-		}
-		if t.table.Law == mutation.BySequence {
-			ts = f.oldest(t.table.Law)
-		}
-		if found {
-			oldest = min(oldest, ts)
-		}
-	}
-	return oldest
-}
-
-// hiding returns what files outside a merge delete beside rows. They stay, so that what they hide need not. nil: there are none.
-func (t *tableVersion) hiding(inputs []*file) func(*partition.DecoratedKey) (*mutation.Side, error) {
-	var files []*file
-	for _, f := range t.files {
-		if (f.info.HasPartitionDeletions || f.info.HasRangeTombstones) && !slices.Contains(inputs, f) {
-			files = append(files, f)
-		}
-	}
-	if len(files) == 0 {
-		return nil
-	}
-	return func(key *partition.DecoratedKey) (*mutation.Side, error) {
-		var sides []*mutation.Side
-		for _, f := range files {
-			if key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 {
-				continue
-			}
-			p, err := f.reader.Partition(*key)
-			if err != nil {
-				return nil, err
-			}
-			if p != nil && !p.Side().IsEmpty() {
-				sides = append(sides, p.Side())
-			}
-		}
-		if len(sides) == 0 {
-			return nil, nil
-		}
-		side := mutation.MergeSides(t.table.Law, sides...)
-		return &side, nil
 	}
 }

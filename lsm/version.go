@@ -76,6 +76,7 @@ type file struct {
 	split   bool            // of no window, and none of its rows belongs to one
 	born    time.Time       // when a flush wrote it; zero: a merge did, or an earlier process
 	apart   map[uint64]bool // files with or without a partition in common; guarded by jobs.compact
+	hides   map[uint64]bool // files of which it may hide rows; likewise
 	gone    atomic.Bool     // no longer listed: deleted with the last reference
 }
 

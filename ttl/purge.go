@@ -3,6 +3,7 @@ package ttl
 import (
 	"math"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -20,6 +21,8 @@ type Purge struct {
 	// that are logged and not applied. What shadows data must stay while some may be as old
 	// (R33). Everywhere when there is no such source; math.MinInt64 forgets nothing.
 	OldestElsewhere int64
+	// OldestIn is OldestElsewhere of the rows in a slice, asked where that is not enough to forget a deletion of them; nil: not known.
+	OldestIn func(clustering.Slice) int64
 	// KeepExpired keeps what has expired, values included: rollups still read it (R41).
 	KeepExpired bool
 }
@@ -42,6 +45,18 @@ func (p Purge) Deletion(d mutation.Deletion) bool {
 // expired reports whether something that ends at expiresAt may be treated as ended.
 func (p Purge) expired(expiresAt int64) bool {
 	return !p.KeepExpired && !Live(p.NowSec, expiresAt)
+}
+
+// Range reports whether a deletion of a range of rows may be forgotten (R33, R42).
+func (p Purge) Range(r *mutation.RangeTombstone) bool {
+	if p.Deletion(r.Deletion) {
+		return true
+	}
+	if p.OldestIn == nil || p.Law == 0 || !p.graceOver(r.Deletion.LocalSec) {
+		return false
+	}
+	p.OldestElsewhere = p.OldestIn(r.Slice)
+	return p.Deletion(r.Deletion)
 }
 
 // Expires reports whether anything may be treated as ended.
@@ -142,13 +157,13 @@ func (p Purge) Side(side *mutation.Side) mutation.Side {
 		}
 	}
 	for i := range out.Ranges {
-		if !p.Deletion(out.Ranges[i].Deletion) {
+		if !p.Range(&out.Ranges[i]) {
 			continue
 		}
 		kept := append([]mutation.RangeTombstone(nil), out.Ranges[:i]...)
-		for _, r := range out.Ranges[i+1:] {
-			if !p.Deletion(r.Deletion) {
-				kept = append(kept, r)
+		for k := range out.Ranges[i+1:] {
+			if r := &out.Ranges[i+1+k]; !p.Range(r) {
+				kept = append(kept, *r)
 			}
 		}
 		out.Ranges = kept

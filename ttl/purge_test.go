@@ -195,6 +195,19 @@ func (s source) oldest(law mutation.Law) int64 {
 	return oldest
 }
 
+// oldestIn is the same of the rows in a slice.
+func (s source) oldestIn(law mutation.Law) func(clustering.Slice) int64 {
+	return func(in clustering.Slice) int64 {
+		var out source
+		for _, row := range s.rows {
+			if in.Contains(row.Clustering) {
+				out.rows = append(out.rows, row)
+			}
+		}
+		return out.oldest(law)
+	}
+}
+
 // answer is what a reader sees at now, found the long way.
 func (s source) answer(law mutation.Law, now int64) string {
 	out := ""
@@ -231,7 +244,7 @@ func TestPurgeNeverChangesAnAnswer(t *testing.T) {
 		elsewhere := small{law, rapid.Int64Range(0, 6).Draw(t, "elsewhere from")}.source(t)
 		later := small{law, 10}.source(t)
 		purged := inside.purged(Purge{Law: law, NowSec: now, GCGraceSec: rapid.Int64Range(0, 5).Draw(t, "grace"),
-			OldestElsewhere: elsewhere.oldest(law)})
+			OldestElsewhere: elsewhere.oldest(law), OldestIn: elsewhere.oldestIn(law)})
 		for at := now; at <= 11; at++ {
 			got, want := merge(law, purged, elsewhere).answer(law, at), merge(law, inside, elsewhere).answer(law, at)
 			if got != want {

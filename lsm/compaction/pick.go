@@ -33,6 +33,8 @@ type File struct {
 	MaxExpiresAt int64
 	// LifeSec is about how long the last that ends lives from its write, seconds; 0: not known.
 	LifeSec int64
+	// Sides says that the file deletes partitions or ranges of rows.
+	Sides bool
 	// MaxLocalDeletion is the latest server time of any deletion, seconds; 0 when there is none.
 	MaxLocalDeletion int64
 	FirstKey         partition.DecoratedKey
@@ -58,6 +60,9 @@ type Options struct {
 	KeepExpired bool
 	// Apart reports whether files f and g have no partition in common. nil: not known. It is asked only where a dead file has to wait.
 	Apart func(f, g uint64) bool
+	// Hides reports whether a deletion beside rows in file f may hide rows of file g. nil: not known. It is asked only of deletions that
+	// have waited for their grace.
+	Hides func(f, g uint64) bool
 	// Busy are files that a running job has.
 	Busy map[uint64]bool
 }
@@ -126,6 +131,9 @@ func Pick(files []File, o Options) (Job, bool) {
 		}
 	}
 	if job, ok := pickJoin(groups, o); ok {
+		return job, true
+	}
+	if job, ok := pickHidden(groups, idle, o); ok {
 		return job, true
 	}
 	for _, pick := range []func(*group, Options) (Job, bool){pickPurge, pickTier, pickFinish} {
@@ -281,6 +289,40 @@ func pickPurge(g *group, o Options) (Job, bool) {
 		return job, true
 	}
 	return Job{}, false
+}
+
+// pickHidden rewrites what deletions beside rows of other files hide, when these have waited for their grace, so that they can
+// be forgotten next.
+func pickHidden(groups []*group, files []File, o Options) (Job, bool) {
+	if o.Hides == nil {
+		return Job{}, false
+	}
+	for i := range files {
+		f := &files[i]
+		graceOver := f.MaxLocalDeletion + o.GCGraceSec
+		if !f.Sides || graceOver >= o.NowSec || f.WrittenSec > graceOver {
+			continue
+		}
+		for _, g := range groups {
+			if g.closed && g.young || len(g.runs) > o.FilesMax {
+				continue
+			}
+			if !slices.ContainsFunc(g.runs, func(r run) bool { return r.written <= graceOver && r.hiddenBy(f, files, o) }) {
+				continue
+			}
+			job := g.job(g.runs, Purge, o)
+			job.Final = g.closed
+			return job, true
+		}
+	}
+	return Job{}, false
+}
+
+// hiddenBy reports whether f may hide rows of the run.
+func (r *run) hiddenBy(f *File, files []File, o Options) bool {
+	return slices.ContainsFunc(files, func(g File) bool {
+		return slices.Contains(r.files, g.ID) && g.ID != f.ID && g.MinTimestamp <= f.MaxTimestamp && f.overlaps(&g) && o.Hides(f.ID, g.ID)
+	})
 }
 
 // pickFinish writes a closed window for good.
