@@ -76,7 +76,7 @@ func (m *merger) zip(runs []placedRun) *zipper {
 		if c.source = runs[i].Blocks(); c.source == nil {
 			return nil
 		}
-		c.layout = m.table.Clustering
+		c.layout, c.head = m.table.Clustering, []byte{} // never nil: a table without clustering has rows of no bytes
 	}
 	return z
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -252,6 +253,44 @@ func TestLanesAgree(t *testing.T) {
 	if inBlocks == 0 {
 		t.Error("no row went in a block")
 	}
+}
+
+// A table without clustering has one row a partition, with a key of no bytes.
+func TestRowsWithoutClusteringMerge(t *testing.T) {
+	table := &mutation.Table{Name: "k.t", Law: mutation.ByTimestamp, Columns: []mutation.Column{{ID: 1, Physical: mutation.PhysicalInt, Width: 8}}}
+	one := func(at int64) mutation.Run {
+		b := &mutation.Block{Rows: 1, Timestamps: []int64{at}, Columns: []mutation.Vector{{Physical: mutation.PhysicalInt, Width: 8, Words: []uint64{uint64(at)}}}}
+		return singleRow{b}
+	}
+	source := &runSource{keys: []partition.DecoratedKey{keyOf(1)}, side: map[int]*mutation.Side{0: {}}, runs: map[int][]mutation.Run{0: {one(1), one(3), one(2)}}}
+	rapid.Check(t, func(t *rapid.T) {
+		s := &textSink{t: t, table: table}
+		if err := Merge(table, []Source{source}, s, MergeOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.out) != 2 || !strings.Contains(s.out[1], ":0000000000000003@3") {
+			t.Fatalf("%q", s.out)
+		}
+	})
+}
+
+// singleRow is a run of the one row of a partition.
+type singleRow struct{ b *mutation.Block }
+
+func (singleRow) Bounds() (first, last []byte) { return []byte{}, []byte{} }
+
+func (singleRow) Rows(clustering.Slices, bool) mutation.RowSource { panic("only blocks") }
+
+func (singleRow) Batches(*mutation.ReadRequest) mutation.BatchSource { return nil }
+
+func (r singleRow) Blocks() mutation.BlockSource { return &oneBlock{r.b} }
+
+type oneBlock struct{ b *mutation.Block }
+
+func (o *oneBlock) Next() (*mutation.Block, error) {
+	b := o.b
+	o.b = nil
+	return b, nil
 }
 
 // A deletion elsewhere hides rows of the merge and is no part of its result.
