@@ -79,37 +79,56 @@ func varintBytes(word uint64) int {
 // reduce fills out with (word - origin) / divisor, where origin is the least word and divisor the largest number
 // that divides all distances. It returns the divisor.
 func reduce(out, words []uint64, origin uint64) uint64 {
-	divisor := uint64(0)
+	d := divide(1)
+	common := uint64(0)
 	for _, w := range words {
-		d := w - origin
-		if divisor > 1 && d%divisor == 0 {
+		distance := w - origin
+		if common > 1 && d.quotient(distance) <= d.most {
 			continue
 		}
-		for d != 0 {
-			divisor, d = d, divisor%d
-		}
-		if divisor == 1 {
+		if common = greatestDivisor(common, distance); common == 1 {
 			break
 		}
+		d = divide(max(common, 1))
 	}
-	if divisor <= 1 {
+	if common <= 1 {
 		for i, w := range words {
 			out[i] = w - origin
 		}
 		return 1
 	}
-	// What a number divides is divided by shifting, and multiplying by the inverse of its odd part modulo 2^64.
-	shift := bits.TrailingZeros64(divisor)
-	odd := divisor >> shift
-	inverse := odd // right in the lowest three bits; each step doubles how many are
-	for range 5 {
-		inverse *= 2 - odd*inverse
-	}
 	for i, w := range words {
-		out[i] = (w - origin) >> shift * inverse
+		out[i] = d.quotient(w - origin)
 	}
-	return divisor
+	return common
 }
+
+func greatestDivisor(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// divider divides what a number divides by shifting, and multiplying by the inverse of its odd part modulo 2^64.
+// What it does not divide has a quotient above most.
+type divider struct {
+	shift   int
+	inverse uint64
+	most    uint64
+}
+
+func divide(divisor uint64) divider {
+	d := divider{shift: bits.TrailingZeros64(divisor), most: math.MaxUint64 / divisor}
+	odd := divisor >> d.shift
+	d.inverse = odd // right in the lowest three bits; each step doubles how many are
+	for range 5 {
+		d.inverse *= 2 - odd*d.inverse
+	}
+	return d
+}
+
+func (d *divider) quotient(v uint64) uint64 { return bits.RotateLeft64(v*d.inverse, -d.shift) }
 
 // sampledMax is how many blocks are looked at to choose.
 const sampledMax = 2

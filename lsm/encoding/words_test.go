@@ -246,6 +246,18 @@ func checkBlock(t *testing.T, b *block) {
 	}
 }
 
+func TestDividersProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		divisor := max(1, rapid.Uint64().Draw(t, "divisor")>>rapid.IntRange(0, 63).Draw(t, "shift"))
+		v := rapid.OneOf(rapid.Uint64(), rapid.Map(rapid.Uint64(), func(v uint64) uint64 { return v / divisor * divisor })).Draw(t, "value")
+		d := divide(divisor)
+		q := d.quotient(v)
+		if divides := q <= d.most; divides != (v%divisor == 0) || divides && q != v/divisor {
+			t.Fatalf("%d / %d: quotient %d of at most %d", v, divisor, q, d.most)
+		}
+	})
+}
+
 // TestValuesAtTheEnd unpacks values behind which there is nothing, or a little.
 func TestValuesAtTheEnd(t *testing.T) {
 	r := rng(6)
