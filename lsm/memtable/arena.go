@@ -117,16 +117,30 @@ func (a *arena) refill(size int) ref {
 		a.bytes += taken
 		return r
 	}
-	span := spanBytesMin
-	for span < size || span < spanBytesMax && span <= a.bytes/16 {
-		span *= 2
+	if !a.reuse(size) {
+		span := spanBytesMin
+		for span < size || span < spanBytesMax && span <= a.bytes/16 {
+			span *= 2
+		}
+		a.next, a.left = a.pool.take(span)
+		a.bytes += a.left
 	}
-	a.next, a.left = a.pool.take(span)
-	a.bytes += a.left
 	r := a.next
 	a.next += ref(size)
 	a.left -= size
 	return r
+}
+
+// reuse makes a block that was freed the span, if there is a large one: a table of partitions that grew leaves
+// one of half its size.
+func (a *arena) reuse(size int) bool {
+	for class := blockClasses - 1; 8<<class >= max(size, spanBytesMin); class-- {
+		if a.blocks[class] != 0 {
+			a.next, a.left = a.block(class), 8<<class
+			return true
+		}
+	}
+	return false
 }
 
 // block returns two to the number class words, zero. They are for what nobody reads without the lock of the shard.
