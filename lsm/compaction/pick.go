@@ -269,9 +269,8 @@ func pickPurge(g *group, o Options) (Job, bool) {
 	if g.closed && g.young {
 		return Job{}, false
 	}
-	var bytes, rows int64
+	bytes, rows := g.bytes(), int64(0)
 	for i := range g.runs {
-		bytes += g.runs[i].bytes
 		rows += g.runs[i].rows
 	}
 	for i := range g.runs {
@@ -304,8 +303,8 @@ func pickHidden(groups []*group, files []File, o Options) (Job, bool) {
 			continue
 		}
 		for _, g := range groups {
-			if g.closed && g.young || len(g.runs) > o.FilesMax {
-				continue
+			if g.closed && g.young || len(g.runs) > o.FilesMax || !g.closed && f.Bytes < g.bytes()/4 {
+				continue // what is open is rewritten soon anyway, or is much
 			}
 			if !slices.ContainsFunc(g.runs, func(r run) bool { return r.written <= graceOver && r.hiddenBy(f, files, o) }) {
 				continue

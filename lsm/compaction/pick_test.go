@@ -40,6 +40,11 @@ func TestPick(t *testing.T) {
 		f.BucketStart, f.BucketEnd = 0, 0
 		return f
 	}
+	sides := func(f File, local int64) File {
+		f = timeless(f)
+		f.Sides, f.MaxLocalDeletion = true, local
+		return f
+	}
 	mixed := file(9, 10, 0)
 	mixed.Mixed = true
 	old := dying(file(1, 10, 0), 1000, 0, 10, 20)
@@ -69,6 +74,12 @@ func TestPick(t *testing.T) {
 		{"no more than the maximum", []File{file(1, 10, 0), file(2, 10, 0), file(3, 10, 0)}, with(func(o *Options) { o.FilesMax = 2 }),
 			Job{Inputs: []uint64{1, 2}, Reason: Close}},
 
+		{"a closed window with rows that a file deletes, whose grace is over", []File{file(1, 1000, 0), sides(file(2, 10, 0), 899)},
+			with(func(o *Options) { o.Hides = func(f, g uint64) bool { return f == 2 && g == 1 } }), Job{Inputs: []uint64{1}, Reason: Purge, Into: Range{0, 100}, Final: true}},
+		{"not before", []File{file(1, 1000, 0), sides(file(2, 10, 0), 900)},
+			with(func(o *Options) { o.Hides = func(f, g uint64) bool { return f == 2 && g == 1 } }), Job{}},
+		{"nor an open one", []File{file(1, 1000, 9), sides(file(2, 10, 0), 899)},
+			with(func(o *Options) { o.Hides = func(f, g uint64) bool { return f == 2 && g == 1 } }), Job{Inputs: []uint64{2}, Reason: Purge, Final: true}},
 		{"R35 a dead file goes unread", []File{old}, now, Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R35 not before its last end", []File{dying(old, 1001, 0, 10, 20)}, now, Job{}},
 		{"R35 not before the grace", []File{dying(old, 1000, 900, 10, 20)}, now, Job{}},
@@ -87,7 +98,7 @@ func TestPick(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			job, ok := Pick(c.files, c.o)
-			if ok != (len(c.want.Inputs) > 0) || ok && (!slices.Equal(job.Inputs, c.want.Inputs) || job.Reason != c.want.Reason || job.Drop != c.want.Drop) {
+			if ok != (len(c.want.Inputs) > 0) || ok && (!slices.Equal(job.Inputs, c.want.Inputs) || job.Reason != c.want.Reason || job.Drop != c.want.Drop || !c.want.Into.IsNone() && job.Into != c.want.Into) {
 				t.Errorf("picked %+v, want %+v", job, c.want)
 			}
 		})

@@ -24,6 +24,13 @@ type group struct {
 	runs   []run
 }
 
+func (g *group) bytes() (sum int64) {
+	for i := range g.runs {
+		sum += g.runs[i].bytes
+	}
+	return sum
+}
+
 // groupsOf groups files, oldest range first.
 func groupsOf(files []File, o Options) []*group {
 	type place struct {
