@@ -37,8 +37,7 @@ func (p *pace) keep() error {
 	if p.since.IsZero() || worked < 0 {
 		p.since, worked = now, 0
 	}
-	// With nothing else waiting compaction works two fifths of the time; memtables that fill let it work less still.
-	pause := time.Duration(float64(worked) * 1.5 * max(0, 1-p.debt))
+	pause := time.Duration(float64(worked) * p.rest(p.store.fill()))
 	if pause < time.Millisecond {
 		return nil // it adds up
 	}
@@ -46,6 +45,18 @@ func (p *pace) keep() error {
 	p.since = p.store.opts.Clock.Now()
 	return err
 }
+
+// rest is how long a pause is, as a multiple of the work before it: three parts of five if nothing waits, none if too much does. While
+// memtables fill faster than they are flushed, a flush needs the processor and the disk more than any compaction.
+func (p *pace) rest(fill float64) float64 {
+	if fill >= slowFrom {
+		return 3
+	}
+	return 1.5 * max(0, 1-p.debt)
+}
+
+// fill is how full the memtables are, 1 being the limit.
+func (s *Store) fill() float64 { return float64(s.memoryUsed.Load()) / float64(s.opts.MemoryBytesMax) }
 
 func (p *pace) sleep(d time.Duration) error {
 	if p.timer == nil {
@@ -125,7 +136,7 @@ func (t *throttle) delay(now time.Time, bytes int, fill float64) time.Duration {
 
 // holdBack lets a write of so many bytes wait while memtables are filling faster than they are flushed.
 func (s *Store) holdBack(bytes int) {
-	fill := float64(s.memoryUsed.Load()) / float64(s.opts.MemoryBytesMax)
+	fill := s.fill()
 	if fill < slowFrom || s.opts.Tuning.NoBackground {
 		return
 	}

@@ -46,6 +46,15 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
+// Compaction rests the less the more waits for it, and most while memtables fill.
+func TestPace(t *testing.T) {
+	for _, c := range []struct{ debt, fill, rest float64 }{{0, 0, 1.5}, {0.5, 0.3, 0.75}, {1, 0.59, 0}, {7, 0, 0}, {7, 0.6, 3}, {0, 0.9, 3}} {
+		if got := (&pace{debt: c.debt}).rest(c.fill); got != c.rest {
+			t.Errorf("debt %v, memtables %v full: rests %v times its work, want %v", c.debt, c.fill, got, c.rest)
+		}
+	}
+}
+
 // A memtable that cannot be flushed ends in refusals, not in a stall, and closing wakes whoever waits.
 func TestFullMemtablesRefuse(t *testing.T) {
 	opts := testOptions(vfs.NewMem(), clock.NewManual(start))
