@@ -153,7 +153,7 @@ func (r *run) open(dir string, tuning lsm.Tuning) (*lsm.Store, error) {
 	budget := memory.Divide(r.Memory)
 	store, err := lsm.Open(lsm.Options{
 		FS: vfs.OS, Dir: dir, Clock: r.clock, Tuning: tuning, Events: r.written.events(),
-		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks,
+		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks, MergeBytes: budget.Compaction,
 	})
 	if err != nil {
 		return nil, err

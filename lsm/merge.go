@@ -271,12 +271,22 @@ func (j *mergeJob) create(window compaction.Range) (*output, error) {
 	}
 	o.writer = sstable.NewWriter(f, sstable.WriterOptions{
 		Table: j.table, FileID: o.number, BucketStart: window.Start, BucketEnd: window.End, Effort: effort,
+		GroupBytesMax: groupBytes(j.store.opts.MergeBytes),
 	})
 	j.outputs = append(j.outputs, o)
 	if j.runs[window] == 0 {
 		j.runs[window] = o.number
 	}
 	return o, nil
+}
+
+// groupBytesMin keeps row groups of large values worth reading one by one.
+const groupBytesMin = 128 << 10
+
+// groupBytes is how large a row group may be when merges may have so much in hand: each of two has a group of every
+// input and every output, as it is and encoded.
+func groupBytes(inHand int64) int {
+	return int(max(inHand/(2*2*(2*mergeFilesMax)), groupBytesMin))
 }
 
 // finish ends a file, syncs it and opens it for reading.

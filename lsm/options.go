@@ -29,6 +29,7 @@ type Options struct {
 	MemtableBytes  int64 // a table's memtable is flushed at this size. Default 64 MiB
 	MemoryBytesMax int64 // all memtables together; beyond it writes are refused with ErrOverloaded. Default 8 × MemtableBytes
 	CacheBytes     int64 // metadata and blocks of table files that are kept in memory. Default 64 MiB
+	MergeBytes     int64 // what a flush and a compaction have in hand, about. Default 1/4 of MemoryBytesMax
 	LogMode        LogMode
 	LogPeriod      time.Duration // of LogPeriodic. Default 1 s
 	LogBytesMax    int64         // beyond it the table that holds back the oldest segment is flushed. Default 1 GiB
@@ -56,6 +57,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 64 << 20
+	}
+	if o.MergeBytes == 0 {
+		o.MergeBytes = o.MemoryBytesMax / 4
 	}
 	if o.LogMode == 0 {
 		o.LogMode = LogGroup

@@ -52,7 +52,7 @@ func openNode(o nodeOptions) (*node, error) {
 	debug.SetMemoryLimit(budget.HeapMax())
 	store, err := lsm.Open(lsm.Options{
 		FS: vfs.OS, Dir: o.Dir, Clock: clock.System{}, LogMode: mode, Events: storeEvents(o.Logger),
-		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks,
+		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks, MergeBytes: budget.Compaction,
 	})
 	if err != nil {
 		return nil, err

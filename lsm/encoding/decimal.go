@@ -3,6 +3,7 @@ package encoding
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/eskerdb/esker/mutation"
 )
@@ -197,4 +198,62 @@ func eachPatch(src []byte, patches uint64, n, from int, out []uint64) ([]byte, e
 		next = place + 1
 	}
 	return src, nil
+}
+
+// AppendDecimals appends a few floats: an exponent, the first as a decimal, the others as what they differ by. It is false, and
+// nothing is appended, if there is no exponent that gives all of them bit for bit.
+func AppendDecimals(dst []byte, words []uint64, physical mutation.Physical) ([]byte, bool) {
+	kind := kindOfDecimal(physical)
+	for e := 0; e <= exponentTry; e++ {
+		if slices.ContainsFunc(words, func(w uint64) bool { return !suits(w, kind, powers[e]) }) {
+			continue
+		}
+		dst = append(dst, byte(e))
+		last := int64(0)
+		for _, w := range words {
+			v := asDecimal(floatOf(w, kind), powers[e])
+			dst = binary.AppendVarint(dst, v-last)
+			last = v
+		}
+		return dst, true
+	}
+	return dst, false
+}
+
+// DecodeDecimals fills out with what AppendDecimals appended for as many, and returns what follows.
+func DecodeDecimals(out []uint64, src []byte, physical mutation.Physical) ([]byte, error) {
+	if len(src) == 0 || int(src[0]) > exponentMax {
+		return nil, corrupt("exponent")
+	}
+	kind, power := kindOfDecimal(physical), powers[src[0]]
+	src = src[1:]
+	v := int64(0)
+	for i := range out {
+		d, n := binary.Varint(src)
+		if n <= 0 {
+			return nil, corrupt("decimal %d of %d", i, len(out))
+		}
+		v, src = v+d, src[n:]
+		if kind == wordsDecimal32 {
+			out[i] = uint64(math.Float32bits(float32(float64(v) / power)))
+		} else {
+			out[i] = math.Float64bits(float64(v) / power)
+		}
+	}
+	return src, nil
+}
+
+func kindOfDecimal(physical mutation.Physical) byte {
+	if physical == mutation.PhysicalFloat {
+		return wordsDecimal32
+	}
+	return wordsDecimal
+}
+
+// floatOf is the number that a word holds.
+func floatOf(word uint64, kind byte) float64 {
+	if kind == wordsDecimal32 {
+		return float64(math.Float32frombits(uint32(word)))
+	}
+	return math.Float64frombits(word)
 }

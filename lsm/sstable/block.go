@@ -75,7 +75,7 @@ func (w *Writer) appendFilled(b *mutation.Block, from, to int) error {
 		invariants.Check(bad < 0, "table file: row %d of a block is not above the one before", bad)
 	}
 	for from < to {
-		if g.group.rows == groupRowsMax || g.bytes >= groupBytesMax {
+		if g.group.rows == groupRowsMax || g.bytes >= g.bytesMax {
 			if err := w.closeGroup(); err != nil {
 				return err
 			}
@@ -122,7 +122,7 @@ func extremes(values []int64) (low, high int64) {
 }
 
 // fitting returns how many of the rows go into the open group, which has room for one. As AppendRow has it, a group
-// takes rows until their values have groupBytesMax.
+// takes rows until their values have bytesMax.
 func (b *groupBuilder) fitting(from *mutation.Block, at, to int) int {
 	n := min(to-at, groupRowsMax-b.group.rows)
 	most := b.bytes
@@ -131,12 +131,12 @@ func (b *groupBuilder) fitting(from *mutation.Block, at, to int) int {
 			most += bytesMost(&vectors[k], at, at+n)
 		}
 	}
-	if most < groupBytesMax {
+	if most < b.bytesMax {
 		return n
 	}
 	size := b.bytes
 	for i := range n {
-		if size >= groupBytesMax {
+		if size >= b.bytesMax {
 			return i
 		}
 		for _, vectors := range [][]mutation.Vector{from.Clustering, from.Columns} {

@@ -446,3 +446,27 @@ func TestBlocksAreTheRows(t *testing.T) {
 		t.Error("no partition had blocks")
 	}
 }
+
+// TestGroupBytesMax: a writer that is told to closes groups of large values earlier.
+func TestGroupBytesMax(t *testing.T) {
+	table := testTable(mutation.ByTimestamp, layouts["time"])
+	const n = 64
+	fs := vfs.NewMem()
+	writeTo(t, fs, WriterOptions{Table: table, FileID: 7, GroupBytesMax: 100_000}, func(w *Writer) error {
+		for i := range n {
+			clustering, err := table.Clustering.Encode([][]byte{be(int64(i), 8)})
+			if err != nil {
+				return err
+			}
+			row := mutation.Row{Clustering: clustering, Live: mutation.Liveness{Timestamp: 1, ExpiresAt: mutation.Forever},
+				Cells: []mutation.Cell{{Column: 3, Timestamp: 1, ExpiresAt: mutation.Forever, Value: make([]byte, 10_000)}}}
+			if err := w.AppendRow(&row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if got := open(t, fs, table).groupCount(); got < 6 || got > 8 {
+		t.Errorf("%d row groups of %d rows of 10,000 bytes, at most 100,000 a group", got, n)
+	}
+}

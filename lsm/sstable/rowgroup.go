@@ -10,21 +10,22 @@ import (
 
 // groupBuilder collects the rows of one row group, column by column.
 type groupBuilder struct {
-	law     mutation.Law
-	effort  encoding.Effort
-	keys    *keyCodec
-	group   group
-	bytes   int                    // of values so far
-	parts   [][]byte               // clustering values of a row
-	values  []byte                 // which they lie in
-	system  [roleAlive + 1]builder // by role; roleClustering is not used
-	key     []builder              // a clustering column each
-	columns []*cellBuilder         // of the table, ascending by column
-	shares  int                    // partitions that have rows in the group
-	edges   [2]segment             // of the first and of the last of them
-	low     []byte                 // smallest clustering of the segments before the last; nil: there are none
-	high    []byte                 // largest
-	first   []byte                 // clustering of the first row of a block
+	law      mutation.Law
+	effort   encoding.Effort
+	keys     *keyCodec
+	group    group
+	bytes    int                    // of values so far
+	bytesMax int                    // after which the group is closed
+	parts    [][]byte               // clustering values of a row
+	values   []byte                 // which they lie in
+	system   [roleAlive + 1]builder // by role; roleClustering is not used
+	key      []builder              // a clustering column each
+	columns  []*cellBuilder         // of the table, ascending by column
+	shares   int                    // partitions that have rows in the group
+	edges    [2]segment             // of the first and of the last of them
+	low      []byte                 // smallest clustering of the segments before the last; nil: there are none
+	high     []byte                 // largest
+	first    []byte                 // clustering of the first row of a block
 }
 
 // segment is the part of a row group that belongs to one partition.
@@ -310,11 +311,12 @@ func (b *groupBuilder) hasOddWidths() bool {
 // appendStatistics appends the statistics of the row group.
 func (b *groupBuilder) appendStatistics(dst []byte) []byte {
 	var columns []ColumnStatistics
+	var kinds []mutation.Physical
 	for _, c := range b.columns {
 		// A value that became bytes is counted by no statistics: then there are none of the column.
 		if c.column.Physical != mutation.PhysicalBytes && c.values.physical == c.column.Physical && c.values.count > 0 {
-			columns = append(columns, c.statistics)
+			columns, kinds = append(columns, c.statistics), append(kinds, c.column.Physical)
 		}
 	}
-	return appendStatistics(dst, columns)
+	return appendStatistics(dst, columns, kinds)
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/eskerdb/esker/lsm/encoding"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -28,7 +29,9 @@ const (
 	statisticsHasRange   = 1
 	statisticsRaw        = 2 // words take eight bytes each
 	statisticsLongSum    = 4 // the sum takes sixteen
-	statisticsFlagsKnown = 7
+	statisticsDoubles    = 8 // words are those of doubles, stored as decimals; there is no sum
+	statisticsFloats     = 16
+	statisticsFlagsKnown = 31
 )
 
 // add counts a value; values come in row order.
@@ -98,25 +101,31 @@ func compareWords(a, b uint64, physical mutation.Physical) int {
 	return cmp.Compare(mutation.Rank(physical, a), mutation.Rank(physical, b))
 }
 
-func appendStatistics(dst []byte, columns []ColumnStatistics) []byte {
+// appendStatistics appends what is known of columns, which have the kinds.
+func appendStatistics(dst []byte, columns []ColumnStatistics, kinds []mutation.Physical) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(columns)))
 	for i := range columns {
 		s := &columns[i]
 		dst = binary.AppendUvarint(dst, uint64(s.Column))
 		dst = binary.AppendUvarint(dst, uint64(s.Count))
 		if s.Count > 0 {
-			dst = s.appendTo(dst)
+			dst = s.appendTo(dst, kinds[i])
 		}
 	}
 	return dst
 }
 
-func (s *ColumnStatistics) appendTo(dst []byte) []byte {
+func (s *ColumnStatistics) appendTo(dst []byte, physical mutation.Physical) []byte {
 	var flags byte
-	words := []uint64{s.First, s.Last}
+	words := append(make([]uint64, 0, 4), s.First, s.Last)
 	if s.HasRange {
 		flags |= statisticsHasRange
 		words = append(words, s.Min, s.Max)
+	}
+	if short, ok := appendDecimals(dst, flags, words, physical); ok {
+		return short
+	}
+	if s.HasRange {
 		if s.SumHigh != int64(s.SumLow)>>63 {
 			flags |= statisticsLongSum
 		}
@@ -144,6 +153,20 @@ func (s *ColumnStatistics) appendTo(dst []byte) []byte {
 	return dst
 }
 
+// appendDecimals appends words of floats that are decimals, with the flags in front. It is false for all else.
+func appendDecimals(dst []byte, flags byte, words []uint64, physical mutation.Physical) ([]byte, bool) {
+	switch physical {
+	case mutation.PhysicalDouble:
+		flags |= statisticsDoubles
+	case mutation.PhysicalFloat:
+		flags |= statisticsFloats
+	default:
+		return dst, false
+	}
+	out, ok := encoding.AppendDecimals(append(dst, flags), words, physical)
+	return out, ok
+}
+
 // decodeStatistics appends what is known of one row group to dst, column by column.
 func decodeStatistics(dst []ColumnStatistics, src []byte) ([]ColumnStatistics, error) {
 	c := cursor{src: src}
@@ -167,12 +190,16 @@ func decodeStatistics(dst []ColumnStatistics, src []byte) ([]ColumnStatistics, e
 
 func (c *cursor) columnStatistics(s *ColumnStatistics) {
 	flags := c.byte()
+	if s.HasRange = flags&statisticsHasRange != 0; flags&(statisticsDoubles|statisticsFloats) != 0 {
+		c.decimals(s, flags)
+		return
+	}
 	word := func() uint64 { return uint64(c.varint()) }
 	if flags&statisticsRaw != 0 {
 		word = c.word
 	}
 	s.First, s.Last = word(), word()
-	if s.HasRange = flags&statisticsHasRange != 0; s.HasRange {
+	if s.HasRange {
 		s.Min, s.Max = word(), word()
 		if flags&statisticsLongSum != 0 {
 			s.SumLow, s.SumHigh = c.word(), int64(c.word())
@@ -184,6 +211,26 @@ func (c *cursor) columnStatistics(s *ColumnStatistics) {
 	if flags&^byte(statisticsFlagsKnown) != 0 || flags&statisticsLongSum != 0 && !s.HasRange {
 		c.fail()
 	}
+}
+
+// decimals reads the words of floats that are decimals.
+func (c *cursor) decimals(s *ColumnStatistics, flags byte) {
+	physical := mutation.PhysicalDouble
+	if flags&statisticsFloats != 0 {
+		physical = mutation.PhysicalFloat
+	}
+	var words [4]uint64
+	n := 2
+	if s.HasRange {
+		n = 4
+	}
+	rest, err := encoding.DecodeDecimals(words[:n], c.src, physical)
+	if err != nil || flags&^(statisticsDoubles|statisticsFloats|statisticsHasRange) != 0 || flags&statisticsDoubles != 0 && flags&statisticsFloats != 0 {
+		c.fail()
+		return
+	}
+	c.src = rest
+	s.First, s.Last, s.Min, s.Max = words[0], words[1], words[2], words[3]
 }
 
 // word reads eight bytes.

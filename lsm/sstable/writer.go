@@ -24,6 +24,7 @@ type WriterOptions struct {
 	BucketStart, BucketEnd int64           // ms since 1970 of the one bucket range; both 0: none
 	EpochLow, EpochHigh    uint64          // memtables whose rows are written
 	Effort                 encoding.Effort // of encoding; 0: encoding.Light
+	GroupBytesMax          int             // of values, after which a row group is closed; 0: 4 MiB, which is the most
 }
 
 // Writer writes a table file. After an error nothing more can be written, and Finish returns the error.
@@ -71,6 +72,10 @@ func NewWriter(f vfs.File, opts WriterOptions) *Writer {
 	w.info.EpochLow, w.info.EpochHigh = opts.EpochLow, opts.EpochHigh
 	w.buffer = appendHeader(w.buffer, opts.FileID, opts.Table.ID)
 	w.group = newGroupBuilder(opts.Table, newKeyCodec(opts.Table.Clustering), opts.Effort)
+	w.group.bytesMax = groupBytesMax
+	if opts.GroupBytesMax > 0 {
+		w.group.bytesMax = min(opts.GroupBytesMax, groupBytesMax)
+	}
 	return w
 }
 
@@ -145,7 +150,7 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 		invariants.Check(false, "table file: row %x after %x", row.Clustering, w.clustering)
 	}
 	row = w.withoutDropped(row)
-	if w.group.group.rows == groupRowsMax || w.group.bytes >= groupBytesMax {
+	if w.group.group.rows == groupRowsMax || w.group.bytes >= w.group.bytesMax {
 		if err := w.closeGroup(); err != nil {
 			return err
 		}
