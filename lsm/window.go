@@ -15,7 +15,7 @@ import (
 type window struct{ start, end int64 }
 
 // isBucketed reports whether new files of t are split by event time.
-func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() }
+func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() && len(t.Clustering) > 0 }
 
 // blockTimes tells the event times of the rows of a block.
 type blockTimes struct {
