@@ -515,3 +515,33 @@ func TestReadDecodesNoMoreThanAsked(t *testing.T) {
 	}
 	mustNot(t, s.Close())
 }
+
+// A row that is written over and over takes no more memory than a few versions, unless a View may ask for each.
+func TestOverwritingOneRowStaysSmall(t *testing.T) {
+	store := openWith(t, testOptions(vfs.NewMem(), clock.NewManual(start)))
+	table := testTable(1)
+	write := func(n int) (grown int64) {
+		before := store.Statistics().MemoryBytes
+		for i := range n {
+			mustApply(t, store, rowMutation(&table, 1, start.UnixMilli(), int64(n+i)))
+		}
+		return store.Statistics().MemoryBytes - before
+	}
+	write(100)
+	few := write(20_000)
+	held := store.View()
+	want := allOf(&table, keyOf(1))
+	before, err := readText(held, &table, want, 0)
+	mustNot(t, err)
+	write(2000)
+	after, err := readText(held, &table, want, 0)
+	mustNot(t, err)
+	if before != after {
+		t.Errorf("a View shows\n%swhere it showed\n%s", after, before)
+	}
+	held.Close()
+	if few > 300_000 {
+		t.Errorf("20,000 versions of a row took %d bytes", few)
+	}
+	mustNot(t, store.Close())
+}

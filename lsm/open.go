@@ -36,6 +36,7 @@ type Store struct {
 	lastSequence uint64        // given to a record; guarded by mu
 	versionMu    sync.Mutex    // held for a moment only
 	current      *version      // changed with mu and versionMu held; read with either
+	views        openViews     // guarded by versionMu
 	memoryUsed   atomic.Int64  // bytes of all memtables
 	nextFile     atomic.Uint64 // the last number given to a table file
 	jobs         jobs

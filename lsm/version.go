@@ -159,6 +159,11 @@ func (s *Store) change(id mutation.TableID, fn func(*tableVersion)) {
 func (s *Store) acquire() (*version, uint64) {
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
+	return s.acquireLocked()
+}
+
+// acquireLocked is acquire with versionMu held.
+func (s *Store) acquireLocked() (*version, uint64) {
 	// Both under one lock: a later version could hold files with records beyond the
 	// sequence, an earlier one could lack a memtable that the sequence covers (R44).
 	s.current.refs.Add(1)

@@ -1,7 +1,9 @@
 package lsm
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/eskerdb/esker/mutation"
@@ -22,7 +24,10 @@ type View struct {
 // View returns the store as users may see it: everything acknowledged, nothing that a crash
 // could take back.
 func (s *Store) View() *View {
-	v, sequence := s.acquire()
+	s.versionMu.Lock()
+	defer s.versionMu.Unlock()
+	v, sequence := s.acquireLocked()
+	s.views.open(sequence)
 	return &View{store: s, version: v, sequence: sequence}
 }
 
@@ -32,8 +37,54 @@ func (s *Store) View() *View {
 func (s *Store) LatestView() *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, _ := s.acquire()
+	s.versionMu.Lock()
+	defer s.versionMu.Unlock()
+	v, _ := s.acquireLocked()
+	s.views.open(s.lastSequence)
 	return &View{store: s, version: v, sequence: s.lastSequence}
+}
+
+// openViews counts the Views by sequence. Mostly they are opened and closed at the newest one.
+type openViews struct {
+	sequences []sequenceCount // ascending; no count is 0
+}
+
+type sequenceCount struct {
+	sequence uint64
+	views    int
+}
+
+func (o *openViews) find(sequence uint64) (int, bool) {
+	if n := len(o.sequences); n == 0 || o.sequences[n-1].sequence < sequence {
+		return n, false
+	}
+	return slices.BinarySearchFunc(o.sequences, sequence, func(c sequenceCount, s uint64) int { return cmp.Compare(c.sequence, s) })
+}
+
+func (o *openViews) open(sequence uint64) {
+	i, found := o.find(sequence)
+	if !found {
+		o.sequences = slices.Insert(o.sequences, i, sequenceCount{sequence: sequence})
+	}
+	o.sequences[i].views++
+}
+
+func (o *openViews) close(sequence uint64) {
+	i, _ := o.find(sequence)
+	if o.sequences[i].views--; o.sequences[i].views == 0 {
+		o.sequences = slices.Delete(o.sequences, i, i+1)
+	}
+}
+
+// oldestRead returns the smallest sequence that a View is at, or may be opened at.
+func (s *Store) oldestRead() uint64 {
+	s.versionMu.Lock()
+	defer s.versionMu.Unlock()
+	oldest := s.pipeline.visibleSequence()
+	if len(s.views.sequences) > 0 {
+		oldest = min(oldest, s.views.sequences[0].sequence)
+	}
+	return oldest
 }
 
 // Sequence returns the sequence the View is at.
@@ -42,6 +93,9 @@ func (v *View) Sequence() uint64 { return v.sequence }
 // Close lets go of what the View keeps. A second call does nothing.
 func (v *View) Close() {
 	if !v.closed.Swap(true) {
+		v.store.versionMu.Lock()
+		v.store.views.close(v.sequence)
+		v.store.versionMu.Unlock()
 		v.version.unref()
 	}
 }

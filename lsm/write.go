@@ -46,6 +46,7 @@ func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 		s.publish()
 		return 0, s.writeFailed(err)
 	}
+	g.forget(s.oldestRead())
 	g.apply(c.sequence)
 	s.pipeline.applied(c)
 	g.leave()
@@ -234,6 +235,13 @@ func oldestOf(m *mutation.Mutation) int64 {
 		add(&m.Rows[i])
 	}
 	return oldest
+}
+
+// forget lets the memtables forget versions of rows that no View can show any more.
+func (g *group) forget(oldest uint64) {
+	for i := range g.parts {
+		g.parts[i].memory.SetOldest(oldest)
+	}
 }
 
 // apply puts the mutations into the memtables entered.
