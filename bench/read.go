@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -160,23 +161,39 @@ func (h *hourly) count() (n int64) {
 	return n
 }
 
-// add takes the rows of a batch, as the executor's loops do; of days after the first the hours count together.
+// add takes the rows of a batch, as the executor does: first how far an hour goes, then loops over its values. Of
+// days after the first the hours count together.
 func (h *hourly) add(b *mutation.Batch) error {
-	at, values := &b.Clustering[0], &b.Columns[0]
-	for i := range b.Rows {
-		if !values.Has(i) {
-			continue
-		}
-		hour := (at.Int(i) - h.start) / hourMillis % 24
-		if hour < 0 { // jitter before the first tick
-			hour = 0
-		}
-		e, v := &h.hours[hour], values.Double(i)
-		e.count++
-		e.sum += v
-		e.min, e.max = min(e.min, v), max(e.max, v)
+	at, values := b.Clustering[0].Words, &b.Columns[0]
+	for from := 0; from < b.Rows; {
+		n := (int64(at[from]) - h.start) / hourMillis
+		end := h.start + (n+1)*hourMillis
+		to := from + sort.Search(b.Rows-from, func(i int) bool { return int64(at[from+i]) >= end })
+		h.hour(int(max(n, 0)%24), values, from, to) // jitter may lie before the first tick
+		from = to
 	}
 	return nil
+}
+
+// hour adds the values of rows from to to, excluded.
+func (h *hourly) hour(n int, values *mutation.Vector, from, to int) {
+	e := &h.hours[n]
+	count, sum, least, most := e.count, e.sum, e.min, e.max
+	for i := from; i < to; i++ {
+		if values.Present != nil && !values.Has(i) {
+			continue
+		}
+		v := math.Float64frombits(values.Words[i])
+		count++
+		sum += v
+		if v < least {
+			least = v
+		}
+		if v > most {
+			most = v
+		}
+	}
+	e.count, e.sum, e.min, e.max = count, sum, least, most
 }
 
 // readHourly times a day of one column of a device made into 24 averages, minima and maxima.

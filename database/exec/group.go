@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"sort"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
@@ -317,8 +318,13 @@ func (t *groupTerm) extent(r *row, from, to int) (int, error) {
 		return to, nil
 	}
 	if t.whole && r.batch.Clustering[t.slot].Physical == mutation.PhysicalInt {
-		for i, w := range r.batch.Clustering[t.slot].Words[from:to] {
-			if v := int64(w); v < t.low || v > t.high {
+		outside := func(v int64) bool { return v < t.low || v > t.high }
+		words := r.batch.Clustering[t.slot].Words[from:to]
+		if t.slot == 0 { // rows are in its order, so that a group ends once
+			return from + sort.Search(len(words), func(i int) bool { return outside(int64(words[i])) }), nil
+		}
+		for i, w := range words {
+			if outside(int64(w)) {
 				return from + i, nil
 			}
 		}
