@@ -64,13 +64,15 @@ func (t *tableVersion) unsplitFiles() []compaction.File {
 	return slices.DeleteFunc(t.choices(time.Time{}, 0), func(f compaction.File) bool { return !f.Mixed })
 }
 
-// windows returns the windows of the files of t, those of no window last: what deletes the rows of others can be forgotten when
-// these are gone.
+// windows returns the windows of the files of t that lie in no other, those of no window last: what deletes the rows of
+// others can be forgotten when these are gone.
 func (t *tableVersion) windows() []window {
 	var out []window
 	for _, f := range t.files {
-		if !slices.Contains(out, f.window()) {
-			out = append(out, f.window())
+		w := f.window()
+		inside := slices.ContainsFunc(t.files, func(g *file) bool { return g.window() != w && g.window().covers(w) })
+		if !inside && !slices.Contains(out, w) {
+			out = append(out, w)
 		}
 	}
 	slices.SortFunc(out, func(a, b window) int {
@@ -82,8 +84,13 @@ func (t *tableVersion) windows() []window {
 	return out
 }
 
-// whole is the job that makes one run of all files of a window, for good; false if that is what they are, and nothing in them may
-// go at a time in seconds.
+// covers reports whether all times of o are times of w. No window covers none, and none is covered.
+func (w window) covers(o window) bool {
+	return w != (window{}) && o != (window{}) && o.start >= w.start && o.end <= w.end
+}
+
+// whole is the job that makes one run of all files of a window and of those in it, for good; of several windows, the runs that
+// counting the rows makes. It is false if that is what they are, and nothing in them may go at a time in seconds.
 func (t *tableVersion) whole(w window, now int64) (compaction.Job, bool) {
 	job := compaction.Job{Final: true, Into: compaction.Range{Start: w.start, End: w.end}}
 	var run uint64
@@ -91,8 +98,11 @@ func (t *tableVersion) whole(w window, now int64) (compaction.Job, bool) {
 	for _, f := range t.files {
 		// What lies beside the rows of some file may hide rows of any.
 		tidy = tidy && !f.hasSides()
-		if f.window() != w {
+		if f.window() != w && !w.covers(f.window()) {
 			continue
+		}
+		if f.window() != w {
+			job.Into = compaction.Range{}
 		}
 		tidy = tidy && f.final && (run == 0 || run == f.run) && !f.info.HasTombstones() && f.info.MinExpiresAt > now
 		run = f.run
