@@ -39,7 +39,7 @@ func (v *Vector) Append(value []byte) {
 		v.Offsets = append(v.Offsets, uint32(len(v.Data)))
 		return
 	}
-	v.Words = append(v.Words, wordOf(v.Physical, value))
+	v.Words = append(v.Words, WordOf(v.Physical, value))
 }
 
 // AppendAbsent appends a row without a value.
@@ -57,8 +57,8 @@ func (v *Vector) AppendAbsent() {
 	v.Words = append(v.Words, 0)
 }
 
-// wordOf returns the word of a value that has the width of its vector.
-func wordOf(physical Physical, value []byte) uint64 {
+// WordOf returns the word of a value that has the width of its column: a sign-extended integer, or the bits of a float.
+func WordOf(physical Physical, value []byte) uint64 {
 	signed := physical == PhysicalInt
 	switch len(value) {
 	case 8:

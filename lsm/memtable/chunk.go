@@ -226,7 +226,7 @@ func (c *chunk) setValue(a *arena, s *shape, k int, value []byte) {
 		if physical == mutation.PhysicalBytes {
 			*column = a.bytesWord(value)
 		} else {
-			*column = wordOf(physical, value)
+			*column = mutation.WordOf(physical, value)
 		}
 		return
 	}
@@ -239,7 +239,7 @@ func (c *chunk) setValue(a *arena, s *shape, k int, value []byte) {
 	var w uint64
 	switch {
 	case physical != mutation.PhysicalBytes:
-		w = wordOf(physical, value)
+		w = mutation.WordOf(physical, value)
 	case len(value) <= inlineBytesMax:
 		w = inline(value)
 	default:

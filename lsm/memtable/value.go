@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
-
-	"github.com/eskerdb/esker/mutation"
 )
 
 // A byte string of a column is one word: up to inlineBytesMax bytes in the word itself, a longer one as its
@@ -71,24 +69,7 @@ func sameBytes(w uint64, value []byte) bool {
 	return bytes.Equal(bytesOf(w, &buf), value)
 }
 
-// wordOf returns the word of a value that has the width of its column.
-func wordOf(physical mutation.Physical, value []byte) uint64 {
-	switch len(value) {
-	case 8:
-		return binary.BigEndian.Uint64(value)
-	case 4:
-		w := binary.BigEndian.Uint32(value)
-		if physical == mutation.PhysicalInt {
-			return uint64(int64(int32(w)))
-		}
-		return uint64(w)
-	case 2:
-		return uint64(int64(int16(binary.BigEndian.Uint16(value))))
-	}
-	return uint64(int64(int8(value[0])))
-}
-
-// putWord is the opposite of wordOf.
+// putWord is the opposite of mutation.WordOf.
 func putWord(buf *[8]byte, width int, w uint64) []byte {
 	binary.BigEndian.PutUint64(buf[:], w)
 	return buf[8-width:]

@@ -72,7 +72,7 @@ func (b *builder) put(row int, value []byte) {
 	b.mark(row)
 	if b.physical != mutation.PhysicalBytes {
 		if len(value) == b.width {
-			b.words = append(b.words, wordOf(b.physical, value))
+			b.words = append(b.words, mutation.WordOf(b.physical, value))
 			return
 		}
 		v := mutation.Vector{Physical: b.physical, Width: b.width, Words: b.words}
@@ -175,23 +175,6 @@ func (b *builder) putOther(row int, v *mutation.Vector, at, n int) int {
 		}
 	}
 	return size
-}
-
-// wordOf returns the word of a value that has its full width.
-func wordOf(physical mutation.Physical, value []byte) uint64 {
-	switch len(value) {
-	case 8:
-		return binary.BigEndian.Uint64(value)
-	case 4:
-		w := binary.BigEndian.Uint32(value)
-		if physical == mutation.PhysicalInt {
-			return uint64(int64(int32(w)))
-		}
-		return uint64(w)
-	case 2:
-		return uint64(int64(int16(binary.BigEndian.Uint16(value))))
-	}
-	return uint64(int64(int8(value[0])))
 }
 
 // appendTo appends the chunk, its checksum included. values is false for presence alone.

@@ -180,7 +180,7 @@ func TestStatisticsOfRowGroups(t *testing.T) {
 			if i%2 == 1 {
 				continue
 			}
-			v := int64(wordOf(mutation.PhysicalInt, rows[i].Cells[1].Value))
+			v := int64(mutation.WordOf(mutation.PhysicalInt, rows[i].Cells[1].Value))
 			if count++; count == 1 {
 				low, high = v, v
 			}

@@ -254,7 +254,7 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 		col.values.put(i, cell.Value)
 		b.bytes += len(cell.Value)
 		if shows && len(cell.Value) == col.column.Width && col.column.Physical != mutation.PhysicalBytes {
-			col.statistics.add(wordOf(col.column.Physical, cell.Value), col.column.Physical)
+			col.statistics.add(mutation.WordOf(col.column.Physical, cell.Value), col.column.Physical)
 		}
 	}
 }
