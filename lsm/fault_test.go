@@ -159,10 +159,13 @@ func crashAfterFileOperations(t *testing.T, mode LogMode, every int) {
 	mem := vfs.NewMem()
 	var s *script
 	crash := rand.New(rand.NewPCG(3, 3))
+	crashes, operations := 0, 0
 	judge := func(op vfs.Op) error {
+		operations++
 		if op.Index%every != 0 && op.Kind != vfs.OpSyncDir {
 			return nil
 		}
+		crashes++
 		inFlight := *s
 		m := *s.model
 		if s.pending != nil && s.unknown() == s.acked {
@@ -191,6 +194,7 @@ func crashAfterFileOperations(t *testing.T, mode LogMode, every int) {
 	for _, err := range s.errs {
 		t.Error(err)
 	}
+	fmt.Fprintf(t.Output(), "sample %d/%d crashes before file operations\n", crashes, operations)
 }
 
 // TestEveryFileOperationFailsOnce makes one operation fail. What was acknowledged is found when the
@@ -203,6 +207,7 @@ func TestEveryFileOperationFailsOnce(t *testing.T) {
 		step = 1
 	}
 	boom := errors.New("injected")
+	fmt.Fprintf(t.Output(), "sample %d/%d file operations fail\n", (probe.Count()+step-1)/step, probe.Count())
 	for n := 0; n < probe.Count(); n += step {
 		mem := vfs.NewMem()
 		var failed vfs.Op
