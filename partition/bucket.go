@@ -1,11 +1,33 @@
 package partition
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
-// Bucketing cuts time into buckets of one size, in UTC. The zero value cuts nothing.
+// Bucketing cuts time into buckets: of one size, or by the calendar of a time zone. The zero value cuts nothing.
+// Time buckets of tables, and the functions floor and time_bucket, mean the same by a step.
 type Bucketing struct {
-	SizeMillis   int64 // 0: no buckets
-	OriginMillis int64 // a bucket begins here; milliseconds since 1970
+	SizeMillis   int64  // of buckets of a fixed size; 0 with Days or Months
+	OriginMillis int64  // a bucket begins here; milliseconds since 1970
+	Days         int32  // calendar days a bucket, by the clock of Zone
+	Months       int32  // calendar months a bucket, by the clock of Zone
+	Zone         string // IANA name; empty: UTC, in which days have a fixed size
+}
+
+// NewBucketing is the step of a CQL duration. zone is an IANA name, empty for UTC; a bucket begins at the origin,
+// milliseconds since 1970. Durations that are not positive, that mix months with smaller parts, and zones that do not
+// exist are refused; the error says what is wrong, without naming the step.
+func NewBucketing(months, days int32, nanos int64, zone string, originMillis int64) (Bucketing, error) {
+	const dayMillis, nanosPerMilli = 86_400_000, 1_000_000
+	if months != 0 || zone != "" {
+		return Bucketing{}, errors.New("calendar steps are not supported")
+	}
+	b := Bucketing{SizeMillis: int64(days)*dayMillis + nanos/nanosPerMilli, OriginMillis: originMillis}
+	if b.IsNone() {
+		return Bucketing{}, errors.New("it is not longer than nothing")
+	}
+	return b, nil
 }
 
 // IsNone reports whether there are no buckets.

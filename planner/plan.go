@@ -19,6 +19,7 @@ type Plan interface{ plan() }
 type Read struct {
 	Table          *schema.Table            // what is read: the base table, a query table, a rollup or a virtual table
 	Named          *schema.Table            // what the statement names: Table, or the base table of a query table that serves it
+	Choice         string                   // why Table was chosen, for EXPLAIN
 	Keys           []partition.DecoratedKey // partitions in the order of the answer; nil: every partition in Range
 	Range          partition.Range          // used when Keys is nil
 	Slices         clustering.Slices        // the same in every partition
@@ -185,6 +186,21 @@ type ColumnSpec struct {
 	Type                  *types.Type
 }
 
+// Statistics is what a store tells of its tables, for estimates. Both methods cost microseconds.
+type Statistics interface {
+	// Table estimates a table; false: nothing is known of it.
+	Table(id mutation.TableID) (TableEstimate, bool)
+}
+
+// TableEstimate is about how much a table holds, memtables included.
+type TableEstimate struct {
+	Rows       int64
+	Partitions int64
+	Bytes      int64
+	FromMillis int64 // event time of the rows of a bucketed table, [From, To); both 0: not known
+	ToMillis   int64
+}
+
 // Context is what binding may depend on beside the values.
 type Context struct {
 	NowSec          int64           // server time, seconds: ends of TTL, local deletion times (R21)
@@ -192,4 +208,5 @@ type Context struct {
 	NowTicks        func() int64    // for now(): 100 ns since 1970, each later than the one before
 	TimestampMicros int64           // of the write: protocol default, else the server's (R20)
 	Random          func() [16]byte // for uuid() and now()
+	Statistics      Statistics      // nil: nothing is known
 }

@@ -132,7 +132,7 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 	if err := decodeID(t.ID[:], st.ID); err != nil {
 		return nil, fmt.Errorf("id: %w", err)
 	}
-	if (t.Kind == QueryTable || t.Kind == View) != (t.Copy != nil) || (t.Kind == Rollup) != (t.Rollup != nil) || t.Kind < Base || t.Kind > Internal {
+	if (t.Kind == QueryTable || t.Kind == View || t.Kind == Index) != (t.Copy != nil) || (t.Kind == Rollup) != (t.Rollup != nil) || t.Kind < Base || t.Kind > Index {
 		return nil, fmt.Errorf("kind %d does not fit its definition", t.Kind)
 	}
 	for _, sc := range st.Columns {

@@ -9,6 +9,7 @@ import (
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
 // ColumnKind is the part a column plays in its table.
@@ -41,19 +42,83 @@ const (
 	Rollup     TableKind = 4 // kept by the rollup scheduler (R40)
 	Virtual    TableKind = 5 // system tables computed at read
 	Internal   TableKind = 6 // kept by the server for itself: dirty marks
+	Index      TableKind = 7 // CREATE INDEX: a query table that only the planner sees, named "table.index"
 )
 
 // TimeBucket is how the files of a table are split by event time (never part of a key).
+//
+// A Bucketing that is not declared comes from TimeWindowCompactionStrategy: it steers files and limits nothing.
 type TimeBucket struct {
-	Column     string
-	SizeMillis int64
+	Column          string
+	SizeMillis      int64                 // of a fixed size in UTC without origin, as releases before Step wrote it; else 0
+	Step            partition.Bucketing   // used when SizeMillis is 0
+	UnitNanos       int64                 `json:",omitempty"` // of an integer column: one unit; 0: a millisecond
+	TargetBytes     int64                 `json:",omitempty"` // of size 'auto': bytes a bucket aims at
+	MaxFutureMillis int64                 `json:",omitempty"` // a row dated further ahead is refused; 0: none is
+	MaxPastMillis   int64                 `json:",omitempty"` // a row older than that is refused; 0: none is
+	As              string                `json:",omitempty"` // the hand-made bucket column that the server fills; a partition key column
+	FromWindow      bool                  `json:",omitempty"` // taken from TimeWindowCompactionStrategy
+	Epoch           int                   `json:",omitempty"` // counts the changes of Step
+	Former          []partition.Bucketing `json:",omitempty"` // steps of the epochs before, oldest first
 }
 
-// Copy says how the rows of a query table or view come from its base table.
+// Copy says how the rows of a query table, view or index come from its base table.
 type Copy struct {
 	Base    string         // table name in the same keyspace
 	NotNull []string       // base columns that must not be null (IS NOT NULL); the key columns of the copy always are among them
 	Columns []CopiedColumn // the value columns copied; key columns are mapped by name
+	All     bool           `json:",omitempty"` // declared with *: a column added to the base is added here
+	Keys    []CopyKey      `json:",omitempty"` // the key columns that are computed; others are mapped by name
+	Filters []CopyFilter   `json:",omitempty"` // what a base row must fulfil beside NotNull
+	// RetentionMillis ends a row so long after the time in its column RetentionBy; 0: it does not. The copy's own TTL is
+	// Options.DefaultTTLSec, counted from the newest write of the base row.
+	RetentionMillis int64     `json:",omitempty"`
+	RetentionBy     string    `json:",omitempty"`
+	State           CopyState `json:",omitempty"` // 0: live
+	Index           *IndexOf  `json:",omitempty"` // of an Index
+}
+
+// CopyState says whether all base rows are in a copy.
+type CopyState uint8
+
+const (
+	CopyLive     CopyState = 0 // stored: never reuse
+	CopyBuilding CopyState = 1 // stored: never reuse; writes are followed, older rows are being added
+)
+
+// CopyFunction computes a key column of a copy.
+type CopyFunction uint8
+
+const (
+	CopyTimeBucket CopyFunction = 1 // stored: never reuse; time_bucket(From, Bucket)
+	CopyUnnest     CopyFunction = 2 // stored: never reuse; UNNEST(From): a row for each element of a set or list, each key of a map
+	CopyToken      CopyFunction = 3 // stored: never reuse; the token of the base partition, a bigint: rows of an index in the order of the base
+	CopyEntry      CopyFunction = 4 // stored: never reuse; a row for each entry of a map, as a frozen tuple of key and value
+	CopyValue      CopyFunction = 5 // stored: never reuse; a row for each value of a map
+)
+
+// CopyKey is a key column of a copy that is computed.
+type CopyKey struct {
+	Column   string // of the copy
+	Function CopyFunction
+	From     string              // column of the base; empty for CopyToken
+	Bucket   partition.Bucketing // of CopyTimeBucket
+}
+
+// CopyFilter is a condition on a base column, which is null in no row of the copy.
+type CopyFilter struct {
+	Column string
+	Op     string   // =, <, <=, >, >=, IN
+	Values [][]byte // serialized; one, or several for IN
+}
+
+// IndexOf is what an index is declared on.
+type IndexOf struct {
+	Name    string            // unique in the keyspace
+	Column  string            // of the base
+	Target  string            // "values", "keys", "entries" or "full" for a collection; empty for others
+	Class   string            `json:",omitempty"` // as written after USING; empty: none
+	Options map[string]string `json:",omitempty"`
 }
 
 // CopiedColumn maps a base column to a column of the copy.

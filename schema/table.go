@@ -96,9 +96,17 @@ func (t *Table) Stored() mutation.Table {
 	}
 	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].ID < out.Columns[j].ID })
 	if t.Bucket != nil {
-		out.Bucket = partition.Bucketing{SizeMillis: t.Bucket.SizeMillis}
+		out.Bucket = t.Bucket.Bucketing()
 	}
 	return out
+}
+
+// Bucketing is the step of the table's buckets.
+func (b *TimeBucket) Bucketing() partition.Bucketing {
+	if b.SizeMillis > 0 {
+		return partition.Bucketing{SizeMillis: b.SizeMillis}
+	}
+	return b.Step
 }
 
 // SortColumns puts static and regular columns in order of their names.
