@@ -104,6 +104,7 @@ func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error
 func (d *Database) context(clientTimestamp *int64) planner.Context {
 	now := d.clock.Now()
 	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), NowTicks: func() int64 { return d.ticks.next(now.UnixNano() / 100) }, Random: randomUUID}
+	ctx.Statistics = estimates{d}
 	if clientTimestamp != nil {
 		ctx.TimestampMicros = *clientTimestamp
 	} else {

@@ -22,6 +22,7 @@ type fileOrder struct {
 	// a search may begin, also where windows overlap because the size of buckets was altered.
 	latest   []int64
 	earliest []int64
+	sums     fileSums
 }
 
 // fileOrder returns the order of t's files.

@@ -91,6 +91,13 @@ func (m *Memtable) Rows() int64 {
 	return rows
 }
 
+// Partitions returns how many partitions there are.
+func (m *Memtable) Partitions() int64 {
+	var partitions int64
+	m.each(func(s *shard) { partitions += int64(s.table.used) })
+	return partitions
+}
+
 // MinSequence returns the smallest sequence applied, 0 when nothing was.
 func (m *Memtable) MinSequence() uint64 {
 	least := uint64(math.MaxUint64)
