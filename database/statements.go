@@ -104,7 +104,7 @@ func (d *Database) Parse(keyspace, text string) (*Statement, error) {
 
 func (d *Database) planTree(keyspace, text string, tree cql.Statement) (*Statement, error) {
 	s := d.Schema()
-	plan, err := planner.Prepare(s, keyspace, tree)
+	plan, err := planner.Prepare(s, keyspace, tree, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func FuzzPrepare(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p, err := Prepare(s, "ks", tree)
+		p, err := Prepare(s, "ks", tree, nil)
 		if err != nil {
 			return
 		}

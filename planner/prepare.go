@@ -5,9 +5,10 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// Prepare checks a statement against a schema. The keyspace is the connection's; empty when none was set.
-func Prepare(s *schema.Snapshot, keyspace string, stmt cql.Statement) (*Prepared, error) {
-	c := &compiler{schema: s, keyspace: keyspace}
+// Prepare checks a statement against a schema. The keyspace is the connection's; empty when none was set. Statistics
+// decide between tables that serve a SELECT, and tell what a scan costs; nil: nothing is known.
+func Prepare(s *schema.Snapshot, keyspace string, stmt cql.Statement, statistics Statistics) (*Prepared, error) {
+	c := &compiler{schema: s, keyspace: keyspace, statistics: statistics}
 	p, err := c.prepare(stmt)
 	if err != nil {
 		return nil, err

@@ -1,34 +1,111 @@
 package planner
 
 import (
-	"strings"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/schema"
 )
 
-// route looks for a query table or view that serves exactly what the key of base does not. It returns nil
-// where there is none.
-func (c *compiler) route(stmt *cql.Select, base *schema.Table) (*selection, error) {
-	if base.Kind != schema.Base || !routable(stmt) {
-		return nil, nil
+// shapeError says that a table's key gives no such order or groups. Another key may.
+type shapeError struct{ error }
+
+// plainError is the error that a client sees.
+func plainError(err error) error {
+	var shape *shapeError
+	if errors.As(err, &shape) {
+		return shape.error
 	}
-	for _, q := range c.schema.CopiesOf(base) {
-		s, err := c.selection(stmt, q, base)
-		if err != nil || s.access.refusal != "" || s.access.keys == nil || !s.complete(base) {
-			continue // this copy lacks a column, a key or rows
+	return err
+}
+
+// candidate is a table that serves a SELECT on the base table.
+type candidate struct {
+	*selection
+	rows int64 // estimated to be read
+}
+
+// choose finds what serves a SELECT: the table that it names, a query table or view of it, or nothing.
+// What comes out is the last that was compiled, so that the markers are what it says.
+func (c *compiler) choose(stmt *cql.Select, base *schema.Table) (*selection, error) {
+	s, err := c.selection(stmt, base, base)
+	var shape *shapeError
+	if err != nil && !errors.As(err, &shape) {
+		return nil, err
+	}
+	if err == nil {
+		s.choice = s.reason()
+		if s.access.refusal == "" && !s.unordered {
+			return s, nil
 		}
-		s.warnings = []string{"query table " + q.QualifiedName() + " served this query"}
-		return s, nil
+		if stmt.AllowFiltering && s.access.keys != nil {
+			return s, nil // the rows of a partition come in their order
+		}
+	}
+	best := c.bestCopy(stmt, base)
+	if best != nil {
+		return c.routed(stmt, base, best)
+	}
+	if shape != nil {
+		return nil, c.refuse(stmt, base, shape.Error())
 	}
 	// What the attempts left among the markers must be what the base table says.
-	_, err := c.selection(stmt, base, base)
-	return nil, err
+	if s, err = c.selection(stmt, base, base); err != nil {
+		return nil, err
+	}
+	s.choice = s.reason()
+	switch {
+	case s.unordered:
+		return nil, c.refuse(stmt, base, "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
+	case s.access.refusal != "" && !stmt.AllowFiltering:
+		return nil, c.refuse(stmt, base, s.access.refusal)
+	}
+	return s, nil
+}
+
+// bestCopy is the copy that serves the statement exactly by reading the fewest rows; of equal ones the first by name.
+func (c *compiler) bestCopy(stmt *cql.Select, base *schema.Table) *candidate {
+	if base.Kind != schema.Base || !routable(stmt) {
+		return nil
+	}
+	var best *candidate
+	for _, q := range c.schema.CopiesOf(base) {
+		if q.Copy.State != schema.CopyLive {
+			continue
+		}
+		s, err := c.selection(stmt, q, base)
+		if err != nil || s.access.keys == nil || s.unordered || !s.complete(base) {
+			continue // this copy lacks a column, a key, an order or rows
+		}
+		if s.access.refusal != "" && !stmt.AllowFiltering {
+			continue
+		}
+		if rows := s.estimate(); best == nil || rows < best.rows {
+			best = &candidate{s, rows}
+		}
+	}
+	return best
+}
+
+// routed compiles the statement for the copy that was chosen.
+func (c *compiler) routed(stmt *cql.Select, base *schema.Table, best *candidate) (*selection, error) {
+	s, err := c.selection(stmt, best.table, base)
+	if err != nil {
+		return nil, err
+	}
+	s.warnings = []string{"query table " + s.table.QualifiedName() + " served this query"}
+	s.choice = s.reason() + "; the key of " + base.QualifiedName() + " does not serve the statement"
+	if e, known := c.estimateOf(base); known {
+		s.choice += fmt.Sprintf(": about %d rows instead of %d", best.rows, e.Rows)
+	}
+	return s, nil
 }
 
 // routable refuses what means another thing on another key: partitions and tokens.
 func routable(stmt *cql.Select) bool {
-	if stmt.Distinct || stmt.PerPartitionLimit != nil || len(stmt.GroupBy.Terms) > 0 {
+	if stmt.Distinct || stmt.PerPartitionLimit != nil {
 		return false
 	}
 	for _, r := range stmt.Where {
@@ -39,15 +116,25 @@ func routable(stmt *cql.Select) bool {
 	return true
 }
 
-// complete reports whether every base row that the WHERE allows is in the copy: each column that must not be
-// null to be there is restricted, and so cannot be null.
+// complete reports whether every base row that the WHERE allows is in the copy, once: each column that must not be
+// null to be there is restricted and so cannot be null, its filters follow from the WHERE, and nothing ends earlier.
 func (s *selection) complete(base *schema.Table) bool {
-	needed := append([]string(nil), s.table.Copy.NotNull...)
-	for _, group := range [][]*schema.Column{s.table.PartitionKey, s.table.Clustering} {
-		for _, col := range group {
-			if from := base.Column(col.Name); from == nil || from.Kind == schema.Regular {
-				needed = append(needed, col.Name)
+	def := s.table.Copy
+	if def.RetentionMillis != 0 || s.table.Options.DefaultTTLSec != 0 {
+		return false
+	}
+	needed := slices.Clone(def.NotNull)
+	for _, col := range slices.Concat(s.table.PartitionKey, s.table.Clustering) {
+		computed := slices.IndexFunc(def.Keys, func(k schema.CopyKey) bool { return k.Column == col.Name })
+		if computed >= 0 {
+			switch def.Keys[computed].Function {
+			case schema.CopyUnnest, schema.CopyEntry, schema.CopyValue:
+				return false // several rows for one of the base
 			}
+			continue
+		}
+		if from := base.Column(col.Name); from == nil || from.Kind == schema.Regular || from.Kind == schema.Static {
+			needed = append(needed, col.Name)
 		}
 	}
 	for _, name := range needed {
@@ -56,7 +143,7 @@ func (s *selection) complete(base *schema.Table) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(def.Filters, func(f schema.CopyFilter) bool { return !s.access.implies(f) })
 }
 
 // inTuple reports whether a tuple relation restricts the column.
@@ -69,55 +156,54 @@ func (a *access) inTuple(col *schema.Column) bool {
 	return false
 }
 
-// suggestion is the CREATE QUERY TABLE whose key would serve the WHERE; empty where none can.
-func (a *access) suggestion() string {
-	t := a.table
-	if t.Kind != schema.Base || len(a.tuples) > 0 || a.tokenUsed || len(t.Statics) > 0 && a.restrictsStatic() {
-		return ""
+// implies reports whether the WHERE allows only rows that fulfil the filter, whatever is bound to its markers.
+func (a *access) implies(f schema.CopyFilter) bool {
+	col := a.table.Column(f.Column)
+	if col == nil || a.columns[col] == nil {
+		return false
 	}
-	var equal, ranged []*schema.Column
-	for _, col := range a.order {
-		if a.columns[col].given() {
-			equal = append(equal, col)
-		} else {
-			ranged = append(ranged, col)
-		}
+	r := a.columns[col]
+	if !r.given() {
+		return impliedBy(col, r.low, f, ">", ">=") || impliedBy(col, r.high, f, "<", "<=")
 	}
-	if len(equal) == 0 || len(ranged) > 1 {
-		return ""
+	if r.list != nil || len(r.terms) == 0 {
+		return false
 	}
-	partition, name := make([]string, len(equal)), t.Name+"_by"
-	for i, col := range equal {
-		partition[i] = cql.QuoteIdentifier(col.Name)
-		name += "_" + col.Name
-	}
-	key := "((" + strings.Join(partition, ", ") + ")"
-	placed := map[*schema.Column]bool{}
-	for _, group := range [][]*schema.Column{ranged, a.timeFirst()} {
-		for _, col := range group {
-			if !placed[col] && (a.columns[col] == nil || !a.columns[col].given()) {
-				key += ", " + cql.QuoteIdentifier(col.Name)
-				placed[col] = true
-			}
-		}
-	}
-	if len(name) > schema.NameBytesMax {
-		name = name[:schema.NameBytesMax]
-	}
-	return "\nCreate:  CREATE QUERY TABLE " + cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(name) +
-		" ON " + cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(t.Name) + " * PRIMARY KEY " + key + ");"
+	return !slices.ContainsFunc(r.terms, func(t boundTerm) bool {
+		v, ok := t.(constant)
+		return !ok || !fulfils(col, v, f)
+	})
 }
 
-func (a *access) restrictsStatic() bool {
-	for _, col := range a.order {
-		if col.Kind == schema.Static {
-			return true
+// fulfils reports whether a value that is not null passes the filter.
+func fulfils(col *schema.Column, v []byte, f schema.CopyFilter) bool {
+	return v != nil && slices.ContainsFunc(f.Values, func(limit []byte) bool {
+		order := col.Type.Compare(v, limit)
+		switch f.Op {
+		case "<":
+			return order < 0
+		case "<=":
+			return order <= 0
+		case ">":
+			return order > 0
+		case ">=":
+			return order >= 0
 		}
-	}
-	return false
+		return order == 0
+	})
 }
 
-// timeFirst are the base key's columns with the clustering in front: rows of a copy stay in their order.
-func (a *access) timeFirst() []*schema.Column {
-	return append(append([]*schema.Column(nil), a.table.Clustering...), a.table.PartitionKey...)
+// impliedBy reports whether one side of a range lies within a filter of the same side.
+func impliedBy(col *schema.Column, b *rangeBound, f schema.CopyFilter, open, closed string) bool {
+	if b == nil || f.Op != open && f.Op != closed {
+		return false
+	}
+	v, ok := b.term.(constant)
+	if !ok || v == nil {
+		return false
+	}
+	if !b.inclusive && f.Op == open && col.Type.Compare(v, f.Values[0]) == 0 {
+		return true
+	}
+	return fulfils(col, v, f)
 }

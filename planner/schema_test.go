@@ -20,7 +20,7 @@ func alter(s *schema.Snapshot, text string) (*schema.Snapshot, *Alter, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	p, err := Prepare(s, "ks", tree)
+	p, err := Prepare(s, "ks", tree, nil)
 	if err != nil {
 		return s, nil, err
 	}

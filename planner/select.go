@@ -22,6 +22,7 @@ type selection struct {
 	limit        boundTerm
 	perPartition boundTerm
 	whole        bool
+	choice       string // why this table
 	warnings     []string
 }
 
@@ -33,23 +34,9 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.selection(stmt, t, t)
+	s, err := c.choose(stmt, t)
 	if err != nil {
-		return nil, err
-	}
-	if s.access.refusal != "" {
-		routed, err := c.route(stmt, t)
-		switch {
-		case err != nil:
-			return nil, err
-		case routed != nil:
-			s = routed
-		case !stmt.AllowFiltering:
-			return nil, invalidf("%s%s", s.access.refusal, s.access.suggestion())
-		}
-	}
-	if s.unordered {
-		return nil, invalidf("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
+		return nil, plainError(err)
 	}
 	c.partitionIndexes = nil
 	if s.table == t {
@@ -108,12 +95,15 @@ func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selecti
 			s.slot(col)
 		}
 	}
-	for _, check := range []func(*cql.Select) error{s.checkDistinct, s.addGroups, s.addOrder, s.addLimits} {
+	if err := s.checkDistinct(stmt); err != nil {
+		return nil, err
+	}
+	for _, check := range []func(*cql.Select) error{s.addGroups, s.addOrder} {
 		if err := check(stmt); err != nil {
-			return nil, err
+			return nil, &shapeError{err}
 		}
 	}
-	return s, nil
+	return s, s.addLimits(stmt)
 }
 
 func (s *selection) addOutputs(list []cql.Selector) error {
@@ -340,7 +330,7 @@ func bindLimit(t boundTerm, values []Value, ctx Context) (int, error) {
 // bind makes a Read of the values.
 func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	r := &Read{
-		Table: s.table, Named: s.named, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
+		Table: s.table, Named: s.named, Choice: s.choice, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
 		Distinct: s.distinct, WholePartition: s.whole, Slices: clustering.All(), Warnings: s.warnings,
 	}
 	var err error

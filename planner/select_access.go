@@ -8,8 +8,8 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// needsFiltering is Cassandra's refusal of what a key does not serve.
-const needsFiltering = "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
+// needsFiltering stands for the refusal of what no key serves; see refuse.
+const needsFiltering = "use ALLOW FILTERING"
 
 // access is how a WHERE is carried out: by keys, slices and filters.
 type access struct {

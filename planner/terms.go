@@ -13,7 +13,9 @@ import (
 type compiler struct {
 	schema   *schema.Snapshot
 	keyspace string // of the connection; empty when none was set
-	markers  []ColumnSpec
+	// statistics are of the tables as they are; nil: nothing is known.
+	statistics Statistics
+	markers    []ColumnSpec
 	// partitionIndexes are the markers that make up the partition key, once it is known that markers alone do.
 	partitionIndexes []uint16
 }

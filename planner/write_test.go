@@ -35,7 +35,7 @@ func bindWrite(s *schema.Snapshot, text string, values ...Value) (*Write, error)
 	if err != nil {
 		return nil, err
 	}
-	p, err := Prepare(s, "ks", tree)
+	p, err := Prepare(s, "ks", tree, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func TestMarkers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Prepare(s, "ks", tree)
+		p, err := Prepare(s, "ks", tree, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.text, err)
 			continue

@@ -369,7 +369,7 @@ func plan(t testing.TB, table *schema.Table, text string) *planner.Read {
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	p, err := planner.Prepare(s, "ks", tree)
+	p, err := planner.Prepare(s, "ks", tree, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

@@ -1,0 +1,207 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/schema"
+)
+
+// refuse is the error for a SELECT that no key serves: why, the query table that would serve it, and what ALLOW
+// FILTERING would cost where that is enough.
+func (c *compiler) refuse(stmt *cql.Select, base *schema.Table, why string) error {
+	s := c.bare(stmt, base)
+	if s == nil {
+		return invalidf("%s", why)
+	}
+	if why == needsFiltering {
+		why = s.unserved()
+	}
+	var out strings.Builder
+	out.WriteString(why)
+	create, filtering := c.suggestion(stmt, base, s)
+	if create != "" {
+		out.WriteString("\nCreate:  " + create)
+	}
+	if filtering {
+		out.WriteString("\nand add ALLOW FILTERING, for no one key serves all of the WHERE")
+	}
+	if s.access.refusal != why && why != s.unserved() {
+		return invalidf("%s", out.String()) // filtering gives no order and no groups
+	}
+	how := "add"
+	if create != "" {
+		how = "or add"
+	}
+	out.WriteString("\n" + how + " ALLOW FILTERING to scan " + c.scanText(s) + ".")
+	return invalidf("%s", out.String())
+}
+
+// unserved says of which WHERE there is no key.
+func (s *selection) unserved() string {
+	return "no key of " + s.table.QualifiedName() + " serves WHERE " + s.access.whereText() + "."
+}
+
+// scanText says how many rows filtering reads.
+func (c *compiler) scanText(s *selection) string {
+	of := "all rows"
+	if s.access.keys != nil {
+		of = "the rows of a partition"
+	}
+	e, known := c.estimateOf(s.table)
+	if !known {
+		return of
+	}
+	n := max(e.Rows, 1)
+	if s.access.keys != nil {
+		n = s.estimate()
+	}
+	if n == 1 {
+		return "an estimated 1 row"
+	}
+	return "an estimated " + thousands(n) + " rows"
+}
+
+// thousands writes a number with commas between its thousands.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+// bare is the statement on the base table without its order and groups, nil if it is wrong even so.
+func (c *compiler) bare(stmt *cql.Select, base *schema.Table) *selection {
+	plain := *stmt
+	plain.OrderBy, plain.GroupBy = nil, cql.GroupBy{}
+	s, err := c.selection(&plain, base, base)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// suggestion is the CREATE QUERY TABLE that would serve the statement, empty where none can. filtering: it does so
+// with ALLOW FILTERING only. Whatever is suggested was compiled, and the statement with it.
+func (c *compiler) suggestion(stmt *cql.Select, base *schema.Table, s *selection) (create string, filtering bool) {
+	if base.Kind != schema.Base || len(s.access.tuples) > 0 || s.access.tokenUsed {
+		return "", false
+	}
+	for _, allow := range []bool{stmt.AllowFiltering, true} {
+		asked := *stmt
+		asked.AllowFiltering = allow
+		for _, key := range s.access.keysFor(stmt) {
+			name := c.freeName(base, key)
+			create = "CREATE QUERY TABLE " + cql.QuoteIdentifier(base.Keyspace) + "." + cql.QuoteIdentifier(name) +
+				" ON " + cql.QuoteIdentifier(base.Keyspace) + "." + cql.QuoteIdentifier(base.Name) + " * PRIMARY KEY " + key.text() + ";"
+			if c.wouldServe(&asked, base, create, name) {
+				return create, allow && !stmt.AllowFiltering
+			}
+		}
+	}
+	return "", false
+}
+
+// suggestedKey is the key of a query table to be.
+type suggestedKey struct{ partition, clustering []*schema.Column }
+
+func (k suggestedKey) text() string {
+	names := func(columns []*schema.Column) string {
+		out := make([]string, len(columns))
+		for i, col := range columns {
+			out[i] = cql.QuoteIdentifier(col.Name)
+		}
+		return strings.Join(out, ", ")
+	}
+	if len(k.clustering) == 0 {
+		return "((" + names(k.partition) + "))"
+	}
+	return "((" + names(k.partition) + "), " + names(k.clustering) + ")"
+}
+
+// keysFor are keys that may serve the statement, the likeliest first: what is equal is the partition, and behind it
+// come the order that is asked for, one range, and the base key with its clustering in front, so that rows stay
+// in their order.
+func (a *access) keysFor(stmt *cql.Select) []suggestedKey {
+	var equal, ranged, ordered []*schema.Column
+	for _, col := range a.order {
+		if a.columns[col].given() {
+			equal = append(equal, col)
+		} else {
+			ranged = append(ranged, col)
+		}
+	}
+	if len(equal) == 0 {
+		return nil
+	}
+	for _, o := range stmt.OrderBy {
+		if col := a.table.Column(o.Column); col != nil {
+			ordered = append(ordered, col)
+		}
+	}
+	for _, t := range stmt.GroupBy.Terms {
+		if ref, ok := t.(*cql.ColumnRef); ok && a.table.Column(ref.Name) != nil {
+			ordered = append(ordered, a.table.Column(ref.Name))
+		}
+	}
+	if len(ranged) == 0 {
+		return []suggestedKey{a.keyOf(equal, ordered)}
+	}
+	var out []suggestedKey
+	for _, col := range ranged {
+		out = append(out, a.keyOf(equal, append(slices.Clone(ordered), col)))
+	}
+	return out
+}
+
+// keyOf lays a key: the partition, the columns wanted behind it, and those of the base key that are left.
+func (a *access) keyOf(partition, wanted []*schema.Column) suggestedKey {
+	key := suggestedKey{partition: partition}
+	for _, col := range slices.Concat(wanted, a.table.Clustering, a.table.PartitionKey) {
+		if !slices.Contains(key.partition, col) && !slices.Contains(key.clustering, col) {
+			key.clustering = append(key.clustering, col)
+		}
+	}
+	return key
+}
+
+// freeName is a name for the query table that nothing has.
+func (c *compiler) freeName(base *schema.Table, key suggestedKey) string {
+	name := base.Name + "_by"
+	for _, col := range key.partition {
+		name += "_" + col.Name
+	}
+	name = name[:min(len(name), schema.NameBytesMax)]
+	for n := 2; c.schema.Table(base.Keyspace, name) != nil; n++ {
+		suffix := fmt.Sprintf("_%d", n)
+		name = strings.TrimSuffix(name, fmt.Sprintf("_%d", n-1))
+		name = name[:min(len(name), schema.NameBytesMax-len(suffix))] + suffix
+	}
+	return name
+}
+
+// wouldServe reports whether the statement is served once create was carried out and its rows are there.
+func (c *compiler) wouldServe(stmt *cql.Select, base *schema.Table, create, name string) bool {
+	tree, err := cql.Parse(create)
+	if err != nil {
+		return false
+	}
+	made, ok := tree.(*cql.CreateQueryTable)
+	if !ok {
+		return false
+	}
+	alter, err := (&compiler{schema: c.schema, keyspace: c.keyspace}).createQueryTable(made)
+	if err != nil || alter.Next == nil {
+		return false
+	}
+	t := alter.Next.Table(base.Keyspace, name).Clone()
+	built := *t.Copy
+	built.State = schema.CopyLive
+	t.Copy = &built
+	then := &compiler{schema: alter.Next.WithTable(t), keyspace: c.keyspace}
+	return then.bestCopy(stmt, base) != nil
+}
