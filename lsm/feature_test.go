@@ -203,6 +203,8 @@ func TestWindows(t *testing.T) {
 // filesOpened reads so many batches, 0 for all, and returns how many files that took.
 func filesOpened(t *testing.T, v *View, table *mutation.Table, req mutation.ReadRequest, batches int) int {
 	t.Helper()
+	var cost mutation.ReadStatistics
+	req.Statistics = &cost
 	r, err := v.Read(table.ID, req)
 	mustNot(t, err)
 	defer r.Close()
@@ -213,7 +215,7 @@ func filesOpened(t *testing.T, v *View, table *mutation.Table, req mutation.Read
 			break
 		}
 	}
-	return r.(*reader).files
+	return cost.Files
 }
 
 // TestCompactionComesToRest: rows whose event time is not known stay in a file of no window, which

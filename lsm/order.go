@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -77,16 +78,31 @@ func timesOf(l clustering.Layout, in clustering.Slices) (low, high int64) {
 		return low, high
 	}
 	from, to := in[0].Start, in[len(in)-1].End
+	fromOut, toOut := excludesTime(l, from, clustering.SideAfter), excludesTime(l, to, clustering.SideBefore)
 	if l[0].Desc {
-		from, to = to, from
+		from, to, fromOut, toOut = to, from, toOut, fromOut
 	}
 	if ms, ok := l.FirstTimeMillis(from.Prefix); ok {
 		low = ms
+		if fromOut && ms < math.MaxInt64 {
+			low++
+		}
 	}
 	if ms, ok := l.FirstTimeMillis(to.Prefix); ok {
 		high = ms
+		if toOut && ms > math.MinInt64 {
+			high-- // 'before midnight' needs no file that begins with it
+		}
 	}
 	return low, high
+}
+
+// excludesTime reports whether a bound leaves out all rows of its time: it is on that side of a prefix that says the
+// whole time of its rows and nothing else.
+func excludesTime(l clustering.Layout, b clustering.Bound, side clustering.Side) bool {
+	const timeBytes = 9 // of a sortable timestamp or bigint
+	kind := l[0].Type.Kind()
+	return b.Side == side && len(b.Prefix) == timeBytes && (kind == types.KindTimestamp || kind == types.KindBigint)
 }
 
 // isNewestFirst reports whether a read of t in that direction goes from later times to earlier ones.

@@ -99,17 +99,19 @@ func (r *reader) openRun(run []source) mutation.BatchSource {
 			return batches
 		}
 	}
-	rows := make([]mutation.RowSource, len(run))
+	rows, counted := make([]mutation.RowSource, len(run)), make([]mutation.RowSource, len(run))
 	for i := range run {
 		rows[i] = run[i].run.Rows(r.req.Slices, r.req.Reverse)
+		counted[i] = r.cost.rows(rows[i])
 	}
 	want := mutation.BatchRowsMax
 	if n := r.left(); n > 0 {
 		want = min(max(n, wantMin), want)
 	}
 	return &rowLane{
-		rows:    mutation.MergeRows(r.table.Law, rows, &r.side, r.req.Reverse),
+		rows:    mutation.MergeRows(r.table.Law, counted, &r.side, r.req.Reverse),
 		sources: rows,
+		cost:    &r.cost,
 		builder: mutation.NewBatchBuilder(r.table, &r.req),
 		want:    want,
 	}
@@ -142,6 +144,7 @@ type rowLane struct {
 	sources []mutation.RowSource
 	builder *mutation.BatchBuilder
 	want    int
+	cost    *cost
 }
 
 // Next implements mutation.BatchSource.
@@ -155,6 +158,7 @@ func (l *rowLane) Next() (*mutation.Batch, error) {
 		if row == nil {
 			break
 		}
+		l.cost.merged(row)
 		if err := l.builder.Append(row); err != nil {
 			return nil, err
 		}

@@ -23,8 +23,8 @@ type sources struct {
 	sequence uint64
 	side     mutation.Side
 	hiders   int // sources whose side deletes rows
-	files    int // looked into
 	limit    int // rows that the caller will take; 0: it does not say
+	cost     cost
 
 	newestFirst bool
 	opened      []source // nearest first
@@ -37,6 +37,7 @@ type sources struct {
 // open begins a read. naive opens everything, and leaves nothing out.
 func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint64, naive bool) error {
 	s.table, s.sequence, s.limit = t.table, sequence, req.RowsMax
+	s.cost = cost{req.Statistics, len(t.files)}
 	s.newestFirst = isNewestFirst(t.table, req.Reverse)
 	s.opened, s.run = s.openedBuf[:0], s.runBuf[:0]
 	var buf [8]*mutation.Side
@@ -68,6 +69,7 @@ func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint
 	if len(sides) > 0 {
 		s.side = mutation.MergeSides(t.table.Law, sides...)
 	}
+	s.cost.side(&s.side, req.Slices)
 	return nil
 }
 
@@ -76,11 +78,12 @@ func (s *sources) openFile(f *file, req *mutation.ReadRequest, naive bool) (*mut
 	if f.info.Partitions == 0 || req.Key.Compare(f.info.FirstKey) < 0 || req.Key.Compare(f.info.LastKey) > 0 {
 		return nil, nil
 	}
-	s.files++
+	s.cost.lookInto(f)
 	p, err := f.reader.Partition(req.Key)
 	if p == nil || err != nil {
 		return nil, err
 	}
+	p.Count(req.Statistics)
 	side := p.Side()
 	if side.IsEmpty() {
 		side = nil
@@ -94,6 +97,7 @@ func (s *sources) openMemory(m *memory, req *mutation.ReadRequest, sides []*muta
 	if p == nil {
 		return sides
 	}
+	req.Statistics.LookIntoMemtable(m.epoch)
 	side := p.Side()
 	if side.IsEmpty() {
 		side = nil

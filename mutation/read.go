@@ -43,18 +43,6 @@ type ReadRequest struct {
 	Statistics *ReadStatistics
 }
 
-// ReadStatistics counts what reads cost: those of one page, which share it. A reader adds to it.
-type ReadStatistics struct {
-	Buckets          int   // ranges of event time of which files were looked into
-	Files            int   // looked into
-	FilesSkipped     int   // of the table, not looked into: they have other keys or other times, or the read was over before
-	Memtables        int   // that held rows of the partition
-	RowGroups        int64 // of which something was decoded
-	RowGroupsSkipped int64 // of the files looked into, partition by partition: outside the slices, or excluded or answered by their statistics
-	Rows             int64 // decoded or merged, hidden ones included
-	Tombstones       int64 // cells, rows and ranges that delete, and were passed
-}
-
 // PartitionReader yields the rows of one partition as batches.
 type PartitionReader interface {
 	// Side is what the partition holds beside its rows, merged from all sources, statics included.

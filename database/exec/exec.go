@@ -31,6 +31,8 @@ type Options struct {
 	RowsBytesMax int           // bytes of the page, of which one row may take more; 0: any
 	NoSummaries  bool          // all rows are read, even where what is known of them is enough
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
+	// Statistics counts what the source reads, added to what it holds; nil: nobody asks.
+	Statistics *mutation.ReadStatistics
 }
 
 // Result is one page of an answer.
@@ -102,7 +104,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
-	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata, NowSec: opts.NowSec}
+	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata, NowSec: opts.NowSec, Statistics: opts.Statistics}
 	for _, col := range plan.Fetch {
 		r.request.Columns = append(r.request.Columns, col.ID)
 	}

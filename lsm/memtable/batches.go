@@ -67,7 +67,10 @@ func (b *batches) Next() (*mutation.Batch, error) {
 				return nil, nil
 			}
 		}
+		left := b.to - b.from
 		from, to := b.take()
+		passed := left - (b.to - b.from)
+		b.req.Statistics.Pass(passed, passed-(to-from))
 		if from == to {
 			continue
 		}

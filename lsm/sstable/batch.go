@@ -83,6 +83,7 @@ func (b *batchSource) Next() (*mutation.Batch, error) {
 			if err != nil {
 				return nil, b.walk.fail(err)
 			}
+			b.walk.count.Decode()
 		}
 		b.picks.reset(b.req.Reverse)
 		err := b.pick()
@@ -118,6 +119,7 @@ func (b *batchSource) nextGroup() (*span, error) {
 				return nil, b.walk.fail(err)
 			}
 			if none {
+				b.walk.count.Exclude()
 				continue
 			}
 		}
@@ -128,6 +130,7 @@ func (b *batchSource) nextGroup() (*span, error) {
 			}
 			if enough {
 				b.summarized = s
+				b.walk.count.Summarize(1)
 			}
 		}
 		return s, nil
@@ -193,6 +196,7 @@ func (b *batchSource) pick() error {
 		if b.showing == allShow {
 			r := b.walk.peek(most)
 			b.walk.skip(r.to - r.from)
+			b.walk.count.Pass(r.to-r.from, 0)
 			b.picks.add(r)
 			continue
 		}
@@ -219,7 +223,7 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		return err
 	}
 	now := max(b.req.NowSec, 0)
-	seen := 0
+	seen, hidden := 0, 0
 	for ; seen < r.to-r.from && most > 0; seen++ {
 		i := r.from + seen
 		if b.req.Reverse {
@@ -227,6 +231,7 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		}
 		until := l.ends[i-r.from]
 		if until <= now {
+			hidden++
 			continue
 		}
 		b.picks.add(rowRange{i, i + 1})
@@ -234,6 +239,7 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		most--
 	}
 	b.walk.skip(seen)
+	b.walk.count.Pass(seen, hidden)
 	return nil
 }
 

@@ -13,8 +13,9 @@ type Partition struct {
 	r           *Reader
 	at          indexEntry
 	side        *mutation.Side
-	first, last []byte // clustering; nil without rows
-	rough       bool   // where only the rows know first and last, those of all partitions of the row group will do
+	first, last []byte                   // clustering; nil without rows
+	count       *mutation.ReadStatistics // nil: nobody asks
+	rough       bool                     // where only the rows know first and last, those of all partitions of the row group will do
 }
 
 // noSide is the side data of partitions that have none.
@@ -98,6 +99,14 @@ func (r *Reader) withoutDropped(cells []mutation.Cell) []mutation.Cell {
 		}
 	}
 	return out
+}
+
+// Count makes reads of the partition's rows add to count; nil does nothing. All row groups are counted as skipped
+// until they are decoded.
+func (p *Partition) Count(count *mutation.ReadStatistics) {
+	if p.count = count; p.hasRows() {
+		count.Skip(p.at.lastGroup() + 1 - p.at.start.group())
+	}
 }
 
 func (p *Partition) hasRows() bool { return p.at.start < p.at.end }

@@ -33,6 +33,7 @@ func (s *rowSource) Next() (*mutation.Row, error) {
 		if err != nil {
 			return nil, w.fail(err)
 		}
+		w.count.Decode()
 	}
 	r := w.peek(1)
 	err := s.decode(r.from)
@@ -72,10 +73,11 @@ type walk struct {
 	reverse bool
 	ranges  []rowRange // rows of the open group still to come, in clustering order
 	failed  error      // what went wrong, told again
+	count   *mutation.ReadStatistics
 }
 
 func newWalk(p *Partition, slices clustering.Slices, reverse bool, ended int64) walk {
-	return walk{r: p.r, spans: p.spansIn(slices, reverse, ended), reverse: reverse}
+	return walk{r: p.r, spans: p.spansIn(slices, reverse, ended), reverse: reverse, count: p.count}
 }
 
 // nextGroup opens the next row group that may have rows in the slices; the end is nil, nil. Nothing of it is read yet.

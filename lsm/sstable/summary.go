@@ -110,4 +110,7 @@ func (b *batchSource) fillBounds(s *span) error {
 }
 
 // Expand implements mutation.Expander.
-func (b *batchSource) Expand() { b.again = b.summarized }
+func (b *batchSource) Expand() {
+	b.again = b.summarized
+	b.walk.count.Summarize(-1)
+}
