@@ -30,6 +30,9 @@ type Options struct {
 	StatementsBytesMax int64
 	// ReadsMax is how many SELECTs read rows at a time; others wait. Each has buffers of its own. Default 64.
 	ReadsMax int
+	// CopyRowsMax is how many rows of base tables one statement may change where query tables have to follow.
+	// Default 1,000,000.
+	CopyRowsMax int
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
 	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
@@ -53,8 +56,10 @@ type Database struct {
 	reads      chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches    *latches
 	projectors projectorCache
-	stamps     ascending // microseconds: the server's write timestamps (R20)
-	ticks      ascending // 100 ns since 1970: the times of now()
+	// copyRowsMax is Options.CopyRowsMax.
+	copyRowsMax int
+	stamps      ascending // microseconds: the server's write timestamps (R20)
+	ticks       ascending // 100 ns since 1970: the times of now()
 
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
 	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
@@ -77,10 +82,13 @@ func Open(o Options) (*Database, error) {
 	if o.ReadsMax == 0 {
 		o.ReadsMax = 64
 	}
+	if o.CopyRowsMax == 0 {
+		o.CopyRowsMax = CopyRowsMax
+	}
 	d := &Database{
 		store: o.Store, clock: o.Clock, latches: newLatches(), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
-		reads:      make(chan struct{}, o.ReadsMax),
+		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax,
 	}
 	stored, err := d.loadSchema(o.Store.Schema())
 	if err != nil {

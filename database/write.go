@@ -8,9 +8,6 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// CopyRowsMax is how many rows of base tables one statement may change where copies have to follow.
-const CopyRowsMax = 1_000_000
-
 // write carries out an INSERT, UPDATE, DELETE or batch: the rows, the rows of their copies and the
 // dirty marks of their rollups are one record (law 6).
 func (d *Database) write(plan *planner.Write) (*Result, error) {
@@ -60,7 +57,7 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	}
 	ms = append(append(ms, copies...), marks.mutations...)
 	sequence, err := d.store.ApplyUnsynced(ms)
-	return marks, sequence, err
+	return marks, sequence, tooLarge(err, record, copies)
 }
 
 // checkTables refuses a write whose tables were dropped or changed their dependents since it was planned.
@@ -104,6 +101,9 @@ func plainRecord(plan *planner.Write) []mutation.Mutation {
 // merged joins the mutations of each partition, so that a row changed twice in one record is
 // projected once.
 func merged(plan *planner.Write) []planner.Mutation {
+	if len(plan.Mutations) == 1 {
+		return plan.Mutations
+	}
 	out := make([]planner.Mutation, 0, len(plan.Mutations))
 	at := make(map[string]int, len(plan.Mutations))
 	for _, m := range plan.Mutations {

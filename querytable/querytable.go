@@ -1,195 +1,222 @@
 // Package querytable turns what happens to a row of a base table into what must happen to the
-// rows of its copies: query tables and views (R39).
+// rows of its copies: query tables, views and indexes (R39).
 //
-// It knows the merged base row before and after a write, and definitions of copies. It does not
-// know the clock, stores, or how the base row was found.
+// It knows the merged base row and static row before and after a write, and definitions of copies.
+// It does not know the clock, stores, or how the base row was found.
 package querytable
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
-// source says where a column of a copy's key comes from in the base row.
+// source says where a value of a copy comes from in its base.
 type source struct {
 	kind     schema.ColumnKind
 	position int               // of a key column
-	id       mutation.ColumnID // of a regular column
+	id       mutation.ColumnID // of a static or regular column
+	of       *types.Type
 }
 
-// Projector computes the rows of one copy.
+// keyPart is a key column of the copy.
+type keyPart struct {
+	source
+	function schema.CopyFunction // 0: the column itself
+	bucket   partition.Bucketing // of CopyTimeBucket
+}
+
+// Projector computes the rows of one copy. It may be used by several goroutines.
 type Projector struct {
-	base, copy *schema.Table
-	partition  []source
-	clustering []source
-	notNull    []mutation.ColumnID // regular columns that decide whether the row is in the copy
-	layout     partition.Layout
+	base, copy     *schema.Table
+	baseLayout     partition.Layout
+	baseClustering clustering.Layout
+	clustering     clustering.Layout
+	keys           []keyPart // partition key, then clustering
+	unnested       int       // of keys, the one that makes several rows of a base row; -1: none
+	needed         []source  // static and regular columns that must not be null
+	filters        []filter
+	copies         []copiedValue
+	statics        []mutation.ColumnID // of the base, that the copy uses
+	ttlSec         int64               // the copy's own; 0: none
+	retainedBy     source              // used when retainMillis is not 0
+	retainMillis   int64
 }
 
-// New makes the projector of a copy.
-func New(base, copied *schema.Table) (*Projector, error) {
-	p := &Projector{base: base, copy: copied, layout: copied.PartitionLayout()}
-	for _, part := range []struct {
-		columns []*schema.Column
-		into    *[]source
-	}{{copied.PartitionKey, &p.partition}, {copied.Clustering, &p.clustering}} {
-		for _, c := range part.columns {
-			from := base.Column(c.Name)
-			if from == nil {
-				return nil, fmt.Errorf("query table %s: key column %s is not in %s", copied.QualifiedName(), c.Name, base.QualifiedName())
-			}
-			*part.into = append(*part.into, source{kind: from.Kind, position: from.Position, id: from.ID})
-			if from.Kind == schema.Regular {
-				p.notNull = append(p.notNull, from.ID)
-			}
-		}
-	}
-	for _, name := range copied.Copy.NotNull {
-		from := base.Column(name)
-		if from == nil {
-			return nil, fmt.Errorf("query table %s: filtered column %s is not in %s", copied.QualifiedName(), name, base.QualifiedName())
-		}
-		p.notNull = append(p.notNull, from.ID)
-	}
-	return p, nil
+// copiedValue is a value column of the copy.
+type copiedValue struct {
+	from source
+	to   mutation.ColumnID
 }
 
-// Row is a row of the copy with the partition it belongs to.
-type Row struct {
-	Key partition.DecoratedKey
-	Row mutation.Row
+// filter is a condition that a base row in the copy fulfils.
+type filter struct {
+	source
+	op     string
+	values [][]byte
 }
 
-// Project computes the copy's row of a merged base row, which must not be changed while the result is
-// used. ok is false when the base row has no row in the copy: a nil row, one whose key or filter has a
-// null, and one that has ended by nowSec, whose cells may have lost their values (R34).
-func (p *Projector) Project(key partition.DecoratedKey, base *mutation.Row, nowSec int64) (out Row, ok bool, err error) {
-	if base == nil {
-		return Row{}, false, nil
+// New makes the projector of a copy. The error says which part of the definition does not fit the base.
+func New(base, copy *schema.Table) (*Projector, error) {
+	p := &Projector{
+		base: base, copy: copy, baseLayout: base.PartitionLayout(), baseClustering: base.ClusteringLayout(),
+		clustering: copy.ClusteringLayout(), unnested: -1, ttlSec: int64(copy.Options.DefaultTTLSec),
 	}
-	end := rowEnd(base)
-	for _, id := range p.notNull {
-		c := findCell(base, id)
-		if c == nil || c.IsTombstone() {
-			return Row{}, false, nil
+	for _, c := range slices.Concat(copy.PartitionKey, copy.Clustering) {
+		if err := p.addKey(c); err != nil {
+			return nil, err
 		}
-		end = min(end, c.ExpiresAt)
 	}
-	if end == 0 || end <= nowSec {
-		return Row{}, false, nil
+	for _, name := range copy.Copy.NotNull {
+		from, err := p.source("filtered column", name)
+		if err != nil {
+			return nil, err
+		}
+		p.need(from)
 	}
-	if err := p.place(key, base, &out); err != nil {
-		return Row{}, false, err
+	for _, f := range copy.Copy.Filters {
+		from, err := p.source("filtered column", f.Column)
+		if err != nil {
+			return nil, err
+		}
+		p.need(from)
+		p.filters = append(p.filters, filter{source: from, op: f.Op, values: f.Values})
 	}
-	out.Row.Live = mutation.Liveness{Timestamp: base.Live.Timestamp, TTL: base.Live.TTL, ExpiresAt: end}
+	if copy.Copy.RetentionMillis > 0 {
+		from, err := p.source("retention column", copy.Copy.RetentionBy)
+		if err != nil {
+			return nil, err
+		}
+		p.need(from)
+		p.retainedBy, p.retainMillis = from, copy.Copy.RetentionMillis
+	}
+	return p, p.addValues()
+}
+
+// source finds a column of the base.
+func (p *Projector) source(what, name string) (source, error) {
+	c := p.base.Column(name)
+	if c == nil {
+		return source{}, fmt.Errorf("query table %s: %s %s is not in %s", p.copy.QualifiedName(), what, name, p.base.QualifiedName())
+	}
+	return source{kind: c.Kind, position: c.Position, id: c.ID, of: c.Type}, nil
+}
+
+// addKey adds a key column: one that is computed, or the base column of that name.
+func (p *Projector) addKey(c *schema.Column) error {
+	part, name := keyPart{}, c.Name
+	for _, k := range p.copy.Copy.Keys {
+		if k.Column == c.Name {
+			part.function, part.bucket, name = k.Function, k.Bucket, k.From
+		}
+	}
+	if part.function == schema.CopyToken {
+		p.keys = append(p.keys, part)
+		return nil
+	}
+	var err error
+	if part.source, err = p.source("key column", name); err != nil {
+		return err
+	}
+	switch part.function {
+	case schema.CopyUnnest, schema.CopyEntry, schema.CopyValue:
+		if p.unnested >= 0 {
+			return fmt.Errorf("query table %s: key column %s: only one column can be unnested", p.copy.QualifiedName(), c.Name)
+		}
+		p.unnested = len(p.keys)
+	case 0, schema.CopyTimeBucket:
+	default:
+		return fmt.Errorf("query table %s: key column %s: function %d is unknown", p.copy.QualifiedName(), c.Name, part.function)
+	}
+	p.need(part.source)
+	p.keys = append(p.keys, part)
+	return nil
+}
+
+func (p *Projector) addValues() error {
 	for _, c := range p.copy.Copy.Columns {
-		if from := findCell(base, c.From); from != nil && !from.IsTombstone() && from.ExpiresAt > nowSec {
-			cell := *from
-			cell.Column = c.To
-			out.Row.Cells = append(out.Row.Cells, cell)
+		from := p.base.ColumnByID(c.From)
+		if from == nil {
+			return fmt.Errorf("query table %s: copied column %d is not in %s", p.copy.QualifiedName(), c.From, p.base.QualifiedName())
 		}
+		p.use(source{kind: from.Kind, id: from.ID})
+		p.copies = append(p.copies, copiedValue{source{kind: from.Kind, id: from.ID}, c.To})
 	}
-	return out, true, nil
-}
-
-// place computes the copy's partition key and clustering.
-func (p *Projector) place(key partition.DecoratedKey, base *mutation.Row, out *Row) error {
-	partitionValues, err := p.base.PartitionLayout().Decode(key.Key)
-	if err != nil {
-		return fmt.Errorf("query table %s: base partition key: %w", p.copy.QualifiedName(), err)
-	}
-	clusteringValues, err := p.base.ClusteringLayout().Decode(base.Clustering)
-	if err != nil {
-		return fmt.Errorf("query table %s: base clustering: %w", p.copy.QualifiedName(), err)
-	}
-	pick := func(s source) []byte {
-		switch s.kind {
-		case schema.PartitionKey:
-			return partitionValues[s.position]
-		case schema.ClusteringKey:
-			return clusteringValues[s.position]
-		}
-		return findCell(base, s.id).Value
-	}
-	values := make([][]byte, len(p.partition))
-	for i, s := range p.partition {
-		values[i] = pick(s)
-	}
-	encoded, err := p.layout.Encode(values)
-	if err != nil {
-		return fmt.Errorf("query table %s: %w", p.copy.QualifiedName(), err)
-	}
-	out.Key = partition.Decorate(encoded)
-	values = make([][]byte, len(p.clustering))
-	for i, s := range p.clustering {
-		values[i] = pick(s)
-	}
-	if out.Row.Clustering, err = p.copy.ClusteringLayout().Encode(values); err != nil {
-		return fmt.Errorf("query table %s: %w", p.copy.QualifiedName(), err)
-	}
+	slices.SortFunc(p.copies, func(a, b copiedValue) int { return int(a.to) - int(b.to) })
 	return nil
 }
 
-// rowEnd is when the base row stops to show: the largest end of its liveness and of all its
-// regular cells, copied or not (R39a); 0 when nothing of it lives.
-func rowEnd(base *mutation.Row) int64 {
-	end := base.Live.ExpiresAt
-	for i := range base.Cells {
-		if !base.Cells[i].IsTombstone() {
-			end = max(end, base.Cells[i].ExpiresAt)
+// need notes a column that is null in no row of the copy.
+func (p *Projector) need(s source) {
+	p.use(s)
+	if (s.kind == schema.Static || s.kind == schema.Regular) && !slices.ContainsFunc(p.needed, func(o source) bool { return o.id == s.id }) {
+		p.needed = append(p.needed, s)
+	}
+}
+
+// use notes a static column.
+func (p *Projector) use(s source) {
+	if s.kind == schema.Static && !slices.Contains(p.statics, s.id) {
+		p.statics = append(p.statics, s.id)
+	}
+}
+
+// Table is the copy.
+func (p *Projector) Table() *schema.Table { return p.copy }
+
+// UsesStatics reports whether rows of the copy depend on the static row of their base partition.
+func (p *Projector) UsesStatics() bool { return len(p.statics) > 0 }
+
+// StaticsDiffer reports whether rows of the copy change when the static row changes so. Of a column that is not
+// copied only the value and its end count.
+func (p *Projector) StaticsDiffer(before, after *mutation.Row) bool {
+	for _, id := range p.statics {
+		s := source{kind: schema.Static, id: id}
+		a, b := findCell(Base{Static: before}, &s), findCell(Base{Static: after}, &s)
+		if a == nil || b == nil || a.IsTombstone() || b.IsTombstone() {
+			if (a == nil || a.IsTombstone()) != (b == nil || b.IsTombstone()) {
+				return true
+			}
+			continue
+		}
+		if !bytes.Equal(a.Value, b.Value) || a.ExpiresAt != b.ExpiresAt {
+			return true
+		}
+		copied := slices.ContainsFunc(p.copies, func(c copiedValue) bool { return c.from.kind == schema.Static && c.from.id == id })
+		if copied && (a.Timestamp != b.Timestamp || a.TTL != b.TTL) {
+			return true
 		}
 	}
-	return end
+	return false
 }
 
-func findCell(row *mutation.Row, id mutation.ColumnID) *mutation.Cell {
-	for i := range row.Cells {
-		if row.Cells[i].Column == id {
-			return &row.Cells[i]
+// Unnests reports whether a base row can have several rows in the copy.
+func (p *Projector) Unnests() bool { return p.unnested >= 0 }
+
+// holds decides a filter on a value that is not null.
+func (f *filter) holds(value []byte) bool {
+	for _, v := range f.values {
+		order := f.of.Compare(value, v)
+		switch f.op {
+		case "=", "IN":
+			if order == 0 {
+				return true
+			}
+		case "<":
+			return order < 0
+		case "<=":
+			return order <= 0
+		case ">":
+			return order > 0
+		case ">=":
+			return order >= 0
 		}
 	}
-	return nil
-}
-
-// Difference is what must be written to the copy when a base row changes from before to after (R39b):
-// the old row deleted if it moves or ends, the new one written if it is not the same. nowSec is the
-// server's time in seconds; a row that has ended by then shows nowhere any more and is left alone.
-func (p *Projector) Difference(key partition.DecoratedKey, before, after *mutation.Row, nowSec int64) ([]mutation.Mutation, error) {
-	old, had, err := p.Project(key, before, nowSec)
-	if err != nil {
-		return nil, err
-	}
-	fresh, has, err := p.Project(key, after, nowSec)
-	if err != nil {
-		return nil, err
-	}
-	var out []mutation.Mutation
-	if had && (!has || !samePlace(&old, &fresh)) {
-		gone := mutation.Row{Clustering: old.Row.Clustering, Deletion: mutation.Deletion{LocalSec: max(nowSec, 1)}}
-		out = append(out, mutation.Mutation{Table: p.copy.ID, Key: old.Key, Rows: []mutation.Row{gone}})
-	}
-	if has && !(had && samePlace(&old, &fresh) && sameContent(&old.Row, &fresh.Row)) {
-		out = append(out, mutation.Mutation{Table: p.copy.ID, Key: fresh.Key, Rows: []mutation.Row{fresh.Row}})
-	}
-	return out, nil
-}
-
-func samePlace(a, b *Row) bool {
-	return string(a.Key.Key) == string(b.Key.Key) && string(a.Row.Clustering) == string(b.Row.Clustering)
-}
-
-func sameContent(a, b *mutation.Row) bool {
-	if a.Live != b.Live || len(a.Cells) != len(b.Cells) {
-		return false
-	}
-	for i := range a.Cells {
-		x, y := &a.Cells[i], &b.Cells[i]
-		if x.Column != y.Column || x.Timestamp != y.Timestamp || x.TTL != y.TTL || x.ExpiresAt != y.ExpiresAt || string(x.Value) != string(y.Value) {
-			return false
-		}
-	}
-	return true
+	return false
 }

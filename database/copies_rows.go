@@ -1,0 +1,313 @@
+package database
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/querytable"
+	"github.com/eskerdb/esker/schema"
+)
+
+// CopyRowsMax is the default of Options.CopyRowsMax.
+const CopyRowsMax = 1_000_000
+
+// copyWriter computes what one record does to the copies of its tables.
+type copyWriter struct {
+	store   Store
+	nowSec  int64
+	rowsMax int
+	rows    int  // of base tables, read so far
+	view    View // nil until something has to be read
+}
+
+func (w *copyWriter) close() {
+	if w.view != nil {
+		w.view.Close()
+	}
+}
+
+// newest is the View that reads before writes see: one for the record.
+func (w *copyWriter) newest() View {
+	if w.view == nil {
+		w.view = w.store.Newest()
+	}
+	return w.view
+}
+
+// follow are the mutations of all copies that follow from what a record does to one base partition.
+func (w *copyWriter) follow(copies []*querytable.Projector, m *planner.Mutation) ([]mutation.Mutation, error) {
+	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), followers: make([]*querytable.Follower, len(copies)),
+		out: make([][]mutation.Mutation, len(copies))}
+	for i, c := range copies {
+		f, err := c.Follow(m.Key, w.nowSec)
+		if err != nil {
+			return nil, err
+		}
+		p.followers[i] = f
+	}
+	moved, err := p.statics(copies)
+	if err != nil {
+		return nil, err
+	}
+	known := false
+	if !moved {
+		if known, err = p.onlyNew(); err != nil {
+			return nil, err
+		}
+	}
+	if known {
+		err = p.addRows()
+	} else {
+		err = p.changeRows(moved)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(p.out) == 1 {
+		return p.out[0], nil
+	}
+	return slices.Concat(p.out...), nil
+}
+
+// partitionWriter is at work on one base partition.
+type partitionWriter struct {
+	*copyWriter
+	m             *planner.Mutation
+	law           mutation.Law
+	written       []mutation.Row // of m, by clustering, each once
+	followers     []*querytable.Follower
+	out           [][]mutation.Mutation // of each follower
+	before, after *mutation.Row         // the static row, where a copy uses it
+}
+
+// statics reads the static row where a copy needs it. moved is true when the record changes it so that every
+// row of the partition has to be looked at.
+func (p *partitionWriter) statics(copies []*querytable.Projector) (moved bool, err error) {
+	if !slices.ContainsFunc(copies, (*querytable.Projector).UsesStatics) {
+		return false, nil
+	}
+	side, _, err := p.newest().Rows(p.m.Mutation.Table, p.m.Key, nil)
+	if err != nil {
+		return false, err
+	}
+	// What is read is copied: the record is written when the View is closed.
+	if side.Static != nil {
+		p.before = cloneRow(side.Static)
+	}
+	p.after = p.before
+	if p.m.Static == nil && p.m.Deletion.IsNone() {
+		return false, nil
+	}
+	merged := mutation.MergeSides(p.law, &mutation.Side{Deletion: side.Deletion, Static: p.before}, &mutation.Side{Deletion: p.m.Deletion, Static: p.m.Static})
+	p.after = merged.Static
+	for _, c := range copies {
+		moved = moved || c.StaticsDiffer(p.before, p.after)
+	}
+	return moved, nil
+}
+
+// onlyNew reports whether the mutation does nothing but add rows that are not there yet: by the promise of an
+// append-only table (R39d), or because they lie behind everything of the partition (R39c).
+func (p *partitionWriter) onlyNew() (bool, error) {
+	m := &p.m.Mutation
+	if len(m.Ranges) > 0 || !m.Deletion.IsNone() {
+		return false, nil
+	}
+	if p.m.Table.AppendOnly || len(m.Rows) == 0 {
+		return true, nil
+	}
+	for i := range m.Rows {
+		if !m.Rows[i].Deletion.IsNone() {
+			return false, nil
+		}
+	}
+	return p.newest().Beyond(m.Table, m.Key, m.Rows)
+}
+
+// addRows projects rows that are new.
+func (p *partitionWriter) addRows() error {
+	for i := range p.written {
+		if err := p.change(nil, &p.written[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeRows reads the rows that the mutation may change and projects them before and after.
+func (p *partitionWriter) changeRows(moved bool) error {
+	touched := touched(&p.m.Mutation)
+	if moved {
+		touched = clustering.All()
+	}
+	side, rows, err := p.newest().Rows(p.m.Mutation.Table, p.m.Key, touched)
+	if err != nil {
+		return err
+	}
+	covering := mutation.MergeSides(p.law, side, &mutation.Side{Deletion: p.m.Deletion, Ranges: p.m.Ranges})
+	written := p.written
+	for {
+		row, err := rows.Next()
+		if err != nil {
+			return err
+		}
+		for len(written) > 0 && (row == nil || bytes.Compare(written[0].Clustering, row.Clustering) < 0) {
+			if err := p.change(nil, p.merged(nil, &written[0], &covering)); err != nil {
+				return err
+			}
+			written = written[1:]
+		}
+		if row == nil {
+			return nil
+		}
+		if p.rows++; p.rows > p.rowsMax {
+			return p.tooMany(rows, moved)
+		}
+		var added *mutation.Row
+		if len(written) > 0 && bytes.Equal(written[0].Clustering, row.Clustering) {
+			added, written = &written[0], written[1:]
+		}
+		if err := p.change(row, p.merged(row, added, &covering)); err != nil {
+			return err
+		}
+	}
+}
+
+// merged is a row after the mutation: what was there, what is written, less what is deleted.
+func (p *partitionWriter) merged(row, added *mutation.Row, covering *mutation.Side) *mutation.Row {
+	var after *mutation.Row
+	if row != nil {
+		after = cloneRow(row)
+		if added != nil {
+			mutation.MergeRow(p.law, after, added)
+		}
+	} else {
+		clone := *added
+		after = &clone
+		mutation.Normalize(p.law, after)
+	}
+	mutation.ApplyDeletion(p.law, after, covering.Covering(after.Clustering))
+	return after
+}
+
+// change hands a row before and after to the copies.
+func (p *partitionWriter) change(before, after *mutation.Row) error {
+	for i, f := range p.followers {
+		var err error
+		p.out[i], err = f.Change(p.out[i], querytable.Base{Static: p.before, Row: before}, querytable.Base{Static: p.after, Row: after})
+		if err != nil {
+			return &planner.InvalidError{Message: err.Error()}
+		}
+	}
+	return nil
+}
+
+// tooMany counts the rest of the partition for the error.
+func (p *partitionWriter) tooMany(rest mutation.RowSource, moved bool) error {
+	for {
+		row, err := rest.Next()
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return tooManyRows(p.m.Table, p.rows, p.rowsMax, moved)
+		}
+		p.rows++
+	}
+}
+
+// tooManyRows refuses a statement whose copies would change by more rows than one record should.
+func tooManyRows(t *schema.Table, rows, rowsMax int, static bool) error {
+	if static {
+		return &planner.InvalidError{Message: fmt.Sprintf(
+			"this statement changes static columns of %d rows of %s that query tables have; the most for one statement is %d (--copy-rows-max): raise it, or drop the query tables and create them after the change",
+			rows, t.QualifiedName(), rowsMax)}
+	}
+	return &planner.InvalidError{Message: fmt.Sprintf(
+		"this statement changes %d rows of %s, which has query tables; the most for one statement is %d (--copy-rows-max): take a part at a time, such as %s",
+		rows, t.QualifiedName(), rowsMax, narrower(t))}
+}
+
+// narrower is a DELETE of a part of a partition.
+func narrower(t *schema.Table) string {
+	var where []string
+	for _, c := range t.PartitionKey {
+		where = append(where, c.Name+" = ?")
+	}
+	if len(t.Clustering) > 0 {
+		where = append(where, t.Clustering[0].Name+" >= ?", t.Clustering[0].Name+" < ?")
+	}
+	return "DELETE FROM " + t.QualifiedName() + " WHERE " + strings.Join(where, " AND ")
+}
+
+// tooLarge says of a record that does not fit the log because of its copies what to do.
+func tooLarge(err error, record []planner.Mutation, copies []mutation.Mutation) error {
+	if !errors.Is(err, lsm.ErrTooLarge) || len(copies) == 0 {
+		return err
+	}
+	rows := 0
+	for i := range copies {
+		rows += len(copies[i].Rows)
+	}
+	t := record[0].Table
+	return &planner.InvalidError{Message: fmt.Sprintf(
+		"this statement changes %d rows of the query tables of %s, more than one record of the log holds: take a part at a time, such as %s (%v)",
+		rows, t.QualifiedName(), narrower(t), err)}
+}
+
+// touched are the slices of a partition that a mutation may change.
+func touched(m *mutation.Mutation) clustering.Slices {
+	if !m.Deletion.IsNone() {
+		return clustering.All()
+	}
+	slices := make([]clustering.Slice, 0, len(m.Rows)+len(m.Ranges))
+	for i := range m.Rows {
+		slices = append(slices, clustering.Slice{Start: clustering.Before(m.Rows[i].Clustering), End: clustering.After(m.Rows[i].Clustering)})
+	}
+	for i := range m.Ranges {
+		slices = append(slices, m.Ranges[i].Slice)
+	}
+	return clustering.MakeSlices(slices)
+}
+
+// sortedRows are the rows of a mutation by clustering, those of one clustering merged: as they are where
+// they are so already.
+func sortedRows(m *planner.Mutation) []mutation.Row {
+	rows, sorted := m.Rows, true
+	for i := 1; i < len(rows) && sorted; i++ {
+		sorted = bytes.Compare(rows[i-1].Clustering, rows[i].Clustering) < 0
+	}
+	if sorted {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b mutation.Row) int { return bytes.Compare(a.Clustering, b.Clustering) })
+	n := 0
+	for i := 1; i < len(rows); i++ {
+		if bytes.Equal(rows[n].Clustering, rows[i].Clustering) {
+			mutation.MergeRow(m.Table.Law(), &rows[n], &rows[i])
+			continue
+		}
+		n++
+		rows[n] = rows[i]
+	}
+	return rows[:n+1]
+}
+
+// cloneRow copies a row that is valid only until its source moves on.
+func cloneRow(r *mutation.Row) *mutation.Row {
+	out := *r
+	out.Clustering = bytes.Clone(r.Clustering)
+	out.Cells = slices.Clone(r.Cells)
+	for i := range out.Cells {
+		out.Cells[i].Value = bytes.Clone(out.Cells[i].Value)
+	}
+	return &out
+}
