@@ -55,6 +55,7 @@ type Database struct {
 	statements *statementCache
 	reads      chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches    *latches
+	limits     *writeLimits
 	projectors projectorCache
 	// copyRowsMax is Options.CopyRowsMax.
 	copyRowsMax int
@@ -86,7 +87,7 @@ func Open(o Options) (*Database, error) {
 		o.CopyRowsMax = CopyRowsMax
 	}
 	d := &Database{
-		store: o.Store, clock: o.Clock, latches: newLatches(), listeners: map[int]func(Change){},
+		store: o.Store, clock: o.Clock, latches: newLatches(), limits: newWriteLimits(), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax,
 	}

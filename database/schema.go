@@ -74,6 +74,7 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 // publish makes a stored snapshot the current one, with the virtual keyspaces in it.
 func (d *Database) publish(s *schema.Snapshot) {
 	d.projectors.reset()
+	d.limits.keep(s)
 	d.schema.Store(catalog.WithVirtual(s))
 }
 

@@ -20,6 +20,9 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	if err := d.checkTables(plan); err != nil {
 		return nil, err
 	}
+	if err := d.limitWrites(plan); err != nil {
+		return nil, err
+	}
 	if !d.dependents(plan) {
 		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
 			return nil, err

@@ -43,15 +43,7 @@ type TableStatistics struct {
 	Windows       int     // ranges of event time that have files, none counted as one
 	Debt          float64 // how much waits to be compacted; 1 and more: compaction takes no more rests
 	Work          WorkStatistics
-	Buckets       []BucketStatistics // ascending by Start; rows of no single bucket first, with Start = End = 0
-}
-
-// BucketStatistics describes the files of one range of event time.
-type BucketStatistics struct {
-	Start, End int64 // milliseconds since 1970, half open; both 0: not one bucket
-	Files      int
-	Bytes      int64
-	Rows       int64
+	Buckets       []BucketStatistics // of files, ascending by Start; rows of no single bucket first, with Start = End = 0
 }
 
 // Statistics describes the store as it is now.
@@ -81,7 +73,7 @@ func (t *tableVersion) statistics() TableStatistics {
 		out.MemtableRows += m.Rows()
 	}
 	out.Debt = t.debt()
-	runs := make(map[uint64]bool)
+	runs, buckets := make(map[uint64]bool), bucketSums{}
 	for _, f := range t.files {
 		if !runs[f.run] {
 			runs[f.run] = true
@@ -94,26 +86,11 @@ func (t *tableVersion) statistics() TableStatistics {
 			out.Tombstones++
 		}
 		out.MinTimestamp, out.MaxTimestamp = min(out.MinTimestamp, f.info.MinTimestamp), max(out.MaxTimestamp, f.info.MaxTimestamp)
-		out.addBucket(f)
+		buckets.addFile(f)
 	}
+	out.Buckets = buckets.sorted()
 	out.Windows = len(out.Buckets)
-	slices.SortFunc(out.Buckets, func(a, b BucketStatistics) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
-	})
 	return out
-}
-
-func (t *TableStatistics) addBucket(f *file) {
-	i := slices.IndexFunc(t.Buckets, func(b BucketStatistics) bool {
-		return b.Start == f.info.BucketStart && b.End == f.info.BucketEnd
-	})
-	if i < 0 {
-		i = len(t.Buckets)
-		t.Buckets = append(t.Buckets, BucketStatistics{Start: f.info.BucketStart, End: f.info.BucketEnd})
-	}
-	t.Buckets[i].Files++
-	t.Buckets[i].Bytes += f.info.Bytes
-	t.Buckets[i].Rows += f.info.Rows
 }
 
 // FileStatistics describes one table file.

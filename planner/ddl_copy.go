@@ -249,7 +249,7 @@ func (d *copyDefinition) order(t *schema.Table) error {
 func (c *compiler) copyOptions(t *schema.Table, options []cql.Option) ([]string, error) {
 	for _, o := range options {
 		switch o.Name {
-		case "rollups", "append_only", "retention":
+		case "rollups", "append_only", "retention", "partition_write_rate_max":
 			return nil, invalidf("option %s belongs to the base table %s.%s", o.Name, t.Keyspace, t.Copy.Base)
 		case "default_time_to_live":
 			if text, err := optionText(o); err != nil || text != "0" {

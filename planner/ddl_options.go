@@ -116,6 +116,8 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 			t.Options.RollupsOption, err = optionMap(o)
 		case "append_only":
 			t.AppendOnly, err = optionBool(o)
+		case "partition_write_rate_max":
+			t.Options.PartitionWriteRateMax, err = optionInt(o, 0, partitionWriteRateMax)
 		case "retention":
 			err = invalidf("option retention of table %s is not supported by this build: use default_time_to_live", t.QualifiedName())
 		case "id":
@@ -297,6 +299,9 @@ func compressionOption(o cql.Option) (map[string]string, error) {
 	}
 	return m, nil
 }
+
+// partitionWriteRateMax is the highest limit that a table may set to the rows a second of a partition.
+const partitionWriteRateMax = 1_000_000_000
 
 // bucketMillisMin is the narrowest time bucket: below a minute there would be a file for every few rows.
 const bucketMillisMin = 60_000

@@ -261,5 +261,8 @@ func (t *Table) ownOptionTexts() []string {
 	if t.AppendOnly {
 		parts = append(parts, "append_only = true")
 	}
+	if n := t.Options.PartitionWriteRateMax; n > 0 {
+		parts = append(parts, "partition_write_rate_max = "+strconv.FormatInt(n, 10))
+	}
 	return parts
 }

@@ -183,4 +183,6 @@ type Options struct {
 	Other            map[string]string // accepted, echoed, without effect on one node, e.g. speculative_retry
 	TimeBucketOption map[string]string // as written, for DESCRIBE
 	RollupsOption    map[string]string // as written, for DESCRIBE
+	// PartitionWriteRateMax is how many rows a second statements may write to one partition; 0: any number.
+	PartitionWriteRateMax int64 `json:",omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
@@ -31,6 +32,7 @@ func errorMessage(err error) *wire.Error {
 		exists     *planner.ExistsError
 		unprepared *unpreparedError
 		full       *memory.FullError
+		limited    *database.RateError
 	)
 	out := &wire.Error{Message: err.Error()}
 	switch {
@@ -51,7 +53,7 @@ func errorMessage(err error) *wire.Error {
 	case errors.Is(err, lsm.ErrReadOnly):
 		// Not a write failure: drivers show that without its text, and the text says what the operator must do.
 		out.Code = wire.CodeServer
-	case errors.Is(err, lsm.ErrOverloaded), errors.Is(err, lsm.ErrDiskFull), errors.As(err, &full):
+	case errors.Is(err, lsm.ErrOverloaded), errors.Is(err, lsm.ErrDiskFull), errors.As(err, &full), errors.As(err, &limited):
 		out.Code = wire.CodeOverloaded // nothing was done, and it may be tried again
 	default: // corrupt files, a closed store, and what no one foresaw
 		out.Code = wire.CodeServer

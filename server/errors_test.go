@@ -35,6 +35,7 @@ func TestErrorCodes(t *testing.T) {
 		{&planner.ExistsError{Keyspace: "ks"}, wire.CodeAlreadyExists, wire.AlreadyExists{Keyspace: "ks"}},
 		{lsm.ErrOverloaded, wire.CodeOverloaded, nil},
 		{lsm.ErrDiskFull, wire.CodeOverloaded, nil},
+		{&database.RateError{Message: "too much"}, wire.CodeOverloaded, nil},
 		{lsm.ErrTooLarge, wire.CodeInvalid, nil},
 		{lsm.ErrUnknownTable, wire.CodeInvalid, nil},
 		{lsm.ErrReadOnly, wire.CodeServer, nil},

@@ -45,6 +45,7 @@ type Catalog struct {
 
 // Status is what the catalogue asks the database for.
 type Status interface {
+	Sight
 	// Rollup tells how many windows of a rollup are dirty, and the last error of its scheduler.
 	Rollup(id mutation.TableID) (dirtyWindows int64, lastError string)
 	// Memory tells what the process takes, by use.
@@ -115,7 +116,8 @@ func tableID(name string) (id mutation.TableID) {
 
 func mustAddColumn(t *schema.Table, line string) {
 	kind := schema.Regular
-	if rest, ok := strings.CutPrefix(line, "partition "); ok {
+	// A line of two words is a column, be it named "partition".
+	if rest, ok := strings.CutPrefix(line, "partition "); ok && strings.Contains(rest, " ") {
 		kind, line = schema.PartitionKey, rest
 	} else if rest, ok := strings.CutPrefix(line, "clustering "); ok {
 		kind, line = schema.ClusteringKey, rest

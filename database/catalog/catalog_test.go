@@ -20,6 +20,52 @@ func (noStatus) Rollup(mutation.TableID) (int64, string) { return 3, "disk is on
 
 func (noStatus) Memory() []memory.Use { return []memory.Use{{Name: "memtables", Used: 5, Max: 7}} }
 
+func (noStatus) Buckets(t *schema.Table) []Bucket {
+	if t.Name != "base" {
+		return nil
+	}
+	out := []Bucket{{Mixed: true, Rows: 9}}
+	for i := range int64(10_000) {
+		out = append(out, Bucket{StartMillis: i * 1000, EndMillis: (i + 1) * 1000, Partitions: 1, Rows: i, Bytes: 3 * i})
+	}
+	return out
+}
+
+func (noStatus) LargePartitions(t *schema.Table) []LargePartition {
+	return []LargePartition{{Key: keyOf(t), Rows: 4, Bytes: 50}}
+}
+
+func (noStatus) TopPartitions(t *schema.Table) []TopPartition {
+	return []TopPartition{{Key: keyOf(t), Reads: 4, Writes: 5, Bytes: 6}}
+}
+
+func (noStatus) WriteLimit(t *schema.Table) WriteLimit {
+	if t.Name != "base" {
+		return WriteLimit{}
+	}
+	return WriteLimit{Statements: 2, Rows: 30, LastMillis: 1000, Last: keyOf(t)}
+}
+
+// keyOf is a partition: 7 in columns of type int, it's in those of text, else null.
+func keyOf(t *schema.Table) partition.DecoratedKey {
+	var parts [][]byte
+	for _, c := range t.PartitionKey {
+		switch {
+		case c.Type.Equal(types.Int):
+			parts = append(parts, types.AppendInt(nil, 7))
+		case c.Type.Equal(types.Text):
+			parts = append(parts, []byte("it's"))
+		default:
+			parts = append(parts, types.AppendTimestampMillis(nil, 0))
+		}
+	}
+	key, err := t.PartitionLayout().Encode(parts)
+	if err != nil {
+		panic(err)
+	}
+	return partition.Decorate(key)
+}
+
 // testSchema is keyspace ks with base((a, b) | c DESC, d | s static, v), a view, a query table and a rollup.
 func testSchema() *schema.Snapshot {
 	const pk, ck, st, re = schema.PartitionKey, schema.ClusteringKey, schema.Static, schema.Regular

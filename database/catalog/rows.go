@@ -167,6 +167,9 @@ func extensions(t *schema.Table) map[string]string {
 	if t.AppendOnly {
 		out["esker.append_only"] = "true"
 	}
+	if n := t.Options.PartitionWriteRateMax; n > 0 {
+		out["esker.partition_write_rate_max"] = strconv.FormatInt(n, 10)
+	}
 	if t.Rollup != nil {
 		out["esker.rollup_of"] = t.Rollup.Source
 	}

@@ -52,7 +52,7 @@ func place(t *schema.Table, row values, byKey map[string]*virtualPartition) erro
 	if err != nil {
 		return err
 	}
-	at, err := t.ClusteringLayout().Encode(pick(row, t.Clustering))
+	out, err := rowOf(t, row)
 	if err != nil {
 		return err
 	}
@@ -61,15 +61,24 @@ func place(t *schema.Table, row values, byKey map[string]*virtualPartition) erro
 		p = &virtualPartition{key: partition.Decorate(key)}
 		byKey[string(key)] = p
 	}
-	out := mutation.Row{Clustering: at, Live: mutation.Liveness{ExpiresAt: mutation.Forever}}
-	for _, c := range t.Regulars { // by name, which is the order of their numbers here
+	p.rows = append(p.rows, *out)
+	return nil
+}
+
+// rowOf is a row as a store would have it.
+func rowOf(t *schema.Table, row values) (*mutation.Row, error) {
+	at, err := t.ClusteringLayout().Encode(pick(row, t.Clustering))
+	if err != nil {
+		return nil, err
+	}
+	out := &mutation.Row{Clustering: at, Live: mutation.Liveness{ExpiresAt: mutation.Forever}}
+	for _, c := range t.Regulars {
 		if v := row[c.Name]; v != nil {
 			out.Cells = append(out.Cells, mutation.Cell{Column: c.ID, ExpiresAt: mutation.Forever, Value: v})
 		}
 	}
 	slices.SortFunc(out.Cells, func(a, b mutation.Cell) int { return int(a.Column) - int(b.Column) })
-	p.rows = append(p.rows, out)
-	return nil
+	return out, nil
 }
 
 func pick(row values, columns []*schema.Column) [][]byte {
@@ -82,6 +91,9 @@ func pick(row values, columns []*schema.Column) [][]byte {
 
 // Read reads one partition of a virtual table.
 func (s *Source) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
+	if perTable[t.QualifiedName()] != nil {
+		return s.stream(t, req)
+	}
 	all, err := s.partitions(t)
 	if err != nil {
 		return nil, err
@@ -131,6 +143,9 @@ func (r *reader) Close() {}
 
 // Keys walks the partitions of a virtual table.
 func (s *Source) Keys(t *schema.Table, r partition.Range) (mutation.KeyIterator, error) {
+	if perTable[t.QualifiedName()] != nil {
+		return s.keyspacesIn(t, r)
+	}
 	all, err := s.partitions(t)
 	if err != nil {
 		return nil, err
