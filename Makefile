@@ -26,6 +26,7 @@ bench-peers: build
 # The whole workload and the peers, written into docs/benchmarks.md.
 bench-docs: build
 	$(BIN) bench run --shape all --tcp --into docs/benchmarks.md
+	$(BIN) bench tables --into docs/benchmarks.md
 	$(BIN) bench store --into docs/benchmarks.md
 	cd bench/peers && PEERS_INTO=../../docs/benchmarks.md go run .
 

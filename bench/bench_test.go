@@ -47,6 +47,21 @@ func TestRunReadsBackWhatItLoaded(t *testing.T) {
 	}
 }
 
+// Query tables have every row after a small run, in whatever way it wrote, and a read of many buckets finds the newest row.
+func TestRunTablesLoadsEveryCopy(t *testing.T) {
+	o := small(t)
+	o.Ticks, o.BucketsMax, o.Days = 100, 100, 20
+	report, err := RunTables(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"3 query tables, rows overwritten", "ORDER BY ts DESC LIMIT 1, 100 buckets, p50", "24 h, two columns, p50"} {
+		if valueOf(t, &report.Sections[i], name) <= 0 {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
 func valueOf(t *testing.T, s *Section, name string) float64 {
 	t.Helper()
 	i := slices.IndexFunc(s.Measurements, func(m Measurement) bool { return m.Name == name })

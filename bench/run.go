@@ -30,6 +30,8 @@ type Options struct {
 	Reads         int   // reads a measurement. Default 2000
 	Memory        int64 // bytes the store may take, divided as the server does. Default 256 MiB
 	RowTimestamps bool  // every row has a write timestamp of its own, else every atomic write has one
+	BucketsMax    int   // of the table whose newest row RunTables reads. Default 10,000
+	Days          int   // of the readings of which RunTables reads one. Default 3,652
 	Version       string
 	Clock         clock.Clock
 }
@@ -47,6 +49,8 @@ func (o Options) withDefaults() Options {
 	set(&o.Group, 500)
 	set(&o.Writers, 2)
 	set(&o.Reads, 2000)
+	set(&o.BucketsMax, 10_000)
+	set(&o.Days, 3652)
 	o.Writers = min(o.Writers, o.Devices)
 	if o.Seed == 0 {
 		o.Seed = 1

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/memory"
+	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -36,7 +37,7 @@ const copiedTable = Keyspace + ".readings"
 var copyKeys = []string{
 	"((status), ts, device)",
 	"((battery), ts, device)",
-	"((time_bucket(ts, 1h) AS hour), device, ts)",
+	"((humidity), ts, device)",
 }
 
 // copiesCase is a way to write with query tables.
@@ -173,7 +174,7 @@ func (e *embedded) batch(entries []database.BatchEntry) error {
 		if err == nil {
 			return nil
 		}
-		if !overloaded(err) {
+		if !errors.Is(err, lsm.ErrOverloaded) {
 			return err
 		}
 		time.Sleep(refusedPause)

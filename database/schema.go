@@ -118,7 +118,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	d.schemaMu.Lock()
 	defer d.schemaMu.Unlock()
 	before := d.Schema()
-	prepared, err := planner.Prepare(before, st.Keyspace, st.tree, nil)
+	prepared, err := planner.Prepare(before, st.Keyspace, st.tree, estimates{d})
 	if err != nil {
 		return nil, err
 	}

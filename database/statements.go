@@ -104,7 +104,7 @@ func (d *Database) Parse(keyspace, text string) (*Statement, error) {
 
 func (d *Database) planTree(keyspace, text string, tree cql.Statement) (*Statement, error) {
 	s := d.Schema()
-	plan, err := planner.Prepare(s, keyspace, tree, nil)
+	plan, err := planner.Prepare(s, keyspace, tree, estimates{d})
 	if err != nil {
 		return nil, err
 	}
