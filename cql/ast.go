@@ -19,8 +19,8 @@ type Node interface {
 	Position() Pos
 }
 
-// Statement is one statement: a pointer to one of the structs of ast_ddl.go, ast_dml.go, ast_select.go
-// and ast_derived.go, *Admin or *Unsupported.
+// Statement is one statement: a pointer to one of the structs of ast_ddl.go, ast_dml.go, ast_select.go,
+// ast_derived.go and ast_index.go, *Admin or *Unsupported.
 type Statement interface {
 	Node
 	statement()
@@ -32,7 +32,7 @@ type Name struct {
 	Text string
 }
 
-// QualifiedName is the name of a table, view, query table or rollup, with its keyspace if the text has one.
+// QualifiedName is the name of a table, view, query table, rollup or index, with its keyspace if the text has one.
 type QualifiedName struct {
 	Pos
 	Keyspace string // empty if the text names none

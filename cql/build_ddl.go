@@ -130,6 +130,8 @@ func (b *builder) drop(g *dropGrammar) Statement {
 		return &DropQueryTable{Pos: pos, Name: name, IfExists: g.Exists}
 	case "MATERIALIZEDVIEW":
 		return &DropMaterializedView{Pos: pos, Name: name, IfExists: g.Exists}
+	case "INDEX":
+		return &DropIndex{Pos: pos, Name: name, IfExists: g.Exists}
 	case "ROLLUP":
 		return &DropRollup{Pos: pos, Name: name, IfExists: g.Exists}
 	}

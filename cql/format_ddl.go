@@ -18,6 +18,10 @@ func (p *printer) definition(stmt Statement) {
 		p.alterAction(s.Action)
 	case *DropTable:
 		p.change("DROP TABLE", s.IfExists, s.Table.String())
+	case *CreateIndex:
+		p.createIndex(s)
+	case *DropIndex:
+		p.change("DROP INDEX", s.IfExists, s.Name.String())
 	default:
 		p.derived(stmt)
 	}

@@ -118,7 +118,7 @@ type retypeGrammar struct {
 
 type dropGrammar struct {
 	Pos    lexer.Position
-	Kind   string    `parser:"'DROP' @( 'TABLE' | 'QUERY' 'TABLE' | 'MATERIALIZED' 'VIEW' | 'ROLLUP' )"`
+	Kind   string    `parser:"'DROP' @( 'TABLE' | 'QUERY' 'TABLE' | 'MATERIALIZED' 'VIEW' | 'ROLLUP' | 'INDEX' )"`
 	Exists bool      `parser:"( 'IF' @'EXISTS' )?"`
 	Name   qualified `parser:"@@"`
 }

@@ -123,6 +123,7 @@ type grammar struct {
 	CheckRollup     *checkRollupGrammar      `parser:"| @@"`
 	Refresh         *refreshGrammar          `parser:"| @@"`
 	Rebuild         *rebuildGrammar          `parser:"| @@"`
+	CreateIndex     *createIndexGrammar      `parser:"| @@"`
 	Admin           *adminGrammar            `parser:"| @@"`
 }
 
@@ -168,7 +169,9 @@ var readers = map[string]reader{
 	"ALTER QUERY": production((*builder).alterDerived), "ALTER MATERIALIZED": production((*builder).alterDerived),
 	"CHECK QUERY": production((*builder).checkQueryTable), "CHECK ROLLUP": production((*builder).checkRollup),
 	"REFRESH ROLLUP": production((*builder).refresh), "REBUILD QUERY": production((*builder).rebuild),
-	"ADMIN": production((*builder).admin),
+	"CREATE INDEX": production((*builder).createIndex), "CREATE CUSTOM": production((*builder).createIndex),
+	"DROP INDEX": production((*builder).drop),
+	"ADMIN":      production((*builder).admin),
 }
 
 var readRetention = production((*builder).explainRetention)
@@ -179,9 +182,9 @@ var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, 
 // unsupported are the first words of statements that are known and refused.
 var unsupported = []string{
 	"CREATE TYPE", "CREATE FUNCTION", "CREATE AGGREGATE", "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE AGGREGATE",
-	"CREATE TRIGGER", "CREATE INDEX", "CREATE CUSTOM INDEX", "CREATE ROLE", "CREATE USER", "CREATE RETENTION POLICY",
+	"CREATE TRIGGER", "CREATE ROLE", "CREATE USER", "CREATE RETENTION POLICY",
 	"ALTER TYPE", "ALTER ROLE", "ALTER USER", "ALTER RETENTION POLICY",
-	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP INDEX", "DROP ROLE", "DROP USER", "DROP IDENTITY",
+	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP ROLE", "DROP USER", "DROP IDENTITY",
 	"DROP RETENTION POLICY", "ADD IDENTITY", "GRANT", "REVOKE",
 	"LIST ROLES", "LIST USERS", "LIST SUPERUSERS", "LIST ALL PERMISSIONS", "LIST",
 }

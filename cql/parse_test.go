@@ -105,6 +105,20 @@ var statements = []struct{ text, want string }{
 	{`REFRESH ROLLUP r WHERE ts >= '2026-01-01' AND ts < ?`, `REFRESH ROLLUP r WHERE ts >= '2026-01-01' AND ts < ?`},
 	{`CHECK ROLLUP r SAMPLE 1000 REPAIR`, `CHECK ROLLUP r SAMPLE 1000 REPAIR`},
 
+	// Indexes.
+	{`create index on t (c)`, `CREATE INDEX ON t (c)`},
+	{`CREATE INDEX IF NOT EXISTS "I" ON ks.t (KEYS(m))`, `CREATE INDEX IF NOT EXISTS "I" ON ks.t (KEYS(m))`},
+	{`CREATE CUSTOM INDEX i ON t (values ("C")) USING 'sai' WITH OPTIONS = {'case_sensitive': 'true'} AND x = 1`,
+		`CREATE CUSTOM INDEX i ON t (VALUES("C")) USING 'sai' WITH options = {'case_sensitive': 'true'} AND x = 1`},
+	{`CREATE INDEX ON t (entries(m), full(f), keys, values)`, `CREATE INDEX ON t (ENTRIES(m), FULL(f), keys, values)`},
+	{`CREATE INDEX ON t () USING ''`, `CREATE INDEX ON t () USING ''`},
+	{`CREATE INDEX keys ON t ("full")`, `CREATE INDEX keys ON t ("full")`},
+	{`CREATE INDEX ks.i ON t (c)`, ``},
+	{`CREATE CUSTOM TABLE i ON t (c)`, ``},
+	{`CREATE INDEX ON t (FULL c)`, ``},
+	{`CREATE INDEX ON t (c) USING sai`, ``},
+	{`DROP INDEX IF EXISTS ks.i`, `DROP INDEX IF EXISTS ks.i`},
+
 	// Looking in.
 	{`EXPLAIN ANALYZE SELECT * FROM t`, `EXPLAIN ANALYZE SELECT * FROM t`},
 	{`EXPLAIN RETENTION iot.readings`, `EXPLAIN RETENTION iot.readings`},
@@ -139,7 +153,6 @@ var statements = []struct{ text, want string }{
 	// Known and refused.
 	{`CREATE TYPE t (a int)`, `CREATE TYPE`},
 	{`CREATE OR REPLACE FUNCTION f`, `CREATE OR REPLACE FUNCTION`},
-	{`CREATE CUSTOM INDEX i ON t (c) USING 'sai'`, `CREATE CUSTOM INDEX`},
 	{`DROP ROLE r`, `DROP ROLE`},
 	{`LIST ROLES OF x`, `LIST ROLES`},
 	{`GRANT SELECT ON t TO r`, `GRANT`},

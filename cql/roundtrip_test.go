@@ -97,3 +97,33 @@ func TestSelectorsReadBackAsTheyWereDrawn(t *testing.T) {
 		}
 	})
 }
+
+func TestIndexesReadBackAsTheyWereDrawn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		drawn := &CreateIndex{
+			Custom: rapid.Bool().Draw(t, "custom"), IfNotExists: rapid.Bool().Draw(t, "absent"),
+			Table: QualifiedName{Keyspace: drawName(t), Name: drawName(t)},
+		}
+		if rapid.Bool().Draw(t, "named") {
+			drawn.Name = Name{Text: drawName(t)}
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "targets") {
+			column := rapid.SampledFrom([]string{"keys", "values", "entries", "full", drawName(t)}).Draw(t, "column")
+			drawn.Targets = append(drawn.Targets, IndexTarget{Column: Name{Text: column}, Kind: IndexTargetKind(rapid.IntRange(0, 4).Draw(t, "kind"))})
+		}
+		if rapid.Bool().Draw(t, "using") {
+			drawn.Class = &Literal{Class: LiteralString, Text: rapid.SampledFrom([]string{"", "sai", "it's"}).Draw(t, "class")}
+		}
+		if rapid.Bool().Draw(t, "with") {
+			drawn.Options = []Option{{Name: "options", Value: &MapLiteral{Entries: []MapEntry{{Key: drawLiteral(t), Value: drawLiteral(t)}}}}}
+		}
+		text := Format(drawn)
+		read, err := Parse(text)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		if got, want := dump(read), dump(drawn); got != want {
+			t.Fatalf("%s\nread  %s\ndrawn %s", text, got, want)
+		}
+	})
+}

@@ -65,7 +65,9 @@ func listed(s *schema.Snapshot, kind cql.DescribeKind, keyspace string) []elemen
 			continue
 		}
 		for _, t := range s.Keyspaces[name].SortedTables() {
-			out = append(out, element{name, "table", t.Name, ""})
+			if t.Kind != schema.Index {
+				out = append(out, element{name, "table", t.Name, ""})
+			}
 		}
 	}
 	return out
@@ -91,11 +93,23 @@ func wholeKeyspace(k *schema.Keyspace) []element {
 }
 
 func tableElement(k *schema.Keyspace, t *schema.Table) element {
-	kind := "table"
-	if t.Kind == schema.View {
-		kind = "materialized_view"
+	switch t.Kind {
+	case schema.View:
+		return element{k.Name, "materialized_view", t.Name, t.Create(k)}
+	case schema.Index:
+		return element{k.Name, "index", cql.QuoteIdentifier(t.Copy.Index.Name), t.Create(k)}
 	}
-	return element{k.Name, kind, t.Name, t.Create(k)}
+	return element{k.Name, "table", t.Name, t.Create(k)}
+}
+
+// describeIndex finds an index by its own name.
+func describeIndex(s *schema.Snapshot, keyspace, name string) ([]element, error) {
+	if k := s.Keyspaces[keyspace]; k != nil {
+		if t := k.Index(name); t != nil {
+			return []element{tableElement(k, t)}, nil
+		}
+	}
+	return nil, notFound("Table for existing index '%s' not found in '%s'", name, keyspace)
 }
 
 // describeOne finds the object that is named.
@@ -118,19 +132,29 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 		if k := s.Keyspaces[name]; k != nil && stmt.Name.Keyspace == "" {
 			return wholeKeyspace(k), nil
 		}
-	case cql.DescribeIndex, cql.DescribeType, cql.DescribeFunction, cql.DescribeAggregate:
+	case cql.DescribeIndex:
+		return describeIndex(s, keyspace, name)
+	case cql.DescribeType, cql.DescribeFunction, cql.DescribeAggregate:
 		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
 	}
 	if keyspace == "" {
 		return nil, notFound("No keyspace specified and no current keyspace")
 	}
 	t := s.Table(keyspace, name)
-	if t == nil {
+	if stmt.Kind == cql.DescribeName && (t == nil || t.Kind == schema.Index) {
+		if index, err := describeIndex(s, keyspace, name); err == nil {
+			return index, nil
+		}
+	}
+	if t == nil || t.Kind == schema.Index {
 		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
 	}
 	out := []element{tableElement(s.Keyspaces[keyspace], t)}
+	for _, i := range s.Keyspaces[keyspace].Indexes(t) {
+		out = append(out, tableElement(s.Keyspaces[keyspace], i))
+	}
 	if t.Kind == schema.Base && stmt.Kind != cql.DescribeName {
-		for _, c := range s.CopiesOf(t) {
+		for _, c := range s.QueryTablesOf(t) {
 			out = append(out, tableElement(s.Keyspaces[keyspace], c))
 		}
 	}

@@ -178,7 +178,8 @@ func requireDistinctIDs(s *schema.Snapshot) error {
 	return nil
 }
 
-// alongside are the tables that a change of another table made or dropped too: its rollups. Drivers
+// alongside are the tables that a change of another table made or dropped too: its rollups. Indexes belong to their
+// table. Drivers
 // look only at what they are told of.
 func alongside(before *schema.Snapshot, change *planner.Alter) []Change {
 	if change.Target != "TABLE" {
@@ -187,12 +188,12 @@ func alongside(before *schema.Snapshot, change *planner.Alter) []Change {
 	var out []Change
 	was, is := before.Keyspaces[change.Keyspace], change.Next.Keyspaces[change.Keyspace]
 	for _, t := range is.SortedTables() {
-		if was.Tables[t.Name] == nil && t.Name != change.Name {
+		if was.Tables[t.Name] == nil && t.Name != change.Name && t.Kind != schema.Index {
 			out = append(out, Change{Kind: "CREATED", Target: change.Target, Keyspace: change.Keyspace, Name: t.Name})
 		}
 	}
 	for _, t := range was.SortedTables() {
-		if is.Tables[t.Name] == nil && t.Name != change.Name {
+		if is.Tables[t.Name] == nil && t.Name != change.Name && t.Kind != schema.Index {
 			out = append(out, Change{Kind: "DROPPED", Target: change.Target, Keyspace: change.Keyspace, Name: t.Name})
 		}
 	}

@@ -46,6 +46,10 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.dropCopy(stmt.Name, stmt.IfExists, schema.QueryTable)
 	case *cql.DropMaterializedView:
 		alter, err = c.dropCopy(stmt.Name, stmt.IfExists, schema.View)
+	case *cql.CreateIndex:
+		alter, err = c.createIndex(stmt)
+	case *cql.DropIndex:
+		alter, err = c.dropIndex(stmt)
 	default:
 		return nil, unsupportedStatement(stmt)
 	}

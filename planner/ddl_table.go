@@ -214,12 +214,12 @@ func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
 	if err := writable(t); err != nil {
 		return nil, err
 	}
-	if copies := c.schema.CopiesOf(t); len(copies) > 0 {
+	if copies := c.schema.QueryTablesOf(t); len(copies) > 0 {
 		return nil, invalidf("Cannot drop a table when materialized views still depend on it (%s)", copies[0].QualifiedName())
 	}
 	next := c.schema.WithoutTable(keyspace, t.Name)
-	for _, r := range c.schema.RollupsOf(t) {
-		next = next.WithoutTable(keyspace, r.Name)
+	for _, dependent := range append(c.schema.RollupsOf(t), c.schema.IndexesOf(t)...) {
+		next = next.WithoutTable(keyspace, dependent.Name)
 	}
 	return &Alter{Next: next, Change: changeDropped, Target: targetTable, Keyspace: keyspace, Name: t.Name}, nil
 }
@@ -234,7 +234,10 @@ func (c *compiler) existing(name cql.QualifiedName) (keyspace string, t *schema.
 		_, err = c.keyspaceOf(name)
 		return "", nil, err
 	}
-	return keyspace, c.schema.Table(keyspace, name.Name), nil
+	if t = c.schema.Table(keyspace, name.Name); t != nil && t.Kind == schema.Index {
+		t = nil // an index is not found by the name of its rows
+	}
+	return keyspace, t, nil
 }
 
 func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
@@ -256,7 +259,7 @@ func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
 	next := c.schema
 	switch action := stmt.Action.(type) {
 	case *cql.AddColumns:
-		err = addColumns(t, action)
+		err = c.addColumns(t, action)
 	case *cql.DropColumns:
 		err = c.dropColumns(t, action)
 	case *cql.RenameColumns:
@@ -271,10 +274,11 @@ func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Alter{Next: next.WithTable(t), Change: changeUpdated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
+	next = followIndexes(next.WithTable(t), old, t)
+	return &Alter{Next: next, Change: changeUpdated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
 }
 
-func addColumns(t *schema.Table, action *cql.AddColumns) error {
+func (c *compiler) addColumns(t *schema.Table, action *cql.AddColumns) error {
 	for _, d := range action.Columns {
 		if t.Column(d.Name) != nil {
 			if action.IfNotExists {
@@ -297,6 +301,9 @@ func addColumns(t *schema.Table, action *cql.AddColumns) error {
 				return invalidf("Cannot re-add previously dropped column '%s' of type %s, incompatible with previous type %s", d.Name, col.Type, gone.Type)
 			}
 		}
+		if index := c.hiddenColumn(t, d.Name); index != "" {
+			return invalidf("column name %s of table %s is taken by index %s for itself: choose another name", d.Name, t.QualifiedName(), index)
+		}
 		if len(t.Columns()) >= schema.ColumnsMax {
 			return invalidf("table %s has %d columns already, the most there may be", t.QualifiedName(), schema.ColumnsMax)
 		}
@@ -316,6 +323,9 @@ func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
 		}
 		if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
 			return invalidf("Cannot drop PRIMARY KEY column %s", name.Text)
+		}
+		if names := c.indexNames(t, col); names != "" {
+			return invalidf("Cannot drop column %s because it has dependent secondary indexes (%s)", name.Text, names)
 		}
 		if by := c.usedBy(t, col); by != "" {
 			return invalidf("Cannot drop column %s on base table %s with %s", name.Text, t.Name, by)
@@ -340,7 +350,7 @@ func without(columns []*schema.Column, gone *schema.Column) []*schema.Column {
 
 // usedBy names the copy or rollup that needs a column of its base table, or is empty.
 func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
-	for _, dependent := range c.schema.CopiesOf(t) {
+	for _, dependent := range c.schema.QueryTablesOf(t) {
 		if dependent.Column(col.Name) != nil {
 			return "materialized view or query table " + dependent.QualifiedName()
 		}
@@ -356,7 +366,7 @@ func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
 }
 
 func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) error {
-	if len(c.schema.CopiesOf(t)) > 0 || len(c.schema.RollupsOf(t)) > 0 {
+	if len(c.schema.QueryTablesOf(t)) > 0 || len(c.schema.RollupsOf(t)) > 0 {
 		return invalidf("columns of table %s cannot be renamed while query tables or rollups depend on it", t.QualifiedName())
 	}
 	for _, r := range action.Renames {
@@ -372,6 +382,12 @@ func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) err
 		}
 		if t.Column(r.To.Text) != nil {
 			return invalidf("Cannot rename column %s to %s in table '%s'; another column with that name already exists", r.From.Text, r.To.Text, t.QualifiedName())
+		}
+		if names := c.indexNames(t, col); names != "" {
+			return invalidf("Can't rename column %s because it has dependent secondary indexes (%s)", r.From.Text, names)
+		}
+		if index := c.hiddenColumn(t, r.To.Text); index != "" {
+			return invalidf("column name %s of table %s is taken by index %s for itself: choose another name", r.To.Text, t.QualifiedName(), index)
 		}
 		renameKey(t, col, r.To.Text)
 	}

@@ -52,7 +52,7 @@ func (c *compiler) table(name cql.QualifiedName) (*schema.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t := c.schema.Table(keyspace, name.Name); t != nil {
+	if t := c.schema.Table(keyspace, name.Name); t != nil && t.Kind != schema.Index {
 		return t, nil
 	}
 	return nil, invalidf("table %s does not exist", name.Name)
@@ -133,7 +133,6 @@ var insteads = map[string]string{
 	"DROP TRIGGER":      "there are no triggers to drop",
 	"CREATE FUNCTION":   "compute in the application, or use a built-in function",
 	"CREATE AGGREGATE":  "use a built-in aggregate: count, sum, avg, min, max, first, last",
-	"CREATE INDEX":      "keep a query table keyed by the column (CREATE QUERY TABLE)",
 	"INSERT JSON":       "name the columns and VALUES",
 	"CREATE TYPE":       "use one column for each field",
 	"CREATE ROLE":       "this build has no roles; it listens on loopback",

@@ -71,7 +71,7 @@ func (c *compiler) bestCopy(stmt *cql.Select, base *schema.Table) *candidate {
 		return nil
 	}
 	var best *candidate
-	for _, q := range c.schema.CopiesOf(base) {
+	for _, q := range c.schema.QueryTablesOf(base) {
 		if q.Copy.State != schema.CopyLive {
 			continue
 		}

@@ -35,7 +35,7 @@ func shortClass(class string) string {
 }
 
 // CreationOrder are the tables of the keyspace in an order in which their CREATE texts load: base
-// tables, then what is kept of them. Rollups of the one-line option are left out: the text of their
+// tables, each with its indexes, then what else is kept of them. Rollups of the one-line option are left out: the text of their
 // table makes them.
 func (k *Keyspace) CreationOrder() []*Table {
 	implied := map[string]bool{}
@@ -47,9 +47,9 @@ func (k *Keyspace) CreationOrder() []*Table {
 	var bases, kept []*Table
 	for _, t := range k.SortedTables() {
 		switch {
-		case implied[t.Name]:
+		case implied[t.Name] || t.Kind == Index:
 		case t.Kind == Base || t.Kind == Virtual:
-			bases = append(bases, t)
+			bases = append(append(bases, t), k.Indexes(t)...)
 		default:
 			kept = append(kept, t)
 		}
@@ -65,6 +65,9 @@ func (t *Table) Create(k *Keyspace) string {
 		t.createQueryTable(&b, k.Tables[t.Copy.Base])
 	case View:
 		t.createView(&b, k.Tables[t.Copy.Base])
+	case Index:
+		t.createIndex(&b)
+		return b.String()
 	case Rollup:
 		t.createRollup(&b)
 		return b.String()

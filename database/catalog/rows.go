@@ -23,11 +23,13 @@ func (s *Source) rows(t *schema.Table) []values {
 	case "system_virtual_schema.tables":
 		return s.tableRows(purelyVirtual, virtualTableRow)
 	case "system_schema.views":
-		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, s.viewRow)
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil && t.Kind != schema.Index }, s.viewRow)
 	case "system_schema.columns":
-		return s.columns(func(t *schema.Table) bool { return !purelyVirtual(t) })
+		return s.columns(func(t *schema.Table) bool { return !purelyVirtual(t) && t.Kind != schema.Index })
 	case "system_virtual_schema.columns":
 		return s.columns(purelyVirtual)
+	case "system_schema.indexes":
+		return s.tableRows(func(t *schema.Table) bool { return t.Kind == schema.Index }, indexRow)
 	case "system_schema.dropped_columns":
 		return s.droppedColumns()
 	case "system_views.settings":
@@ -272,12 +274,29 @@ func (s *Source) rollupRow(t *schema.Table) values {
 
 func queryTableRow(t *schema.Table) values {
 	kind := "query table"
-	if t.Kind == schema.View {
+	switch t.Kind {
+	case schema.View:
 		kind = "view"
+	case schema.Index:
+		kind = "index"
 	}
 	// Copies are made on empty tables, so they are whole from the first row on.
 	return values{
 		"keyspace_name": text(t.Keyspace), "base_table_name": text(t.Copy.Base), "table_name": text(t.Name),
 		"kind": text(kind), "state": text("live"),
+	}
+}
+
+// indexRow is an index as Cassandra describes its own.
+func indexRow(t *schema.Table) values {
+	of := t.Copy.Index
+	kind, options := "COMPOSITES", map[string]string{"target": of.TargetText()}
+	if of.Attached() {
+		kind, options["class_name"] = "CUSTOM", of.Class
+		maps.Copy(options, of.Options)
+	}
+	return values{
+		"keyspace_name": text(t.Keyspace), "table_name": text(t.Copy.Base), "index_name": text(of.Name),
+		"kind": text(kind), "options": mapValue(textMap, options),
 	}
 }
