@@ -15,6 +15,7 @@ import (
 
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/database/traffic"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/schema"
@@ -56,6 +57,7 @@ type Database struct {
 	reads      chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches    *latches
 	limits     *writeLimits
+	hot        *traffic.Hot
 	projectors projectorCache
 	// copyRowsMax is Options.CopyRowsMax.
 	copyRowsMax int
@@ -87,7 +89,7 @@ func Open(o Options) (*Database, error) {
 		o.CopyRowsMax = CopyRowsMax
 	}
 	d := &Database{
-		store: o.Store, clock: o.Clock, latches: newLatches(), limits: newWriteLimits(), listeners: map[int]func(Change){},
+		store: o.Store, clock: o.Clock, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax,
 	}

@@ -51,13 +51,20 @@ func (d *Database) source(t *schema.Table) readSource {
 	if t.Kind == schema.Virtual {
 		return catalogSource{d.catalog.Source(d.Schema())}
 	}
-	return viewSource{d.store.View()}
+	return viewSource{d, d.store.View()}
 }
 
-type viewSource struct{ view View }
+type viewSource struct {
+	d    *Database
+	view View
+}
 
 func (s viewSource) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
-	return s.view.Read(t.ID, req)
+	rows, err := s.view.Read(t.ID, req)
+	if err != nil {
+		return nil, err
+	}
+	return s.d.noteRead(t, req.Key, rows), nil
 }
 
 func (s viewSource) Keys(t *schema.Table, r partition.Range) (mutation.KeyIterator, error) {

@@ -46,8 +46,5 @@ func (s status) Buckets(t *schema.Table) []catalog.Bucket {
 // LargePartitions implements catalog.Sight.
 func (s status) LargePartitions(*schema.Table) []catalog.LargePartition { return nil }
 
-// TopPartitions implements catalog.Sight.
-func (s status) TopPartitions(*schema.Table) []catalog.TopPartition { return nil }
-
 // WriteLimit implements catalog.Sight.
 func (s status) WriteLimit(t *schema.Table) catalog.WriteLimit { return s.d.limits.refused(t) }

@@ -90,3 +90,24 @@ func TestPartitionWriteRate(t *testing.T) {
 	w.run("CREATE TABLE ks.base (k int PRIMARY KEY, v int)")
 	w.refused("CREATE QUERY TABLE ks.q ON ks.base (v) PRIMARY KEY ((v), k) WITH partition_write_rate_max = 5", "belongs to the base table")
 }
+
+// Statements of few partitions are counted one by one: reads, rows written, and bytes of keys and values.
+func TestTopPartitionsView(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE ks.t (a text, b int, c int, v text, PRIMARY KEY ((a, b), c))", "CREATE TABLE ks.u (k int PRIMARY KEY, v blob)")
+	const read = "SELECT table_name, rank, partition, reads, writes FROM system_views.top_partitions WHERE keyspace_name = 'ks'"
+	w.expect(read)
+	for c := range 30 {
+		w.run(fmt.Sprintf("INSERT INTO ks.t (a, b, c, v) VALUES ('it''s', 1, %d, 'value')", c))
+	}
+	w.run("BEGIN BATCH INSERT INTO ks.t (a, b, c) VALUES ('x', 2, 0); INSERT INTO ks.t (a, b, c) VALUES ('x', 2, 1); DELETE FROM ks.t WHERE a = 'x' AND b = 3; APPLY BATCH",
+		"INSERT INTO ks.u (k, v) VALUES (7, 0x"+strings.Repeat("00", 5000)+")")
+	w.expect("SELECT count(*) FROM ks.t WHERE a = 'x' AND b = 2", "2")
+	for range 3 {
+		w.rows("SELECT * FROM ks.t WHERE a = 'x' AND b = 3")
+		w.rows("SELECT * FROM ks.u WHERE k = 7")
+	}
+	w.expect(read, "t 1 ('it''s', 1) 0 30", "t 2 ('x', 3) 3 1", "t 3 ('x', 2) 1 2", "u 1 7 3 1")
+	w.expect("SELECT bytes FROM system_views.top_partitions WHERE keyspace_name = 'ks' AND table_name = 'u'", "20004")
+	w.clock.Advance(11 * time.Minute)
+	w.expect(read)
+}

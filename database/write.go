@@ -23,6 +23,7 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	if err := d.limitWrites(plan); err != nil {
 		return nil, err
 	}
+	d.noteWrites(plan)
 	if !d.dependents(plan) {
 		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
 			return nil, err
