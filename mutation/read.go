@@ -22,6 +22,9 @@ type Table struct {
 	Columns    []Column            // ascending by ID; cells of columns not listed (dropped) are skipped
 	GCGraceSec int64               // how long explicit deletions are kept (R42)
 	Bucket     partition.Bucketing // how new files are split by event time; the zero value: not bucketed
+	// UnitNanos is what one unit of a first clustering column of type bigint or int stands for, nanoseconds;
+	// 0: a bigint counts milliseconds, and an int is no time.
+	UnitNanos int64
 	// KeepExpired keeps rows and cells on disk when they have expired, because rollups still read them (R41).
 	KeepExpired bool
 }

@@ -15,8 +15,8 @@ func TestBucketOf(t *testing.T) {
 		b := Bucketing{SizeMillis: rapid.OneOf(rapid.Int64Range(1, 10), rapid.Int64Range(1, math.MaxInt64)).Draw(r, "size"), OriginMillis: edge.Draw(r, "origin")}
 		ms := edge.Draw(r, "ms")
 		size, origin := big.NewInt(b.SizeMillis), big.NewInt(b.OriginMillis)
-		index := new(big.Int).Sub(big.NewInt(ms), origin)
-		low := index.Div(index, size) // Euclidean: toward −∞ for a positive divisor
+		index := new(big.Int).Sub(big.NewInt(min(ms, math.MaxInt64-1)), origin) // the last bucket includes the last millisecond
+		low := index.Div(index, size)                                           // Euclidean: toward −∞ for a positive divisor
 		low.Mul(low, size).Add(low, origin)
 		high := new(big.Int).Add(low, size)
 		start, end := b.BucketOf(ms)

@@ -96,7 +96,7 @@ func (t *Table) Stored() mutation.Table {
 	}
 	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].ID < out.Columns[j].ID })
 	if t.Bucket != nil {
-		out.Bucket = t.Bucket.Bucketing()
+		out.Bucket, out.UnitNanos = t.Bucket.Bucketing(), t.Bucket.UnitNanos
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	_ "time/tzdata" // zones are known on machines that have no zone files
 )
 
 // exitCode ends the program with a code after the command has said why.

@@ -30,12 +30,11 @@ const levelsMax = 12
 
 // rangeOf returns the range of level windows, 4^level of them, that holds a time. ok is false where there is no such level.
 func rangeOf(b partition.Bucketing, ms int64, level int) (r Range, ok bool) {
-	if level > levelsMax || b.SizeMillis > math.MaxInt64>>(2*level) {
+	if level > levelsMax {
 		return r, false
 	}
-	b.SizeMillis <<= 2 * level
-	r.Start, r.End = b.BucketOf(ms)
-	return r, true
+	r.Start, r.End, ok = b.RangeOf(ms, level)
+	return r, ok
 }
 
 // levelOf returns the level of a range; ok is false if windows are not put together so.

@@ -47,6 +47,27 @@ func TestEditRoundTrip(t *testing.T) {
 	}
 }
 
+// Every step and unit comes back; those of a fixed size have the bytes of the first releases.
+func TestBucketsRoundTrip(t *testing.T) {
+	for _, b := range []partition.Bucketing{
+		{}, {SizeMillis: 5}, {SizeMillis: 5, OriginMillis: -7}, {SizeMillis: 5, Zone: "Asia/Kolkata"}, {Days: 7, Zone: "Europe/Berlin", OriginMillis: 1},
+		{Months: 3}, {Months: 1, Zone: "America/New_York"},
+	} {
+		for _, unit := range []int64{0, 1, 1_000_000_000} {
+			of := table
+			of.Bucket, of.UnitNanos = b, unit
+			e := &Edit{Tables: []mutation.Table{of}}
+			got, err := DecodeEdit(AppendEdit(nil, e))
+			if err != nil || !reflect.DeepEqual(got, e) {
+				t.Errorf("%+v became %+v, %v", e, got, err)
+			}
+		}
+	}
+	if got := appendBucketing(nil, partition.Bucketing{SizeMillis: 1, OriginMillis: -1}); !bytes.Equal(got, []byte{2, 1}) {
+		t.Errorf("a fixed step is stored as %x", got)
+	}
+}
+
 func TestCutEditIsCorrupt(t *testing.T) {
 	whole := AppendEdit(nil, &Edit{Tables: []mutation.Table{table}})
 	for cut := 1; cut < len(whole); cut++ {

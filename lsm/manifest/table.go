@@ -35,6 +35,9 @@ func appendTable(dst []byte, t *mutation.Table) []byte {
 	def = binary.AppendUvarint(def, uint64(t.GCGraceSec))
 	def = appendBytes(def, appendBucketing(nil, t.Bucket))
 	def = append(def, flag(t.KeepExpired, flagKeepExpired))
+	if t.UnitNanos > 0 {
+		def = binary.AppendUvarint(def, uint64(t.UnitNanos))
+	}
 	return appendBytes(dst, def)
 }
 
@@ -67,6 +70,10 @@ func decodeTable(r *reader) (mutation.Table, error) {
 	t.GCGraceSec = def.length()
 	t.Bucket = def.bucketing()
 	t.KeepExpired = def.byte()&flagKeepExpired != 0
+	if len(def.src) > 0 { // definitions of before there were units end here
+		t.UnitNanos = def.length()
+		def.bad = def.bad || t.UnitNanos == 0
+	}
 	if r.bad || def.bad || len(def.src) > 0 || t.Law != mutation.ByTimestamp && t.Law != mutation.BySequence {
 		return t, fmt.Errorf("table %s: definition: %w", t.Name, ErrCorrupt)
 	}
@@ -88,7 +95,12 @@ func appendBucketing(dst []byte, b partition.Bucketing) []byte {
 	if b.IsNone() {
 		return dst
 	}
-	return binary.AppendVarint(binary.AppendVarint(dst, b.SizeMillis), b.OriginMillis)
+	dst = binary.AppendVarint(binary.AppendVarint(dst, b.SizeMillis), b.OriginMillis)
+	if b.Days <= 0 && b.Months <= 0 && b.Zone == "" {
+		return dst
+	}
+	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(b.Days)), int64(b.Months))
+	return append(dst, b.Zone...)
 }
 
 func (r *reader) bucketing() (b partition.Bucketing) {
@@ -96,11 +108,19 @@ func (r *reader) bucketing() (b partition.Bucketing) {
 	if len(src) == 0 {
 		return b
 	}
-	var n, m int
-	b.SizeMillis, n = binary.Varint(src)
-	if n > 0 {
-		b.OriginMillis, m = binary.Varint(src[n:])
+	var fields [4]int64 // size, origin; of calendar steps also days and months
+	for i := range fields {
+		if i == 2 && len(src) == 0 {
+			break // of a fixed size, as releases before calendar steps wrote all
+		}
+		v, n := binary.Varint(src)
+		if n <= 0 {
+			r.bad = true
+			return b
+		}
+		fields[i], src = v, src[n:]
 	}
-	r.bad = r.bad || n <= 0 || m <= 0 || n+m != len(src) || b.IsNone()
+	b.SizeMillis, b.OriginMillis, b.Days, b.Months, b.Zone = fields[0], fields[1], int32(fields[2]), int32(fields[3]), string(src)
+	r.bad = r.bad || b.IsNone() || int64(b.Days) != fields[2] || int64(b.Months) != fields[3]
 	return b
 }
