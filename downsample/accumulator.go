@@ -30,14 +30,27 @@ type Summarizer interface {
 	AddSummary(rows int, s *mutation.ColumnSummary)
 }
 
+// Sized is implemented by accumulators whose memory grows with the values.
+type Sized interface {
+	// Bytes is about what the accumulator takes.
+	Bytes() int
+}
+
 // Functions are the names of the aggregates.
-var Functions = []string{"count", "sum", "avg", "min", "max", "first", "last"}
+var Functions = []string{
+	"count", "sum", "avg", "min", "max", "first", "last", "stddev", "stddev_pop", "percentile", "median", "distinct",
+	"delta", "rate", "time_weighted_avg",
+}
 
 // ResultType is the type of an aggregate over values of a type. Of count the type may be nil.
 func ResultType(function string, of *types.Type) (*types.Type, error) {
 	switch function {
 	case "count":
 		return types.Bigint, nil
+	case "distinct":
+		if of != nil {
+			return types.Bigint, nil
+		}
 	case "min", "max", "first", "last":
 		if of != nil {
 			return of, nil
@@ -46,10 +59,29 @@ func ResultType(function string, of *types.Type) (*types.Type, error) {
 		if of != nil && Numeric(of) {
 			return of, nil
 		}
+	case "stddev", "stddev_pop", "percentile", "median", "rate", "time_weighted_avg":
+		if of != nil && Numeric(of) {
+			return types.Double, nil
+		}
+	case "delta":
+		if of != nil && Numeric(of) {
+			return differenceType(of), nil
+		}
 	default:
 		return nil, fmt.Errorf("aggregate %s is unknown", function)
 	}
 	return nil, fmt.Errorf("aggregate %s does not take %v", function, of)
+}
+
+// differenceType holds the difference of two numbers: what is narrow is widened.
+func differenceType(of *types.Type) *types.Type {
+	switch of.Kind() {
+	case types.KindVarint, types.KindDecimal:
+		return of
+	case types.KindFloat, types.KindDouble:
+		return types.Double
+	}
+	return types.Bigint
 }
 
 // Numeric reports whether values of the type can be summed.
@@ -63,7 +95,8 @@ func Numeric(t *types.Type) bool {
 }
 
 // NewAccumulator returns an accumulator of the function over values of the type. A count with a nil
-// type counts rows. First and last are those of the order in which values are added.
+// type counts rows. First and last are those of the order in which values are added. For percentile there is
+// NewPercentile, for what goes by time NewTimed.
 func NewAccumulator(function string, of *types.Type) (Accumulator, error) {
 	if _, err := ResultType(function, of); err != nil {
 		return nil, err
@@ -76,21 +109,30 @@ func NewAccumulator(function string, of *types.Type) (Accumulator, error) {
 		return &count{}, nil
 	case "min", "max":
 		return newExtreme(of, function == "max"), nil
-	case "first":
-		return &edge{}, nil
-	case "last":
-		return &edge{last: true}, nil
+	case "first", "last":
+		return &edge{last: function == "last"}, nil
+	case "stddev", "stddev_pop":
+		return &deviation{numbers: numbersOf(of), population: function == "stddev_pop"}, nil
+	case "median":
+		return NewPercentile(of, 0.5)
+	case "distinct":
+		return &distinct{}, nil
+	case "sum", "avg":
+		return newSum(of, function == "avg"), nil
 	}
-	average := function == "avg"
+	return nil, fmt.Errorf("aggregate %s is not made of values alone", function)
+}
+
+func newSum(of *types.Type, average bool) Accumulator {
 	switch of.Kind() {
 	case types.KindFloat, types.KindDouble:
-		return &floatSum{average: average, single: of.Kind() == types.KindFloat}, nil
+		return &floatSum{average: average, single: of.Kind() == types.KindFloat}
 	case types.KindVarint:
-		return newVarintSum(average), nil
+		return newVarintSum(average)
 	case types.KindDecimal:
-		return newDecimalSum(average), nil
+		return newDecimalSum(average)
 	}
-	return &intSum{average: average, width: of.FixedWidth()}, nil
+	return &intSum{average: average, width: of.FixedWidth()}
 }
 
 // rowCount is count(*).

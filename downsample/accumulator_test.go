@@ -137,7 +137,7 @@ func TestAggregatesRefuseTypes(t *testing.T) {
 	for _, test := range []struct {
 		function string
 		of       *types.Type
-	}{{"sum", types.Text}, {"avg", types.Timestamp}, {"median", types.Int}, {"min", nil}} {
+	}{{"sum", types.Text}, {"avg", types.Timestamp}, {"median", types.Text}, {"percentile", types.Int}, {"rate", types.Int}, {"mode", types.Int}, {"min", nil}} {
 		if _, err := NewAccumulator(test.function, test.of); err == nil {
 			t.Errorf("%s(%v) was accepted", test.function, test.of)
 		}
