@@ -13,6 +13,7 @@ type overload struct {
 	args   []*types.Type
 	result *types.Type
 	eval   func(args [][]byte) ([]byte, error)
+	step   stepFunction // of floor and time_bucket, else nil
 }
 
 // scalars are the scalar functions by name, in lower case.
@@ -79,7 +80,7 @@ func (o *overload) accepts(args []*types.Type) (exact, ok bool) {
 }
 
 func (o *overload) function(name string) *Function {
-	return &Function{Name: name, Args: o.args, Result: o.result, Eval: o.eval}
+	return &Function{Name: name, Args: o.args, Result: o.result, Eval: o.eval, step: o.step}
 }
 
 func signatures(name string, all []overload) string {
@@ -121,10 +122,10 @@ func addBlobFunctions(into map[string][]overload) {
 			names = append(names, "varchar")
 		}
 		for _, n := range names {
-			to := []overload{{[]*types.Type{t}, types.Blob, func(args [][]byte) ([]byte, error) { return args[0], nil }}}
+			to := []overload{{args: []*types.Type{t}, result: types.Blob, eval: func(args [][]byte) ([]byte, error) { return args[0], nil }}}
 			into[n+"asblob"], into[n+"_as_blob"] = to, to
 			for _, name := range []string{"blobas" + n, "blob_as_" + n} {
-				into[name] = []overload{{[]*types.Type{types.Blob}, t, fromBlob(name, t)}}
+				into[name] = []overload{{args: []*types.Type{types.Blob}, result: t, eval: fromBlob(name, t)}}
 			}
 		}
 	}

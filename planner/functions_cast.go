@@ -21,7 +21,7 @@ var numbers = []*types.Type{
 func addCasts(into map[string][]overload) {
 	add := func(from, to *types.Type, eval func(args [][]byte) ([]byte, error)) {
 		name := castPrefix + to.String()
-		into[name] = append(into[name], overload{[]*types.Type{from}, to, strict(eval)})
+		into[name] = append(into[name], overload{args: []*types.Type{from}, result: to, eval: strict(eval)})
 	}
 	for _, from := range numbers {
 		for _, to := range numbers {
@@ -38,7 +38,7 @@ func addCasts(into map[string][]overload) {
 		}
 	}
 	for _, c := range [][2]*types.Type{{types.TimeUUID, types.Timestamp}, {types.TimeUUID, types.Date}, {types.Timestamp, types.Date}, {types.Date, types.Timestamp}} {
-		add(c[0], c[1], func(args [][]byte) ([]byte, error) { return timeAs(c[1], millisOf(c[0], args[0])), nil })
+		add(c[0], c[1], func(args [][]byte) ([]byte, error) { return TimeAs(c[1], MillisOf(c[0], args[0])), nil })
 	}
 }
 

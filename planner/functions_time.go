@@ -1,9 +1,7 @@
 package planner
 
 import (
-	"math"
-	"time"
-
+	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 )
 
@@ -22,7 +20,7 @@ func floorDiv(v, by int64) int64 {
 
 func floorMod(v, by int64) int64 { return v - floorDiv(v, by)*by }
 
-// addTimeFunctions adds what converts between kinds of time, and floor with its other name time_bucket.
+// addTimeFunctions adds what converts between kinds of time, floor and time_bucket.
 func addTimeFunctions(into map[string][]overload) {
 	for _, c := range []struct {
 		names  [2]string
@@ -34,8 +32,8 @@ func addTimeFunctions(into map[string][]overload) {
 		{[2]string{"tounixtimestamp", "to_unix_timestamp"}, types.Bigint, []*types.Type{types.TimeUUID, types.Timestamp, types.Date}},
 	} {
 		for _, from := range c.from {
-			o := overload{[]*types.Type{from}, c.result, strict(func(args [][]byte) ([]byte, error) {
-				return timeAs(c.result, millisOf(from, args[0])), nil
+			o := overload{args: []*types.Type{from}, result: c.result, eval: strict(func(args [][]byte) ([]byte, error) {
+				return TimeAs(c.result, MillisOf(from, args[0])), nil
 			})}
 			into[c.names[0]], into[c.names[1]] = append(into[c.names[0]], o), append(into[c.names[1]], o)
 		}
@@ -44,41 +42,71 @@ func addTimeFunctions(into map[string][]overload) {
 		"mintimeuuid": types.MinTimeUUID, "min_timeuuid": types.MinTimeUUID,
 		"maxtimeuuid": types.MaxTimeUUID, "max_timeuuid": types.MaxTimeUUID,
 	} {
-		into[name] = []overload{{[]*types.Type{types.Timestamp}, types.TimeUUID, strict(func(args [][]byte) ([]byte, error) {
+		into[name] = []overload{{args: []*types.Type{types.Timestamp}, result: types.TimeUUID, eval: strict(func(args [][]byte) ([]byte, error) {
 			return make(types.DecodeInt64(args[0])), nil
 		})}}
 	}
-	for _, name := range []string{"floor", "time_bucket"} {
-		into[name] = floorOverloads()
-	}
+	into["floor"], into["time_bucket"] = floorOverloads(), bucketOverloads()
 }
 
+// floorOverloads are Cassandra's signatures of floor.
 func floorOverloads() []overload {
 	var out []overload
 	for _, from := range []*types.Type{types.Timestamp, types.TimeUUID, types.Date} {
-		result, start := types.Timestamp, types.Timestamp
-		if from == types.Date {
-			result, start = types.Date, types.Date
+		result, date := types.Timestamp, from == types.Date
+		if date {
+			result = types.Date
 		}
-		eval := strict(func(args [][]byte) ([]byte, error) {
-			var startMillis int64
-			if len(args) == 3 {
-				startMillis = millisOf(start, args[2])
-			}
-			ms, err := floorTime(millisOf(from, args[0]), args[1], startMillis, from == types.Date, len(args) == 3)
-			if err != nil {
-				return nil, err
-			}
-			return timeAs(result, ms), nil
-		})
-		out = append(out, overload{[]*types.Type{from, types.Duration}, result, eval},
-			overload{[]*types.Type{from, types.Duration, start}, result, eval})
+		for _, args := range [][]*types.Type{{from, types.Duration}, {from, types.Duration, result}} {
+			out = append(out, stepOverload(args, result, func(args [][]byte) (*Step, error) {
+				if len(args) == 2 {
+					return floorStep(args[0], MillisOf(result, args[1]), date, true)
+				}
+				return floorStep(args[0], 0, date, false)
+			}))
+		}
 	}
-	return append(out, overload{[]*types.Type{types.Time, types.Duration}, types.Time, strict(floorOfDay)})
+	return append(out, overload{args: []*types.Type{types.Time, types.Duration}, result: types.Time, eval: strict(floorOfDay)})
 }
 
-// millisOf is a timestamp, timeuuid or date in milliseconds since 1970.
-func millisOf(t *types.Type, v []byte) int64 {
+// bucketOverloads are the signatures of time_bucket: a zone, an origin, or both may follow the step. A date is one of
+// its own calendar and has no zone.
+func bucketOverloads() []overload {
+	var out []overload
+	for _, from := range []*types.Type{types.Timestamp, types.TimeUUID} {
+		for _, more := range [][]*types.Type{{}, {types.Text}, {types.Timestamp}, {types.Text, types.Timestamp}} {
+			args := append([]*types.Type{from, types.Duration}, more...)
+			out = append(out, stepOverload(args, types.Timestamp, func(args [][]byte) (*Step, error) {
+				zone, origin := "", int64(0)
+				for i, of := range more {
+					if of == types.Text {
+						zone = string(args[1+i])
+					} else {
+						origin = types.DecodeInt64(args[1+i])
+					}
+				}
+				return bucketStep(args[0], zone, origin, false)
+			}))
+		}
+	}
+	for _, more := range [][]*types.Type{{}, {types.Date}} {
+		args := append([]*types.Type{types.Date, types.Duration}, more...)
+		out = append(out, stepOverload(args, types.Date, func(args [][]byte) (*Step, error) {
+			if len(args) == 2 {
+				return bucketStep(args[0], "", MillisOf(types.Date, args[1]), true)
+			}
+			return bucketStep(args[0], "", 0, true)
+		}))
+	}
+	return out
+}
+
+func stepOverload(args []*types.Type, result *types.Type, step stepFunction) overload {
+	return overload{args: args, result: result, eval: evalStep(args[0], result, step), step: step}
+}
+
+// MillisOf is a timestamp, timeuuid or date in milliseconds since 1970. The value is not null and not empty.
+func MillisOf(t *types.Type, v []byte) int64 {
 	switch t.Kind() {
 	case types.KindTimeUUID:
 		ms, _ := types.TimeUUIDMillis(v)
@@ -89,62 +117,28 @@ func millisOf(t *types.Type, v []byte) int64 {
 	return types.DecodeInt64(v)
 }
 
-// timeAs is a time in milliseconds since 1970 as a date, or as a timestamp or bigint.
-func timeAs(t *types.Type, ms int64) []byte {
+// TimeAs is a time in milliseconds since 1970 as a date, or as a timestamp or bigint.
+func TimeAs(t *types.Type, ms int64) []byte {
 	if t.Kind() == types.KindDate {
 		return types.AppendDate(nil, int32(floorDiv(ms, dayMillis)))
 	}
 	return types.AppendBigint(nil, ms)
 }
 
-// floorTime rounds a time down to a whole number of durations after the start. Times before 1970 are rounded
-// down too where no start was given; Cassandra refuses those.
-func floorTime(ms int64, duration []byte, start int64, date, started bool) (int64, error) {
-	months, days, nanos, err := types.DecodeDuration(duration)
-	if err != nil {
-		return 0, invalidf("%v", err)
+// literalZone gives a literal behind the step of time_bucket its type, which two signatures leave open: a text that is
+// no timestamp is a zone.
+func literalZone(name string, terms []cql.Term, of []*types.Type) {
+	if name != "time_bucket" || len(of) != 3 || of[2] != nil || of[0] != nil && of[0].Kind() == types.KindDate {
+		return
 	}
-	switch {
-	case months < 0 || days < 0 || nanos < 0:
-		return 0, invalidf("Negative durations are not supported by the floor function")
-	case started && start > ms:
-		return 0, invalidf("The floor function starting time is greater than the provided time")
-	case date && nanos > 0:
-		return 0, invalidf("The floor on date values cannot be computed for the %s duration as precision is below 1 day", types.Duration.AppendText(nil, duration, types.TextOptions{}))
-	case months > 0:
-		return floorCalendar(ms, start, int(months), int64(days)*dayMillis+nanos/nanosPerMilli), nil
+	l, ok := terms[2].(*cql.Literal)
+	if !ok || l.Class != cql.LiteralString && l.Class != cql.LiteralInteger {
+		return
 	}
-	step := int64(days)*dayMillis + nanos/nanosPerMilli
-	if step == 0 {
-		return ms, nil
+	of[2] = types.Timestamp
+	if _, err := types.Timestamp.ParseLiteral(typesLiteral(l)); err != nil && l.Class == cql.LiteralString {
+		of[2] = types.Text
 	}
-	if into := floorMod(floorMod(ms, step)-floorMod(start, step), step); ms >= math.MinInt64+into {
-		return ms - into, nil
-	}
-	return math.MinInt64, nil
-}
-
-// floorCalendar is floor by months, and a fixed rest beside them, in UTC.
-func floorCalendar(ms, start int64, months int, rest int64) int64 {
-	origin := time.UnixMilli(start).UTC()
-	at := func(n int64) int64 { return addMonths(origin, n*int64(months)).UnixMilli() + n*rest }
-	// A month has at most 31 days: the guess is never too far, and the steps left are few.
-	n := floorDiv(ms-start, int64(months)*31*dayMillis+rest)
-	if ms < start {
-		n = floorDiv(ms-start, int64(months)*28*dayMillis+rest)
-	}
-	for at(n+1) <= ms {
-		n++
-	}
-	return at(n)
-}
-
-// addMonths keeps the day of the month, or takes the last one of a shorter month.
-func addMonths(t time.Time, months int64) time.Time {
-	first := time.Date(t.Year(), t.Month(), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	first = first.AddDate(0, int(months), 0)
-	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(t.Day(), last)-1)
 }
 
 // floorOfDay is floor of a time of the day.

@@ -149,9 +149,12 @@ type MetaExpr struct {
 
 // AggregateExpr is an aggregate over the rows of a group.
 type AggregateExpr struct {
-	Name string // count, min, max, sum, avg, first, last
-	Arg  Expr   // nil: count(*)
-	Of   *types.Type
+	Name      string // of downsample.Functions
+	Arg       Expr   // nil: count(*)
+	Of        *types.Type
+	Fraction  Expr        // of percentile: a double from 0 to 1; else nil
+	Time      *ColumnExpr // of delta, rate and time_weighted_avg: the clustering column they go by; else nil
+	UnitNanos int64       // nanoseconds of a unit of Time, as MillisOf or the integer itself gives it
 }
 
 // Function is a scalar function, pure.
@@ -161,6 +164,7 @@ type Function struct {
 	Result *types.Type
 	// Eval computes the result; a nil argument is null, a nil result is null.
 	Eval func(args [][]byte) ([]byte, error)
+	step stepFunction // of floor and time_bucket, else nil
 }
 
 func (e *ColumnExpr) Type() *types.Type    { return e.Column.Type }

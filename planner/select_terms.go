@@ -5,7 +5,6 @@ import (
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
-	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -25,8 +24,9 @@ type selectors struct {
 	named    *schema.Table // the table the statement names, for markers
 	fetch    []*schema.Column
 	metadata bool
-	grouped  bool // an aggregate occurs
-	inside   bool // an aggregate's argument is being read
+	grouped  bool                // an aggregate occurs
+	inside   bool                // an aggregate's argument is being read
+	series   []*cql.FunctionCall // aggregates of one series
 }
 
 // column is the value of a column; regular ones are fetched.
@@ -162,39 +162,6 @@ func (s *selectors) argument(t cql.Term, of *types.Type) (Expr, error) {
 	return s.expr(t)
 }
 
-func (s *selectors) aggregate(name string, call *cql.FunctionCall) (Expr, error) {
-	if s.inside {
-		return nil, invalidf("aggregate functions cannot be used as arguments of aggregate functions")
-	}
-	if len(call.Args) != 1 {
-		return nil, invalidf("Invalid number of arguments for function system.%s(any)", name)
-	}
-	s.grouped = true
-	if name == "count" && countsRows(call.Args[0]) {
-		return &AggregateExpr{Name: name, Of: types.Bigint}, nil
-	}
-	s.inside = true
-	arg, err := s.expr(call.Args[0])
-	s.inside = false
-	if err != nil {
-		return nil, err
-	}
-	of, err := downsample.ResultType(name, arg.Type())
-	if err != nil {
-		return nil, invalidf("Invalid call to function %s, none of its type signatures match: it does not take %s", name, arg.Type())
-	}
-	return &AggregateExpr{Name: name, Arg: arg, Of: of}, nil
-}
-
-// countsRows reports whether the argument of count is `*` or a number.
-func countsRows(t cql.Term) bool {
-	if l, ok := t.(*cql.Literal); ok {
-		return l.Class == cql.LiteralInteger
-	}
-	_, ok := t.(*cql.Star)
-	return ok
-}
-
 // scalar is a function of the row's values.
 func (s *selectors) scalar(name string, terms []cql.Term) (Expr, error) {
 	args, of := make([]Expr, len(terms)), make([]*types.Type, len(terms))
@@ -210,6 +177,7 @@ func (s *selectors) scalar(name string, terms []cql.Term) (Expr, error) {
 		}
 		args[i], of[i] = arg, arg.Type()
 	}
+	literalZone(name, terms, of)
 	f, err := scalarFunction(name, of, nil)
 	if err != nil {
 		return nil, err
@@ -265,16 +233,13 @@ func bindExpr(e Expr, values []Value, ctx Context) (Expr, error) {
 		if err != nil || !changed {
 			return e, err
 		}
-		return foldCall(&CallExpr{Function: e.Function, Args: args})
+		call, err := withStep(&CallExpr{Function: e.Function, Args: args})
+		if err != nil {
+			return nil, err
+		}
+		return foldCall(call)
 	case *AggregateExpr:
-		if e.Arg == nil {
-			return e, nil
-		}
-		arg, err := bindExpr(e.Arg, values, ctx)
-		if err != nil || arg == e.Arg {
-			return e, err
-		}
-		return &AggregateExpr{Name: e.Name, Arg: arg, Of: e.Of}, nil
+		return e.bind(values, ctx)
 	}
 	return e, nil
 }

@@ -3,6 +3,7 @@ package planner
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
@@ -144,6 +145,7 @@ func (c *compiler) callTerm(call *cql.FunctionCall, receiver ColumnSpec) (boundT
 	for i, a := range call.Args {
 		argTypes[i] = termType(a)
 	}
+	literalZone(strings.ToLower(call.Name), call.Args, argTypes)
 	fn, err := scalarFunction(call.Name, argTypes, receiver.Type)
 	if err != nil {
 		return nil, err
@@ -173,6 +175,7 @@ func termType(t cql.Term) *types.Type {
 		for i, a := range t.Args {
 			args[i] = termType(a)
 		}
+		literalZone(strings.ToLower(t.Name), t.Args, args)
 		if fn, err := scalarFunction(t.Name, args, nil); err == nil {
 			return fn.Result
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
@@ -14,32 +15,64 @@ type aggregate struct {
 	arg    planner.Expr        // nil: rows are counted
 	column *planner.ColumnExpr // the argument, where vectors can be added as they are
 	sum    downsample.Accumulator
-	edge   *edge // of first and last, which go by time and not by the order of reading
+	edge   *edge            // of first and last, which go by time and not by the order of reading
+	first  *edge            // of delta, whose edge is the last value
+	of     *types.Type      // of delta: the type of values
+	timed  downsample.Timed // of rate and time_weighted_avg
+	time   *planner.ColumnExpr
 }
 
 func newAggregate(e *planner.AggregateExpr, plan *planner.Read) (*aggregate, error) {
 	a := &aggregate{arg: e.Arg}
-	if e.Name == "first" || e.Name == "last" {
-		a.edge = newEdge(e.Name == "last", plan)
-		return a, nil
-	}
 	var of *types.Type
 	if e.Arg != nil {
 		of = e.Arg.Type()
 	}
+	switch e.Name {
+	case "first", "last":
+		a.edge = newEdge(e.Name == "last", plan)
+		return a, nil
+	case "delta":
+		a.of, a.first, a.edge = of, newEdge(false, plan), newEdge(true, plan)
+		return a, nil
+	}
 	if c, ok := e.Arg.(*planner.ColumnExpr); ok && (c.Column.Kind == schema.Regular || c.Column.Kind == schema.ClusteringKey) {
 		a.column = c
 	}
-	var err error
-	if a.sum, err = downsample.NewAccumulator(e.Name, of); err != nil {
+	if err := a.accumulate(e, of, plan); err != nil {
 		return nil, fmt.Errorf("exec: %w", err)
 	}
 	return a, nil
 }
 
+// accumulate makes what adds the values up.
+func (a *aggregate) accumulate(e *planner.AggregateExpr, of *types.Type, plan *planner.Read) (err error) {
+	switch e.Name {
+	case "rate", "time_weighted_avg":
+		a.time = e.Time
+		a.timed, err = downsample.NewTimed(e.Name, of, e.UnitNanos, e.Time.Column.Desc == plan.Reverse)
+	case "percentile":
+		fraction, ok := e.Fraction.(*planner.ConstExpr)
+		if !ok {
+			return fmt.Errorf("the fraction of percentile is a %T", e.Fraction)
+		}
+		a.sum, err = downsample.NewPercentile(of, types.DecodeFloat64(fraction.Value))
+	default:
+		a.sum, err = downsample.NewAccumulator(e.Name, of)
+	}
+	return err
+}
+
 // add takes rows of the batch under way, or the one row of a partition with static content only.
 func (a *aggregate) add(r *row, s span) error {
 	switch {
+	case a.timed != nil:
+		return a.addTimed(r, s)
+	case a.first != nil:
+		if err := a.first.add(r, a.arg, s); err != nil {
+			return err
+		}
+		return a.edge.add(r, a.arg, s)
 	case a.edge != nil:
 		return a.edge.add(r, a.arg, s)
 	case a.arg == nil:
@@ -60,7 +93,58 @@ func (a *aggregate) add(r *row, s span) error {
 	return nil
 }
 
+// addTimed adds the rows of a span with their times. A partition with static content only has no time.
+func (a *aggregate) addTimed(r *row, s span) error {
+	if r.batch == nil {
+		return nil
+	}
+	times := &r.batch.Clustering[a.time.Slot]
+	integers := times.Physical == mutation.PhysicalInt
+	if kind := a.time.Column.Type.Kind(); a.column != nil && integers && kind != types.KindDate {
+		a.timed.AddVector(times, r.vector(a.column.Column, a.column.Slot), s.from, s.to)
+		return nil
+	}
+	for i := s.from; i < s.to; i++ {
+		r.i, r.scratch = i, r.scratch[:0]
+		at := r.column(a.time)
+		if len(at) == 0 {
+			continue // the empty value is no time
+		}
+		v, err := r.eval(a.arg)
+		if err != nil {
+			return err
+		}
+		a.timed.Add(timeOf(a.time.Column.Type, at), v)
+	}
+	return nil
+}
+
+// timeOf is a time in the unit of its column: days of a date, milliseconds of a timestamp or timeuuid, else the integer.
+func timeOf(of *types.Type, value []byte) int64 {
+	switch of.Kind() {
+	case types.KindDate:
+		return int64(types.DecodeDate(value))
+	case types.KindTimeUUID:
+		return planner.MillisOf(of, value)
+	}
+	return types.DecodeInt64(value)
+}
+
+// bytes is about what the aggregate takes.
+func (a *aggregate) bytes() int {
+	if sized, ok := a.sum.(downsample.Sized); ok {
+		return sized.Bytes()
+	}
+	return 0
+}
+
 func (a *aggregate) result() []byte {
+	switch {
+	case a.timed != nil:
+		return a.timed.Result()
+	case a.first != nil:
+		return downsample.Difference(a.of, a.edge.result(), a.first.result())
+	}
 	if a.edge != nil {
 		return a.edge.result()
 	}
@@ -68,11 +152,17 @@ func (a *aggregate) result() []byte {
 }
 
 func (a *aggregate) reset() {
-	if a.edge != nil {
+	switch {
+	case a.timed != nil:
+		a.timed.Reset()
+	case a.edge != nil:
 		a.edge.found = false
-		return
+		if a.first != nil {
+			a.first.found = false
+		}
+	default:
+		a.sum.Reset()
 	}
-	a.sum.Reset()
 }
 
 // edge is first or last: the earliest or latest value that is not null, by the table's time column. That is the

@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
@@ -21,6 +22,7 @@ type grouping struct {
 	results    map[*planner.AggregateExpr]*aggregate
 	firsts     map[planner.Expr]*[]byte // what is not aggregated has the value of the group's first row
 	open       bool
+	sized      bool     // memory of some aggregate grows with the values
 	sortValues [][]byte // of the group's first row
 }
 
@@ -49,6 +51,9 @@ func (g *grouping) collect(e planner.Expr) error {
 		a, err := newAggregate(e, g.run.plan)
 		if err != nil {
 			return err
+		}
+		if _, ok := a.sum.(downsample.Sized); ok {
+			g.sized = true
 		}
 		g.aggregates = append(g.aggregates, a)
 		g.results[e] = a
@@ -178,7 +183,19 @@ func (g *grouping) accumulate(s span) error {
 			return err
 		}
 	}
+	if g.sized {
+		return g.run.lease()
+	}
 	return nil
+}
+
+// bytes is about what the aggregates take.
+func (g *grouping) bytes() int {
+	total := 0
+	for _, a := range g.aggregates {
+		total += a.bytes()
+	}
+	return total
 }
 
 // endPartition closes a group that a partition ends.
@@ -245,8 +262,8 @@ func (g *grouping) value(e planner.Expr) ([]byte, error) {
 // groupTerm is one term of GROUP BY with its value in the open group.
 type groupTerm struct {
 	expr  planner.Expr
-	slot  int   // of the clustering column, where integers decide; −1: they do not
-	step  int64 // milliseconds that floor rounds to; 1: the plain column
+	slot  int           // of the clustering column, where integers decide; −1: they do not
+	step  *planner.Step // that floor or time_bucket rounds to; nil: the plain column
 	value []byte
 	null  bool
 	low   int64 // integers from low to high are in the group
@@ -262,33 +279,13 @@ func newGroupTerm(e planner.Expr) (groupTerm, bool) {
 		if e.Column.Kind == schema.PartitionKey {
 			return t, false
 		}
-		t.slot, t.step = e.Slot, 1
+		t.slot = e.Slot
 	case *planner.CallExpr:
-		t.slot, t.step = floorStep(e)
+		if col, step, ok := planner.StepOf(e); ok && col.Column.Type.Kind() == types.KindTimestamp {
+			t.slot, t.step = col.Slot, step
+		}
 	}
 	return t, true
-}
-
-// floorStep recognises floor and time_bucket of a timestamp column by a fixed duration.
-func floorStep(e *planner.CallExpr) (slot int, stepMillis int64) {
-	if e.Function.Name != "floor" && e.Function.Name != "time_bucket" {
-		return -1, 0
-	}
-	col, ok := e.Args[0].(*planner.ColumnExpr)
-	by, known := e.Args[1].(*planner.ConstExpr)
-	if !ok || !known || col.Column.Type.Kind() != types.KindTimestamp || by.Value == nil {
-		return -1, 0
-	}
-	const dayMillis, nanosPerMilli = 86_400_000, 1_000_000
-	months, days, nanos, err := types.DecodeDuration(by.Value)
-	if err != nil || months != 0 || nanos%nanosPerMilli != 0 {
-		return -1, 0
-	}
-	step := int64(days)*dayMillis + nanos/nanosPerMilli
-	if step <= 0 {
-		return -1, 0
-	}
-	return col.Slot, step
 }
 
 // begin remembers the term's value in the row that opens a group.
@@ -301,15 +298,15 @@ func (t *groupTerm) begin(r *row) error {
 	if t.slot < 0 || r.batch == nil || r.batch.Clustering[t.slot].Physical != mutation.PhysicalInt || v == nil {
 		return nil
 	}
-	t.low, t.whole = r.batch.Clustering[t.slot].Int(r.i), true
-	if t.high = t.low; t.step > 1 {
-		t.low = types.DecodeInt64(v)
-		t.high = t.low + t.step - 1
-		if t.high < t.low {
-			t.high = math.MaxInt64
-		}
+	at := r.batch.Clustering[t.slot].Int(r.i)
+	t.low, t.high, t.whole = at, at, true
+	if t.step == nil {
+		return nil
 	}
-	return nil
+	if t.low, t.high, err = t.step.Of(at); t.high < math.MaxInt64 {
+		t.high-- // the step ends before; but the last one there is includes its end
+	}
+	return err
 }
 
 // extent is the first of the rows from to to that is not in the group; to if all are.

@@ -192,11 +192,15 @@ func (r *run) counted() error {
 	return r.lease()
 }
 
-// lease takes memory for what the page has grown by: the rows, and a copy of them when they are sorted or sent.
+// lease takes memory for what the page has grown by: the rows, a copy of them when they are sorted or sent, and what
+// aggregates keep.
 func (r *run) lease() error {
 	need := 2 * cap(r.result.Rows)
 	if r.sort != nil {
 		need += r.sort.bytes
+	}
+	if r.groups != nil && r.groups.sized {
+		need += r.groups.bytes()
 	}
 	if need <= r.leased {
 		return nil

@@ -107,7 +107,11 @@ func (g *grouping) accumulateSummary(b *mutation.Batch) bool {
 	}
 	for _, a := range g.aggregates {
 		if a.edge != nil {
-			a.edge.addSummary(&g.run.row, a.arg.(*planner.ColumnExpr), b)
+			for _, e := range []*edge{a.first, a.edge} {
+				if e != nil {
+					e.addSummary(&g.run.row, a.arg.(*planner.ColumnExpr), b)
+				}
+			}
 		} else {
 			a.sum.(downsample.Summarizer).AddSummary(b.Rows, a.columnOf(b))
 		}
