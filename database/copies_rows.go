@@ -107,7 +107,13 @@ func (p *partitionWriter) statics(copies []*querytable.Projector) (moved bool, e
 	}
 	merged := mutation.MergeSides(p.law, &mutation.Side{Deletion: side.Deletion, Static: p.before}, &mutation.Side{Deletion: p.m.Deletion, Static: p.m.Static})
 	p.after = merged.Static
-	for _, c := range copies {
+	for i, c := range copies {
+		if c.PerPartition() {
+			if err := p.changeOf(i, nil, nil); err != nil {
+				return false, err
+			}
+			continue
+		}
 		moved = moved || c.StaticsDiffer(p.before, p.after)
 	}
 	return moved, nil
@@ -200,11 +206,20 @@ func (p *partitionWriter) merged(row, added *mutation.Row, covering *mutation.Si
 // change hands a row before and after to the copies.
 func (p *partitionWriter) change(before, after *mutation.Row) error {
 	for i, f := range p.followers {
-		var err error
-		p.out[i], err = f.Change(p.out[i], querytable.Base{Static: p.before, Row: before}, querytable.Base{Static: p.after, Row: after})
-		if err != nil {
-			return &planner.InvalidError{Message: err.Error()}
+		if f.PerPartition() {
+			continue // statics has seen to it
 		}
+		if err := p.changeOf(i, before, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *partitionWriter) changeOf(follower int, before, after *mutation.Row) (err error) {
+	p.out[follower], err = p.followers[follower].Change(p.out[follower], querytable.Base{Static: p.before, Row: before}, querytable.Base{Static: p.after, Row: after})
+	if err != nil {
+		return &planner.InvalidError{Message: err.Error()}
 	}
 	return nil
 }

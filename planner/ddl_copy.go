@@ -2,12 +2,26 @@ package planner
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/eskerdb/esker/cql"
-	"github.com/eskerdb/esker/cql/types"
-	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/schema"
 )
+
+// copyDefinition is a query table or view as its statement says it.
+type copyDefinition struct {
+	name        cql.QualifiedName
+	ifNotExists bool
+	base        *schema.Table
+	kind        schema.TableKind
+	partition   []copyKey
+	clustering  []copyKey
+	columns     []string
+	all         bool // *
+	notNull     []string
+	filters     []schema.CopyFilter
+	options     cql.TableOptions
+}
 
 // createQueryTable makes a copy of a base table under another key.
 func (c *compiler) createQueryTable(stmt *cql.CreateQueryTable) (*Alter, error) {
@@ -16,16 +30,19 @@ func (c *compiler) createQueryTable(stmt *cql.CreateQueryTable) (*Alter, error) 
 		return nil, err
 	}
 	d := copyDefinition{name: stmt.Name, ifNotExists: stmt.IfNotExists, base: base, kind: schema.QueryTable, options: stmt.Options}
-	if d.partition, err = keyNames(stmt.Key.Partition); err != nil {
+	if found, err := c.checkNewCopy(&d); found != nil || err != nil {
+		return found, err
+	}
+	if d.partition, err = d.keyColumns(stmt.Key.Partition); err != nil {
 		return nil, err
 	}
-	if d.clustering, err = keyNames(stmt.Key.Clustering); err != nil {
+	if d.clustering, err = d.keyColumns(stmt.Key.Clustering); err != nil {
 		return nil, err
 	}
 	if d.columns, d.all, err = columnNames(stmt.Columns); err != nil {
 		return nil, err
 	}
-	if d.notNull, err = notNullNames(stmt.Where); err != nil {
+	if err := c.copyWhere(&d, stmt.Where); err != nil {
 		return nil, err
 	}
 	return c.createCopy(&d)
@@ -38,50 +55,28 @@ func (c *compiler) createView(stmt *cql.CreateMaterializedView) (*Alter, error) 
 		return nil, err
 	}
 	d := copyDefinition{name: stmt.Name, ifNotExists: stmt.IfNotExists, base: base, kind: schema.View, options: stmt.Options}
+	if found, err := c.checkNewCopy(&d); found != nil || err != nil {
+		return found, err
+	}
 	for _, n := range stmt.PrimaryKey.Partition {
-		d.partition = append(d.partition, n.Text)
+		d.partition = append(d.partition, copyKey{name: n.Text, from: n.Text})
 	}
 	for _, n := range stmt.PrimaryKey.Clustering {
-		d.clustering = append(d.clustering, n.Text)
+		d.clustering = append(d.clustering, copyKey{name: n.Text, from: n.Text})
 	}
 	if d.columns, d.all, err = columnNames(stmt.Select.Selectors); err != nil {
 		return nil, err
 	}
-	if d.notNull, err = notNullNames(stmt.Select.Where); err != nil {
+	if err := d.checkViewColumns(); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Concat(d.partition, d.clustering) {
-		if !slices.Contains(d.notNull, name) {
-			return nil, invalidf("Primary key column '%s' is required to be filtered by 'IS NOT NULL'", name)
-		}
+	if err := c.copyWhere(&d, stmt.Select.Where); err != nil {
+		return nil, err
+	}
+	if err := d.checkViewWhere(); err != nil {
+		return nil, err
 	}
 	return c.createCopy(&d)
-}
-
-// copyDefinition is a query table or view as its statement says it.
-type copyDefinition struct {
-	name        cql.QualifiedName
-	ifNotExists bool
-	base        *schema.Table
-	kind        schema.TableKind
-	partition   []string
-	clustering  []string
-	columns     []string
-	all         bool // *
-	notNull     []string
-	options     cql.TableOptions
-}
-
-func keyNames(key []cql.Selector) ([]string, error) {
-	out := make([]string, len(key))
-	for i, s := range key {
-		ref, ok := s.Term.(*cql.ColumnRef)
-		if !ok {
-			return nil, invalidf("key column %s: keys of a query table are plain columns in this build", cql.FormatTerm(s.Term))
-		}
-		out[i] = ref.Name
-	}
-	return out, nil
 }
 
 func columnNames(selectors []cql.Selector) (names []string, all bool, err error) {
@@ -91,7 +86,7 @@ func columnNames(selectors []cql.Selector) (names []string, all bool, err error)
 			all = true
 		case *cql.ColumnRef:
 			if s.Alias != "" {
-				return nil, false, invalidf("Cannot use alias when defining a materialized view or query table")
+				return nil, false, invalidf("Cannot use aliases when defining a materialized view or query table (got %s AS %s)", cql.FormatTerm(t), cql.QuoteIdentifier(s.Alias))
 			}
 			names = append(names, t.Name)
 		default:
@@ -101,35 +96,50 @@ func columnNames(selectors []cql.Selector) (names []string, all bool, err error)
 	return names, all, nil
 }
 
-func notNullNames(where []cql.Relation) ([]string, error) {
-	var out []string
-	for _, r := range where {
-		n, ok := r.(*cql.NullRelation)
-		if !ok || !n.Negated {
-			return nil, invalidf("the WHERE of a query table or view takes only `column IS NOT NULL` in this build")
-		}
-		out = append(out, n.Column.Text)
+// checkNewCopy checks the base table and the name. It returns an Alter that changes nothing where the copy is
+// there already and may be.
+func (c *compiler) checkNewCopy(d *copyDefinition) (*Alter, error) {
+	switch d.base.Kind {
+	case schema.Base:
+	case schema.View:
+		return nil, invalidf("Materialized views cannot be created against other materialized views: %s is one of %s", d.base.QualifiedName(), d.base.Copy.Base)
+	case schema.QueryTable:
+		return nil, invalidf("%s cannot be kept of %s: that is a query table itself; name its base table %s.%s", d.name.Name, d.base.QualifiedName(), d.base.Keyspace, d.base.Copy.Base)
+	default:
+		return nil, invalidf("Materialized views and query tables are kept of base tables, which %s is not", d.base.QualifiedName())
 	}
-	return out, nil
-}
-
-// createCopy checks a definition and adds the copy to the schema.
-func (c *compiler) createCopy(d *copyDefinition) (*Alter, error) {
-	if err := c.checkCopyBase(d); err != nil {
+	keyspace := d.name.Keyspace
+	if keyspace == "" {
+		keyspace = c.keyspace
+	}
+	if keyspace != "" && keyspace != d.base.Keyspace {
+		return nil, invalidf("Cannot create a materialized view or query table on a table in a different keyspace (%s != %s)", keyspace, d.base.Keyspace)
+	}
+	if err := checkTableName(d.base.Keyspace, d.name.Name); err != nil {
 		return nil, err
 	}
-	keyspace := d.base.Keyspace
-	if c.schema.Table(keyspace, d.name.Name) != nil {
-		if d.ifNotExists {
-			return &Alter{Keyspace: keyspace, Name: d.name.Name}, nil
-		}
-		return nil, &ExistsError{Keyspace: keyspace, Table: d.name.Name}
+	switch t := c.schema.Table(d.base.Keyspace, d.name.Name); {
+	case t == nil:
+		return nil, nil
+	case t.Copy == nil:
+		return nil, invalidf("Cannot create materialized view or query table '%s' - a table with the same name already exists", d.name.Name)
+	case d.ifNotExists:
+		return &Alter{Keyspace: t.Keyspace, Name: t.Name}, nil
+	default:
+		return nil, &ExistsError{Keyspace: t.Keyspace, Table: t.Name}
 	}
+}
+
+// createCopy adds a copy to the schema. checkNewCopy has passed.
+func (c *compiler) createCopy(d *copyDefinition) (*Alter, error) {
 	t := &schema.Table{
-		Keyspace: keyspace, Name: d.name.Name, Kind: d.kind, NextColumn: 1, Options: schema.DefaultOptions(),
-		Copy: &schema.Copy{Base: d.base.Name},
+		Keyspace: d.base.Keyspace, Name: d.name.Name, Kind: d.kind, NextColumn: 1, Options: schema.DefaultOptions(),
+		Copy: &schema.Copy{Base: d.base.Name, All: d.all, Filters: d.filters},
 	}
 	if err := d.layKey(t); err != nil {
+		return nil, err
+	}
+	if err := d.checkWholeKey(); err != nil {
 		return nil, err
 	}
 	if err := d.layValues(t); err != nil {
@@ -138,68 +148,36 @@ func (c *compiler) createCopy(d *copyDefinition) (*Alter, error) {
 	if err := d.order(t); err != nil {
 		return nil, err
 	}
-	warnings, err := c.copyOptions(t, d.options.Options)
+	warnings, err := c.copyOptions(t, d.base, d.options.Options)
 	if err != nil {
 		return nil, err
 	}
-	return &Alter{Next: c.schema.WithTable(t), Change: changeCreated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
+	return &Alter{Next: c.schema.WithTable(t), Change: changeCreated, Target: targetTable, Keyspace: t.Keyspace, Name: t.Name, Warnings: warnings}, nil
 }
 
-func (c *compiler) checkCopyBase(d *copyDefinition) error {
-	if d.base.Kind != schema.Base {
-		return invalidf("Materialized views and query tables are kept of base tables, which %s is not", d.base.QualifiedName())
-	}
-	if d.name.Keyspace != "" && d.name.Keyspace != d.base.Keyspace {
-		return invalidf("Cannot create a materialized view or query table on a table in a different keyspace (%s != %s)", d.name.Keyspace, d.base.Keyspace)
-	}
-	if d.name.Keyspace == "" && c.keyspace != "" && c.keyspace != d.base.Keyspace {
-		return invalidf("Cannot create a materialized view or query table on a table in a different keyspace (%s != %s)", c.keyspace, d.base.Keyspace)
-	}
-	if err := checkTableName(d.base.Keyspace, d.name.Name); err != nil {
-		return err
-	}
+// checkWholeKey requires every key column of the base as it is: only so no two base rows are one row of the copy.
+func (d *copyDefinition) checkWholeKey() error {
+	var missing []string
 	for _, col := range slices.Concat(d.base.PartitionKey, d.base.Clustering) {
-		if !slices.Contains(d.partition, col.Name) && !slices.Contains(d.clustering, col.Name) {
-			return invalidf("Cannot create %s without primary key column %s of base table %s: its rows would collide", d.name.Name, col.Name, d.base.QualifiedName())
+		if !slices.ContainsFunc(slices.Concat(d.partition, d.clustering), func(k copyKey) bool { return k.function == 0 && k.from == col.Name }) {
+			missing = append(missing, col.Name)
 		}
 	}
-	return nil
+	switch {
+	case len(missing) == 0:
+		return nil
+	case d.kind == schema.View:
+		return invalidf("Cannot create materialized view '%s' without primary key columns %s from base table '%s'", d.name.Name, strings.Join(missing, ", "), d.base.Name)
+	}
+	return invalidf("Cannot create %s without primary key columns %s of base table %s: its rows would collide", d.name.Name, strings.Join(missing, ", "), d.base.QualifiedName())
 }
 
-// baseColumn finds a column of the base that a copy may use.
+// baseColumn finds a column of the base that a copy uses.
 func (d *copyDefinition) baseColumn(name string) (*schema.Column, error) {
-	col := d.base.Column(name)
-	if col == nil {
-		return nil, invalidf("Undefined column name %s in table %s", name, d.base.QualifiedName())
+	if col := d.base.Column(name); col != nil {
+		return col, nil
 	}
-	if col.Kind == schema.Static {
-		return nil, invalidf("Unable to include static column '%s' in %s: this build copies key and regular columns", name, d.name.Name)
-	}
-	return col, nil
-}
-
-func (d *copyDefinition) layKey(t *schema.Table) error {
-	for _, part := range []struct {
-		names []string
-		kind  schema.ColumnKind
-		into  *[]*schema.Column
-	}{{d.partition, schema.PartitionKey, &t.PartitionKey}, {d.clustering, schema.ClusteringKey, &t.Clustering}} {
-		for i, name := range part.names {
-			from, err := d.baseColumn(name)
-			if err != nil {
-				return err
-			}
-			if t.Column(name) != nil {
-				return invalidf("Duplicate column '%s' in PRIMARY KEY clause for table '%s'", name, t.QualifiedName())
-			}
-			if err := checkKeyType(from.Type, name); err != nil {
-				return err
-			}
-			desc := from.Desc && part.kind == schema.ClusteringKey
-			*part.into = append(*part.into, &schema.Column{Name: name, Kind: part.kind, Position: i, Type: from.Type, Desc: desc})
-		}
-	}
-	return nil
+	return nil, undefinedColumn(d.base, name)
 }
 
 // layValues adds the copied columns, and those that decide whether a row is in the copy.
@@ -207,7 +185,7 @@ func (d *copyDefinition) layValues(t *schema.Table) error {
 	wanted := d.columns
 	if d.all {
 		wanted = nil
-		for _, col := range d.base.Regulars {
+		for _, col := range slices.Concat(d.base.Statics, d.base.Regulars) {
 			wanted = append(wanted, col.Name)
 		}
 	}
@@ -216,22 +194,27 @@ func (d *copyDefinition) layValues(t *schema.Table) error {
 		if err != nil {
 			return err
 		}
-		if t.Column(name) != nil {
-			continue // a key column is in the copy already
+		if t.Column(name) == nil { // else a key column, which is in the copy already
+			copyColumn(t, from)
 		}
-		col := &schema.Column{Name: name, Kind: schema.Regular, Type: from.Type}
-		t.AddColumn(col)
-		t.Copy.Columns = append(t.Copy.Columns, schema.CopiedColumn{From: from.ID, To: col.ID})
 	}
 	for _, name := range d.notNull {
-		if _, err := d.baseColumn(name); err != nil {
+		from, err := d.baseColumn(name)
+		if err != nil {
 			return err
 		}
-		if key := d.base.Column(name).Kind; key == schema.Regular && !slices.Contains(t.Copy.NotNull, name) {
+		if (from.Kind == schema.Regular || from.Kind == schema.Static) && !slices.Contains(t.Copy.NotNull, name) {
 			t.Copy.NotNull = append(t.Copy.NotNull, name)
 		}
 	}
 	return nil
+}
+
+// copyColumn adds a static or regular column of the base to a copy, where it is a regular one.
+func copyColumn(t *schema.Table, from *schema.Column) {
+	col := &schema.Column{Name: from.Name, Kind: schema.Regular, Type: from.Type}
+	t.AddColumn(col)
+	t.Copy.Columns = append(t.Copy.Columns, schema.CopiedColumn{From: from.ID, To: col.ID})
 }
 
 // order applies the copy's own CLUSTERING ORDER BY; without one its columns sort as in the base.
@@ -239,25 +222,13 @@ func (d *copyDefinition) order(t *schema.Table) error {
 	if len(d.options.ClusteringOrder) == 0 {
 		return nil
 	}
+	if d.kind == schema.View && len(d.options.ClusteringOrder) != len(t.Clustering) {
+		return invalidf("Clustering key columns must exactly match columns in CLUSTERING ORDER BY directive")
+	}
 	for _, col := range t.Clustering {
 		col.Desc = false
 	}
 	return setOrder(t, d.options.ClusteringOrder)
-}
-
-// copyOptions refuses the options that only a base table can have.
-func (c *compiler) copyOptions(t *schema.Table, options []cql.Option) ([]string, error) {
-	for _, o := range options {
-		switch o.Name {
-		case "rollups", "append_only", "retention", "partition_write_rate_max":
-			return nil, invalidf("option %s belongs to the base table %s.%s", o.Name, t.Keyspace, t.Copy.Base)
-		case "default_time_to_live":
-			if text, err := optionText(o); err != nil || text != "0" {
-				return nil, invalidf("Cannot set default_time_to_live for a materialized view or query table. Data in it always expires with the data of its base table")
-			}
-		}
-	}
-	return c.tableOptions(t, options)
 }
 
 func (c *compiler) dropCopy(name cql.QualifiedName, ifExists bool, kind schema.TableKind) (*Alter, error) {
@@ -265,7 +236,7 @@ func (c *compiler) dropCopy(name cql.QualifiedName, ifExists bool, kind schema.T
 	if err != nil {
 		return nil, err
 	}
-	if t == nil || t.Copy == nil {
+	if t == nil || t.Kind != schema.View && t.Kind != schema.QueryTable {
 		if ifExists {
 			return &Alter{Keyspace: keyspace, Name: name.Name}, nil
 		}
@@ -276,83 +247,4 @@ func (c *compiler) dropCopy(name cql.QualifiedName, ifExists bool, kind schema.T
 		return nil, invalidf("%s '%s.%s' doesn't exist", what, keyspace, name.Name)
 	}
 	return &Alter{Next: c.schema.WithoutTable(keyspace, t.Name), Change: changeDropped, Target: targetTable, Keyspace: keyspace, Name: t.Name}, nil
-}
-
-// rollupFunctions are the aggregates of the one-line form, for every numeric column.
-var rollupFunctions = []string{"count", "sum", "avg", "min", "max", "first", "last"}
-
-// withRollups adds the rollups that `rollups = {…}` of a new table declares.
-func withRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) {
-	steps := make([]string, 0, len(t.Options.RollupsOption))
-	for step := range t.Options.RollupsOption {
-		steps = append(steps, step)
-	}
-	slices.Sort(steps)
-	if len(steps) > 1 {
-		return nil, invalidf("rollups of table %s: this build keeps one level; name one step", t.QualifiedName())
-	}
-	for _, step := range steps {
-		r, err := rollupOf(t, step, t.Options.RollupsOption[step])
-		if err != nil {
-			return nil, err
-		}
-		if s.Table(r.Keyspace, r.Name) != nil {
-			return nil, &ExistsError{Keyspace: r.Keyspace, Table: r.Name}
-		}
-		t.Rollups = append(t.Rollups, r.Name)
-		s = s.WithTable(r)
-	}
-	return s, nil
-}
-
-// rollupOf is the rollup of one step of the one-line form.
-func rollupOf(t *schema.Table, step, keep string) (*schema.Table, error) {
-	millis, err := parseStep(step)
-	if err != nil {
-		return nil, invalidf("rollups of table %s: '%s' is not a fixed step such as '1m', '1h' or '1d'", t.QualifiedName(), step)
-	}
-	if keep != "forever" {
-		return nil, invalidf("rollups of table %s: '%s' keeps '%s'; this build keeps rollups 'forever'", t.QualifiedName(), step, keep)
-	}
-	if len(t.Clustering) != 1 || t.Clustering[0].Type.Kind() != types.KindTimestamp {
-		return nil, invalidf("rollups of table %s: the clustering key must be one timestamp column", t.QualifiedName())
-	}
-	clock := *t.Clustering[0]
-	r := &schema.Table{
-		Keyspace: t.Keyspace, Name: t.Name + "_" + step, Kind: schema.Rollup, NextColumn: 1, Options: schema.DefaultOptions(),
-		PartitionKey: t.PartitionKey, Clustering: []*schema.Column{&clock},
-		Rollup: &downsample.Definition{Source: t.Name, TimeColumn: clock.Name, StepMillis: millis, Keep: keep},
-	}
-	if err := checkTableName(r.Keyspace, r.Name); err != nil {
-		return nil, err
-	}
-	for _, col := range t.Regulars {
-		if err := rollUp(t, r, col); err != nil {
-			return nil, err
-		}
-	}
-	if len(r.Regulars) == 0 {
-		return nil, invalidf("rollups of table %s: it has no numeric column to roll up", t.QualifiedName())
-	}
-	return r, nil
-}
-
-// rollUp adds the aggregates of one numeric column to a rollup.
-func rollUp(t, r *schema.Table, col *schema.Column) error {
-	if !downsample.Numeric(col.Type) {
-		return nil
-	}
-	for _, function := range rollupFunctions {
-		of, err := downsample.ResultType(function, col.Type)
-		if err != nil {
-			return err
-		}
-		target := function + "_" + col.Name
-		if r.Column(target) != nil {
-			return invalidf("rollups of table %s: column name %s occurs twice in %s", t.QualifiedName(), target, r.QualifiedName())
-		}
-		r.AddColumn(&schema.Column{Name: target, Kind: schema.Regular, Type: of})
-		r.Rollup.Aggregates = append(r.Rollup.Aggregates, downsample.Aggregate{Function: function, Source: col.Name, Target: target})
-	}
-	return nil
 }

@@ -50,6 +50,10 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.createIndex(stmt)
 	case *cql.DropIndex:
 		alter, err = c.dropIndex(stmt)
+	case *cql.AlterQueryTable:
+		alter, err = c.alterCopy(stmt.Name, stmt.IfExists, stmt.Options, schema.QueryTable)
+	case *cql.AlterMaterializedView:
+		alter, err = c.alterCopy(stmt.Name, stmt.IfExists, stmt.Options, schema.View)
 	default:
 		return nil, unsupportedStatement(stmt)
 	}
@@ -67,8 +71,6 @@ func unsupportedStatement(stmt cql.Statement) error {
 		return invalidf("a rollup is altered and dropped with its table in this build")
 	case *cql.RefreshRollup, *cql.CheckRollup, *cql.CheckQueryTable, *cql.RebuildQueryTable:
 		return invalidf("CHECK, REFRESH and REBUILD are not supported by this build")
-	case *cql.AlterQueryTable, *cql.AlterMaterializedView:
-		return invalidf("ALTER of a query table is not supported by this build: drop it and create it again")
 	case *cql.ExplainRetention:
 		return invalidf("EXPLAIN RETENTION is not supported by this build: its only retention is TTL")
 	}

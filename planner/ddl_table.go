@@ -259,11 +259,13 @@ func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
 	next := c.schema
 	switch action := stmt.Action.(type) {
 	case *cql.AddColumns:
-		err = c.addColumns(t, action)
+		if err = c.addColumns(t, action); err == nil {
+			next, err = addToCopies(next, old, t)
+		}
 	case *cql.DropColumns:
 		err = c.dropColumns(t, action)
 	case *cql.RenameColumns:
-		err = c.renameColumns(t, action)
+		next, err = c.renameColumns(t, action)
 	case *cql.AlterOptions:
 		warnings, next, err = c.alterOptions(t, old, action)
 	case *cql.DropCompactStorage:
@@ -350,10 +352,12 @@ func without(columns []*schema.Column, gone *schema.Column) []*schema.Column {
 
 // usedBy names the copy or rollup that needs a column of its base table, or is empty.
 func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
-	for _, dependent := range c.schema.QueryTablesOf(t) {
-		if dependent.Column(col.Name) != nil {
-			return "materialized view or query table " + dependent.QualifiedName()
-		}
+	switch q := copyUsing(c.schema, t, col); {
+	case q == nil:
+	case q.Kind == schema.View:
+		return "materialized views: " + q.QualifiedName()
+	default:
+		return "query table " + q.QualifiedName()
 	}
 	for _, r := range c.schema.RollupsOf(t) {
 		for _, a := range r.Rollup.Aggregates {
@@ -365,9 +369,10 @@ func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
 	return ""
 }
 
-func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) error {
-	if len(c.schema.QueryTablesOf(t)) > 0 || len(c.schema.RollupsOf(t)) > 0 {
-		return invalidf("columns of table %s cannot be renamed while query tables or rollups depend on it", t.QualifiedName())
+func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) (*schema.Snapshot, error) {
+	next := c.schema
+	if len(next.RollupsOf(t)) > 0 {
+		return nil, invalidf("columns of table %s cannot be renamed while rollups depend on it", t.QualifiedName())
 	}
 	for _, r := range action.Renames {
 		col := t.Column(r.From.Text)
@@ -375,23 +380,27 @@ func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) err
 			if action.IfExists {
 				continue
 			}
-			return undefinedColumn(t, r.From.Text)
+			return nil, undefinedColumn(t, r.From.Text)
 		}
 		if col.Kind != schema.PartitionKey && col.Kind != schema.ClusteringKey {
-			return invalidf("Cannot rename non PRIMARY KEY column %s", r.From.Text)
+			return nil, invalidf("Cannot rename non PRIMARY KEY column %s", r.From.Text)
 		}
 		if t.Column(r.To.Text) != nil {
-			return invalidf("Cannot rename column %s to %s in table '%s'; another column with that name already exists", r.From.Text, r.To.Text, t.QualifiedName())
+			return nil, invalidf("Cannot rename column %s to %s in table '%s'; another column with that name already exists", r.From.Text, r.To.Text, t.QualifiedName())
 		}
 		if names := c.indexNames(t, col); names != "" {
-			return invalidf("Can't rename column %s because it has dependent secondary indexes (%s)", r.From.Text, names)
+			return nil, invalidf("Can't rename column %s because it has dependent secondary indexes (%s)", r.From.Text, names)
 		}
 		if index := c.hiddenColumn(t, r.To.Text); index != "" {
-			return invalidf("column name %s of table %s is taken by index %s for itself: choose another name", r.To.Text, t.QualifiedName(), index)
+			return nil, invalidf("column name %s of table %s is taken by index %s for itself: choose another name", r.To.Text, t.QualifiedName(), index)
 		}
 		renameKey(t, col, r.To.Text)
+		var err error
+		if next, err = renameInCopies(next, t, r.From.Text, r.To.Text); err != nil {
+			return nil, err
+		}
 	}
-	return nil
+	return next, nil
 }
 
 // renameKey replaces a key column by a copy with the new name.

@@ -24,7 +24,7 @@ func writeSchema(t testing.TB) *schema.Snapshot {
 		"CREATE TABLE one (k int, c int, v int, PRIMARY KEY (k, c))",
 		"CREATE TABLE ap (k int, c int, v int, PRIMARY KEY (k, c)) WITH append_only = true",
 		"CREATE QUERY TABLE byv ON one (k) PRIMARY KEY ((v), k, c)",
-		"CREATE MATERIALIZED VIEW mv AS SELECT k FROM one WHERE k IS NOT NULL AND c IS NOT NULL AND v IS NOT NULL PRIMARY KEY (v, k, c)",
+		"CREATE MATERIALIZED VIEW mv AS SELECT k, c, v FROM one WHERE k IS NOT NULL AND c IS NOT NULL AND v IS NOT NULL PRIMARY KEY (v, k, c)",
 		"CREATE TABLE r (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH rollups = {'1h': 'forever'}"))
 }
 

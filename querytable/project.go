@@ -25,6 +25,7 @@ type Row struct {
 // element. There is none of a nil row, of one whose key or filter has a null or does not hold, of one that
 // has ended by nowSec, whose cells may have lost their values (R34), and none under an empty partition key
 // of one column, which no table can hold. The base row must not be changed while the result is used.
+// A PerPartition copy has its row of a Base without Row, and none of others.
 func (p *Projector) Project(key partition.DecoratedKey, base Base, nowSec int64) ([]Row, error) {
 	pr, err := p.open(key)
 	if err != nil {
@@ -61,7 +62,7 @@ func (p *Projector) failed(what string, err error) error {
 
 // project appends the rows of the copy to out.
 func (pr *projection) project(base Base, nowSec int64, out []Row) ([]Row, error) {
-	if base.Row == nil {
+	if (base.Row == nil) != pr.perPartition {
 		return out, nil
 	}
 	end := pr.end(base, nowSec)
@@ -85,9 +86,9 @@ func (pr *projection) project(base Base, nowSec int64, out []Row) ([]Row, error)
 	if err != nil || !ok {
 		return out, err
 	}
-	row := mutation.Row{
-		Live:  mutation.Liveness{Timestamp: base.Row.Live.Timestamp, TTL: base.Row.Live.TTL, ExpiresAt: end},
-		Cells: pr.cells(base, nowSec),
+	row := mutation.Row{Live: mutation.Liveness{ExpiresAt: end}, Cells: pr.cells(base, nowSec)}
+	if base.Row != nil {
+		row.Live.Timestamp, row.Live.TTL = base.Row.Live.Timestamp, base.Row.Live.TTL
 	}
 	if pr.unnested < 0 {
 		return pr.place(row, out)
@@ -104,7 +105,10 @@ func (pr *projection) project(base Base, nowSec int64, out []Row) ([]Row, error)
 // end is when the copy's rows stop to show, but for its retention (R39a): the first end of all that its key
 // and filters use, the last one of all that keeps the base row; 0 when there is none.
 func (pr *projection) end(base Base, nowSec int64) int64 {
-	end := pr.rowEnd(base.Row)
+	end := int64(mutation.Forever)
+	if base.Row != nil {
+		end = pr.rowEnd(base.Row)
+	}
 	for i := range pr.needed {
 		c := findCell(base, &pr.needed[i])
 		if c == nil || c.IsTombstone() || c.ExpiresAt <= nowSec {
@@ -160,6 +164,9 @@ func floorDiv(v, by int64) int64 {
 // decode reads the clustering of a base row into reused memory.
 func (pr *projection) decode(row *mutation.Row) error {
 	pr.clustering, pr.decoded = pr.clustering[:0], pr.decoded[:0]
+	if row == nil {
+		return nil
+	}
 	rest := row.Clustering
 	var err error
 	// What is appended later may move the buffer; values found before keep the old one.

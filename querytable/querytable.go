@@ -40,6 +40,7 @@ type Projector struct {
 	clustering     clustering.Layout
 	keys           []keyPart // partition key, then clustering
 	unnested       int       // of keys, the one that makes several rows of a base row; -1: none
+	perPartition   bool      // a row of the copy comes from the static row: no clustering column is in its key
 	needed         []source  // static and regular columns that must not be null
 	filters        []filter
 	copies         []copiedValue
@@ -96,7 +97,42 @@ func New(base, copy *schema.Table) (*Projector, error) {
 		p.need(from)
 		p.retainedBy, p.retainMillis = from, copy.Copy.RetentionMillis
 	}
-	return p, p.addValues()
+	if err := p.addValues(); err != nil {
+		return nil, err
+	}
+	return p, p.checkKey()
+}
+
+// checkKey refuses keys under which rows of several base rows would be one: all of the base's key must be in
+// them. A copy of static columns alone may do without the clustering.
+func (p *Projector) checkKey() error {
+	has := map[string]bool{}
+	for _, c := range slices.Concat(p.copy.PartitionKey, p.copy.Clustering) {
+		has[c.Name] = !slices.ContainsFunc(p.copy.Copy.Keys, func(k schema.CopyKey) bool { return k.Column == c.Name })
+	}
+	collides := func(c *schema.Column) bool { return !has[c.Name] }
+	ofRows := slices.ContainsFunc(slices.Concat(p.needed, p.sources()), func(s source) bool { return s.kind == schema.Regular || s.kind == schema.ClusteringKey })
+	if len(p.baseClustering) > 0 && !ofRows && len(p.needed) > 0 {
+		p.perPartition = true
+	} else if i := slices.IndexFunc(p.base.Clustering, collides); i >= 0 {
+		return fmt.Errorf("query table %s: key column %s of %s is not in its key: rows would collide", p.copy.QualifiedName(), p.base.Clustering[i].Name, p.base.QualifiedName())
+	}
+	if i := slices.IndexFunc(p.base.PartitionKey, collides); i >= 0 {
+		return fmt.Errorf("query table %s: key column %s of %s is not in its key: rows would collide", p.copy.QualifiedName(), p.base.PartitionKey[i].Name, p.base.QualifiedName())
+	}
+	return nil
+}
+
+// sources are where the key and the values come from.
+func (p *Projector) sources() []source {
+	var out []source
+	for i := range p.keys {
+		out = append(out, p.keys[i].source)
+	}
+	for i := range p.copies {
+		out = append(out, p.copies[i].from)
+	}
+	return out
 }
 
 // source finds a column of the base.
@@ -195,6 +231,10 @@ func (p *Projector) StaticsDiffer(before, after *mutation.Row) bool {
 	}
 	return false
 }
+
+// PerPartition reports whether the copy has rows of base partitions, not of their rows: its key has static columns
+// and no clustering column. They are projected from a Base without Row.
+func (p *Projector) PerPartition() bool { return p.perPartition }
 
 // Unnests reports whether a base row can have several rows in the copy.
 func (p *Projector) Unnests() bool { return p.unnested >= 0 }

@@ -128,50 +128,6 @@ func names(columns []*Column) string {
 	return strings.Join(out, ", ")
 }
 
-func (t *Table) createQueryTable(b *strings.Builder, base *Table) {
-	columns := slicesConcat(t.Statics, t.Regulars)
-	if len(columns) == 0 {
-		columns = slicesConcat(t.PartitionKey, t.Clustering) // they are in it anyhow, and the list may not be empty
-	}
-	fmt.Fprintf(b, "CREATE QUERY TABLE %s ON %s (%s)", t.fullName(), base.fullName(), names(columns))
-	for i, name := range t.Copy.NotNull {
-		word := "\n    WHERE"
-		if i > 0 {
-			word = " AND"
-		}
-		fmt.Fprintf(b, "%s %s IS NOT NULL", word, cql.QuoteIdentifier(name))
-	}
-	fmt.Fprintf(b, "\n    PRIMARY KEY %s\n", t.wrappedKey())
-}
-
-// wrappedKey is the primary key with its partition key always in parentheses.
-func (t *Table) wrappedKey() string {
-	key := "(" + names(t.PartitionKey) + ")"
-	if len(t.Clustering) > 0 {
-		key += ", " + names(t.Clustering)
-	}
-	return "(" + key + ")"
-}
-
-func (t *Table) createView(b *strings.Builder, base *Table) {
-	fmt.Fprintf(b, "CREATE MATERIALIZED VIEW %s AS\n    SELECT %s\n    FROM %s\n    WHERE ", t.fullName(), names(t.Columns()), base.fullName())
-	fmt.Fprintf(b, "%s\n    PRIMARY KEY %s\n", t.NotNullText(), t.primaryKey())
-}
-
-// NotNullText is the WHERE of a view: the columns of its key and all others that must not be null.
-func (t *Table) NotNullText() string {
-	var parts []string
-	for _, c := range slicesConcat(t.PartitionKey, t.Clustering) {
-		parts = append(parts, cql.QuoteIdentifier(c.Name)+" IS NOT NULL")
-	}
-	for _, name := range t.Copy.NotNull {
-		if c := t.Column(name); c == nil || c.Kind == Regular {
-			parts = append(parts, cql.QuoteIdentifier(name)+" IS NOT NULL")
-		}
-	}
-	return strings.Join(parts, " AND ")
-}
-
 func (t *Table) createRollup(b *strings.Builder) {
 	def := t.Rollup
 	key := names(t.PartitionKey)
@@ -240,7 +196,7 @@ func (t *Table) optionTexts() []string {
 	parts = append(parts, "comment = "+quote(o.Comment), "compaction = "+MapText(o.Compaction), "compression = "+MapText(o.Compression))
 	echo("memtable")
 	echo("crc_check_chance")
-	if t.Copy == nil { // copies end with the rows of their base
+	if t.Copy == nil || o.DefaultTTLSec > 0 { // copies end with the rows of their base, those with a TTL of their own earlier
 		parts = append(parts, fmt.Sprintf("default_time_to_live = %d", o.DefaultTTLSec))
 	}
 	parts = append(parts, "extensions = {}", fmt.Sprintf("gc_grace_seconds = %d", o.GCGraceSec))
@@ -263,6 +219,9 @@ func (t *Table) ownOptionTexts() []string {
 	}
 	if t.AppendOnly {
 		parts = append(parts, "append_only = true")
+	}
+	if t.Copy != nil && t.Copy.RetentionMillis > 0 {
+		parts = append(parts, "retention = "+MapText(map[string]string{"by": t.Copy.RetentionBy, "duration": DurationText(t.Copy.RetentionMillis)}))
 	}
 	if n := t.Options.PartitionWriteRateMax; n > 0 {
 		parts = append(parts, "partition_write_rate_max = "+strconv.FormatInt(n, 10))

@@ -188,9 +188,9 @@ func (s *Source) viewRow(t *schema.Table) values {
 	row["base_table_name"] = text(t.Copy.Base)
 	if base := s.schema.Table(t.Keyspace, t.Copy.Base); base != nil {
 		row["base_table_id"] = uuid(base.ID)
-		row["include_all_columns"] = boolean(len(t.Columns()) == len(base.Columns()))
+		row["include_all_columns"] = boolean(t.Copy.All || len(t.Columns()) == len(base.Columns()))
+		row["where_clause"] = text(t.WhereText(base))
 	}
-	row["where_clause"] = text(t.NotNullText())
 	return row
 }
 

@@ -1,0 +1,129 @@
+package planner
+
+import (
+	"slices"
+
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/schema"
+)
+
+// cloneCopy is a copy whose definition may be changed.
+func cloneCopy(t *schema.Table) *schema.Table {
+	out := t.Clone()
+	definition := *t.Copy
+	definition.NotNull = slices.Clone(definition.NotNull)
+	definition.Columns = slices.Clone(definition.Columns)
+	definition.Keys = slices.Clone(definition.Keys)
+	definition.Filters = slices.Clone(definition.Filters)
+	out.Copy = &definition
+	return out
+}
+
+// addToCopies gives the columns that a base table gained to its copies that were declared with *. A view has no
+// static columns.
+func addToCopies(s *schema.Snapshot, old, base *schema.Table) (*schema.Snapshot, error) {
+	for _, q := range s.QueryTablesOf(old) {
+		t := cloneCopy(q)
+		for _, col := range slices.Concat(base.Statics, base.Regulars) {
+			if old.Column(col.Name) != nil {
+				continue
+			}
+			if t.Column(col.Name) != nil {
+				return nil, invalidf("Cannot add column %s to table %s: query table %s computes a key column of that name", col.Name, base.QualifiedName(), t.QualifiedName())
+			}
+			if t.Copy.All && (col.Kind == schema.Regular || t.Kind == schema.QueryTable) {
+				copyColumn(t, col)
+			}
+		}
+		if t.NextColumn != q.NextColumn {
+			s = s.WithTable(t)
+		}
+	}
+	return s, nil
+}
+
+// renameInCopies makes the copies of a table follow a new name of one of its key columns.
+func renameInCopies(s *schema.Snapshot, base *schema.Table, from, to string) (*schema.Snapshot, error) {
+	for _, q := range s.QueryTablesOf(base) {
+		if q.Column(to) != nil {
+			return nil, invalidf("Cannot rename column %s to %s in table '%s'; query table %s has another column with that name", from, to, base.QualifiedName(), q.QualifiedName())
+		}
+		t := cloneCopy(q)
+		renameKey(t, t.Column(from), to)
+		for i := range t.Copy.Keys {
+			if t.Copy.Keys[i].From == from {
+				t.Copy.Keys[i].From = to
+			}
+		}
+		for i := range t.Copy.Filters {
+			if t.Copy.Filters[i].Column == from {
+				t.Copy.Filters[i].Column = to
+			}
+		}
+		if t.Copy.RetentionBy == from {
+			t.Copy.RetentionBy = to
+		}
+		s = s.WithTable(t)
+	}
+	return s, nil
+}
+
+// copyUsing names the copy for which a static or regular column of its base must stay; nil without one. Regular
+// columns are used by every copy: a row lives as long as the last of them.
+func copyUsing(s *schema.Snapshot, base *schema.Table, col *schema.Column) *schema.Table {
+	for _, q := range s.QueryTablesOf(base) {
+		if q.Kind == schema.View || col.Kind == schema.Regular || usesColumn(q, col) {
+			return q
+		}
+	}
+	return nil
+}
+
+func usesColumn(q *schema.Table, col *schema.Column) bool {
+	def := q.Copy
+	named := func(name string) bool { return name == col.Name }
+	return def.RetentionBy == col.Name || slices.ContainsFunc(def.NotNull, named) ||
+		slices.ContainsFunc(def.Columns, func(c schema.CopiedColumn) bool { return c.From == col.ID }) ||
+		slices.ContainsFunc(def.Keys, func(k schema.CopyKey) bool { return k.From == col.Name }) ||
+		slices.ContainsFunc(def.Filters, func(f schema.CopyFilter) bool { return f.Column == col.Name }) ||
+		slices.ContainsFunc(slices.Concat(q.PartitionKey, q.Clustering), func(k *schema.Column) bool { return k.Name == col.Name })
+}
+
+// alterCopy applies ALTER of a query table or view: the options that do not change what is in it.
+func (c *compiler) alterCopy(name cql.QualifiedName, ifExists bool, options cql.TableOptions, kind schema.TableKind) (*Alter, error) {
+	keyspace, old, err := c.existing(name)
+	if err != nil {
+		return nil, err
+	}
+	if old == nil || old.Kind != schema.View && old.Kind != schema.QueryTable {
+		if ifExists {
+			return &Alter{Keyspace: keyspace, Name: name.Name}, nil
+		}
+		what := "Materialized view"
+		if kind == schema.QueryTable {
+			what = "Query table"
+		}
+		return nil, invalidf("%s '%s.%s' doesn't exist", what, keyspace, name.Name)
+	}
+	if len(options.ClusteringOrder) > 0 || options.CompactStorage {
+		return nil, invalidf("the clustering order of %s cannot be altered", old.QualifiedName())
+	}
+	for _, o := range options.Options {
+		switch o.Name {
+		case "id":
+			return nil, &ConfigError{Message: "Cannot alter table id."}
+		case "retention":
+			return nil, invalidf("%s of %s decides which rows are in it: drop it and create it again", o.Name, old.QualifiedName())
+		case "default_time_to_live":
+			if old.Kind == schema.QueryTable {
+				return nil, invalidf("%s of %s decides which rows are in it: drop it and create it again", o.Name, old.QualifiedName())
+			}
+		}
+	}
+	t := cloneCopy(old)
+	warnings, err := c.copyOptions(t, c.schema.Table(keyspace, old.Copy.Base), options.Options)
+	if err != nil {
+		return nil, err
+	}
+	return &Alter{Next: c.schema.WithTable(t), Change: changeUpdated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
+}
