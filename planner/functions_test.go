@@ -2,7 +2,6 @@ package planner
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/eskerdb/esker/cql"
@@ -102,20 +101,5 @@ func TestNowIsATimeUUID(t *testing.T) {
 	ms, ok := types.TimeUUIDMillis(a)
 	if of.Validate(a) != nil || !ok || ms != 12345 || string(a) == string(b) {
 		t.Fatalf("%x, %x at %d", a, b, ms)
-	}
-}
-
-func TestExplain(t *testing.T) {
-	r, err := bindRead(t, "SELECT count(*) FROM t WHERE k IN (1, 2) AND c > 1 AND v = 3 LIMIT 5 ALLOW FILTERING")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, row := range r.Explain() {
-		got = append(got, row.Operation+" "+row.Object+": "+row.Detail)
-	}
-	want := "read table ks.t: 2 partitions, 1 slice, in clustering order; filter ks.t: v = 3; aggregate ks.t: 0 grouping terms; limit ks.t: 5"
-	if s := strings.Join(got, "; "); s != want {
-		t.Errorf("got  %s\nwant %s", s, want)
 	}
 }

@@ -8,6 +8,7 @@ package exec
 import (
 	"slices"
 
+	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -33,6 +34,8 @@ type Options struct {
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
 	// Statistics counts what the source reads, added to what it holds; nil: nobody asks.
 	Statistics *mutation.ReadStatistics
+	Clock      clock.Clock // measures Stats.Times; nil: nobody asks
+	Discard    bool        // rows of the answer are counted and thrown away
 }
 
 // Result is one page of an answer.
@@ -50,6 +53,9 @@ type Stats struct {
 	RowsRead   int64 // that the source gave, hidden ones included
 	// RowsSummarized were not read: what is known of their row groups was enough.
 	RowsSummarized int64
+	RowsPassed     int64 // of those read: they show and pass the filters
+	RowsFiltered   int64 // of those read: they show and do not pass
+	Times          Times // if Options.Clock is set
 }
 
 // Run reads one page.
@@ -65,6 +71,7 @@ func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
 	defer walk.close()
 	for !r.done {
 		key, err := walk.next()
+		r.watch.lap(&r.result.Stats.Times.Read)
 		if err != nil {
 			return nil, err
 		}
@@ -92,6 +99,7 @@ type run struct {
 	begin       position // where the page begins, until its first partition is read
 	row         row      // the row under way
 	hidden      hiding
+	watch       stopwatch
 	emitted     int // rows of the answer so far, pages before included
 	inPartition int // rows of the answer from the partition under way
 	done        bool
@@ -100,7 +108,7 @@ type run struct {
 }
 
 func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
-	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout()}
+	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout(), watch: newStopwatch(opts.Clock)}
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
@@ -204,8 +212,10 @@ func (r *run) finish() (*Result, error) {
 			return nil, err
 		}
 	}
+	r.lapRows()
 	if r.sort != nil {
 		r.sort.finish(&r.result, r.plan.Limit)
+		r.watch.lap(&r.result.Stats.Times.Sort)
 	}
 	return &r.result, nil
 }

@@ -31,6 +31,7 @@ func (r *run) partition(key partition.DecoratedKey) error {
 		return err
 	}
 	defer reader.Close()
+	r.watch.lap(&r.result.Stats.Times.Read)
 	r.result.Stats.Partitions++
 	hasStatic := r.row.takeStatics(reader.Side())
 	if !r.filters.acceptStatic(&r.row) {
@@ -102,12 +103,14 @@ func (r *run) rowsWanted() int {
 func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 	for !r.done {
 		batch, err := reader.Next()
+		r.watch.lap(&r.result.Stats.Times.Read)
 		if err != nil || batch == nil {
 			return found, err
 		}
 		if batch.Summary != nil {
 			found = true
 			ok, more, err := r.groups.addSummary(batch)
+			r.lapRows()
 			if err != nil || !more {
 				return found, err
 			}
@@ -118,18 +121,43 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 			}
 			continue
 		}
-		r.result.Stats.RowsRead += int64(batch.Rows)
-		r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
-		spans := r.filters.apply(&r.row, r.hidden.live(batch, r.opts.NowSec))
-		for _, s := range spans {
-			found = true
-			more, err := r.span(s)
-			if err != nil || !more {
-				return found, err
-			}
+		more, err := r.batch(batch, &found)
+		if err != nil || !more {
+			return found, err
 		}
 	}
 	return found, nil
+}
+
+// batch takes the rows of a batch that show and pass the filters; more is false when the partition is over.
+func (r *run) batch(batch *mutation.Batch, found *bool) (more bool, err error) {
+	stats := &r.result.Stats
+	stats.RowsRead += int64(batch.Rows)
+	r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
+	live := r.hidden.live(batch, r.opts.NowSec)
+	shown := rowsIn(live)
+	spans := r.filters.apply(&r.row, live)
+	passed := rowsIn(spans)
+	stats.RowsPassed += passed
+	stats.RowsFiltered += shown - passed
+	r.watch.lap(&stats.Times.Filter)
+	defer r.lapRows()
+	for _, s := range spans {
+		*found = true
+		more, err := r.span(s)
+		if err != nil || !more {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func rowsIn(spans []span) int64 {
+	n := 0
+	for _, s := range spans {
+		n += s.to - s.from
+	}
+	return int64(n)
 }
 
 // span is rows from to to (excluded) of a batch.
@@ -189,6 +217,9 @@ func (r *run) counted() error {
 	r.emitted++
 	r.inPartition++
 	r.done = r.done || r.limitReached()
+	if r.opts.Discard && r.sort == nil {
+		r.result.Rows = r.result.Rows[:0]
+	}
 	return r.lease()
 }
 

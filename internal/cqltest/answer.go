@@ -52,6 +52,39 @@ func (a *Answer) Lines() []string {
 	return out
 }
 
+// hideTimes replaces the numbers of a column called micros.
+func (a *Answer) hideTimes() {
+	for i := range a.Columns {
+		if a.Columns[i].Name != "micros" {
+			continue
+		}
+		a.Columns[i].Type = types.Text
+		for _, row := range a.Rows {
+			if row[i] != nil {
+				row[i] = []byte("some")
+			}
+		}
+	}
+}
+
+// cut leaves the first columns only.
+func (a *Answer) cut(columns int) {
+	a.Columns = a.Columns[:min(columns, len(a.Columns))]
+	for i, row := range a.Rows {
+		a.Rows[i] = row[:min(columns, len(row))]
+	}
+}
+
+// firstColumns are the lines of an answer with its first columns only.
+func firstColumns(lines []string, columns int) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		cells := strings.SplitN(line, " | ", columns+1)
+		out[i] = strings.Join(cells[:min(columns, len(cells))], " | ")
+	}
+	return out
+}
+
 // valueText is a value as cqlsh shows it, but that the empty value can be seen.
 func valueText(t *types.Type, v []byte) string {
 	switch {

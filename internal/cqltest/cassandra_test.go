@@ -12,16 +12,24 @@ import (
 // what esker answers is to be read before it is committed.
 var rewrite = flag.Bool("rewrite", false, "write the answers into the scripts")
 
-const scriptsDir = "../../testdata/cql"
+const (
+	scriptsDir = "../../testdata/cql"
+	plansDir   = "../../testdata/plans"
+)
 
 func load(t *testing.T) []*Script {
 	t.Helper()
-	scripts, err := Load(scriptsDir)
+	return loadFrom(t, scriptsDir)
+}
+
+func loadFrom(t *testing.T, dir string) []*Script {
+	t.Helper()
+	scripts, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(scripts) == 0 {
-		t.Fatalf("no scripts in %s", scriptsDir)
+		t.Fatalf("no scripts in %s", dir)
 	}
 	return scripts
 }
@@ -38,7 +46,7 @@ func report(t *testing.T, s *Script, run *Run) {
 		for len(answers) < len(s.Steps) {
 			answers = append(answers, nil)
 		}
-		if err := os.WriteFile(scriptsDir+"/"+s.Name+cqlExt, []byte(s.Rewrite(answers)), 0o644); err != nil {
+		if err := os.WriteFile(s.Path, []byte(s.Rewrite(answers)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -48,6 +48,7 @@ const (
 // Script is a file of steps. It runs in a keyspace that has its name.
 type Script struct {
 	Name      string
+	Path      string // of its file; empty if it was not loaded from one
 	OnlyEsker string // why it says nothing about Cassandra; else empty
 	Steps     []Step
 
@@ -82,6 +83,7 @@ func Load(dir string) ([]*Script, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.Path = name
 		out = append(out, s)
 	}
 	return out, nil

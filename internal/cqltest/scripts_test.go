@@ -34,6 +34,16 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// Plans are as the scripts of testdata/plans say, to the file and the row group: nothing happens in the background.
+func TestPlans(t *testing.T) {
+	for _, s := range loadFrom(t, plansDir) {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			report(t, s, &Run{Target: open(t, Options{Tuning: lsm.Tuning{NoBackground: true, ShareRows: 1}})})
+		})
+	}
+}
+
 // Flush, compaction, restart, power failure, small pages and the slow lane never change an answer (R45).
 // A failing run names its seed; ESKER_SEED repeats it.
 func TestScriptsInWeather(t *testing.T) {
