@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/querytable"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -107,7 +108,7 @@ func (d *Database) explainFollowers(out *explanation, t *schema.Table, ms []plan
 		return f.err
 	}
 	if len(f.copies) > 0 {
-		before, err := d.readBefore(t, ms)
+		before, err := d.readBefore(f.copies, ms)
 		if err != nil {
 			return err
 		}
@@ -126,23 +127,32 @@ func (d *Database) explainFollowers(out *explanation, t *schema.Table, ms []plan
 }
 
 // readBefore says whether a write to a table with copies has to read first (R39c), as the table is now.
-func (d *Database) readBefore(t *schema.Table, ms []planner.Mutation) (string, error) {
-	view := d.store.Newest()
-	defer view.Close()
-	read := int64(0)
+func (d *Database) readBefore(copies []*querytable.Projector, ms []planner.Mutation) (string, error) {
+	w := &copyWriter{store: d.store}
+	defer w.close()
+	var read, whole int64
 	for i := range ms {
-		if appends(&ms[i]) {
-			continue
-		}
-		fresh, err := freshRows(view, &ms[i])
+		p := &partitionWriter{copyWriter: w, m: &ms[i], law: ms[i].Table.Law()}
+		moved, err := p.statics(copies)
 		if err != nil {
 			return "", err
 		}
-		if fresh == nil {
+		if moved {
+			whole++
+			continue
+		}
+		known, err := p.onlyNew()
+		if err != nil {
+			return "", err
+		}
+		if !known {
 			read++
 		}
 	}
+	t := ms[0].Table
 	switch {
+	case whole > 0:
+		return fmt.Sprintf("in the same record; all rows of %s of %s are read before, because they have a static column that changes", counted(whole, "partition"), t.QualifiedName()), nil
 	case read > 0:
 		return fmt.Sprintf("in the same record; rows of %s of %s are read before, to see what they were", counted(read, "partition"), t.QualifiedName()), nil
 	case t.AppendOnly:

@@ -16,7 +16,6 @@ import (
 type costWorld struct {
 	store *Store
 	table mutation.Table
-	days  int64 // of the first
 }
 
 const (
