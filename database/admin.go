@@ -30,6 +30,8 @@ type Maintained interface {
 	Statistics() lsm.Statistics
 	FileStatistics(table mutation.TableID) ([]lsm.FileStatistics, error)
 	Encodings(table mutation.TableID) ([]sstable.EncodingUse, error)
+	// Profile counts what files of a table delete, and names its largest partitions.
+	Profile(table mutation.TableID) (lsm.Profile, error)
 	// Backup makes a backup in a directory.
 	Backup(dir string) (lsm.BackupInfo, error)
 }
@@ -134,7 +136,7 @@ func (r *adminRows) tableStats(store Maintained, plan *planner.Admin) error {
 		default:
 			i := slices.IndexFunc(statistics, func(s lsm.TableStatistics) bool { return s.Table == t.ID })
 			if i >= 0 { // else it was dropped a moment ago
-				r.byTable(t, &statistics[i])
+				err = r.byTable(store, t, &statistics[i])
 			}
 		}
 		if err != nil {
@@ -144,13 +146,18 @@ func (r *adminRows) tableStats(store Maintained, plan *planner.Admin) error {
 	return nil
 }
 
-func (r *adminRows) byTable(t *schema.Table, s *lsm.TableStatistics) {
+func (r *adminRows) byTable(store Maintained, t *schema.Table, s *lsm.TableStatistics) error {
+	profile, err := store.Profile(t.ID)
+	if err != nil {
+		return err
+	}
 	var perRow any
 	if s.FileRows > 0 {
 		perRow = math.Round(1000*float64(s.FileBytes)/float64(s.FileRows)) / 1000
 	}
 	r.add(t.Keyspace, t.Name, int64(s.Files), s.FileBytes, s.FileRows, s.Partitions, perRow, s.MemtableRows, s.MemtableBytes,
-		int64(s.Tombstones), fromMicros(s.MinTimestamp), fromMicros(s.MaxTimestamp))
+		int64(s.Tombstones), profile.Tombstones.Sum(), fromMicros(s.MinTimestamp), fromMicros(s.MaxTimestamp))
+	return nil
 }
 
 // fromMicros is a write timestamp in milliseconds; null where no data has one.

@@ -4,6 +4,7 @@ import (
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -11,6 +12,10 @@ import (
 type Sighted interface {
 	// Buckets describes a table by ranges of event time, ascending by start.
 	Buckets(table mutation.TableID) ([]lsm.BucketStatistics, error)
+	// Profile names the largest partitions of a table.
+	Profile(table mutation.TableID) (lsm.Profile, error)
+	// CacheStatistics says how the cache of what files say of themselves does.
+	CacheStatistics() lsm.CacheStatistics
 }
 
 // Buckets implements catalog.Sight. Ranges that begin at the same time, as those of a bucket and of several in one file, are one that
@@ -44,7 +49,31 @@ func (s status) Buckets(t *schema.Table) []catalog.Bucket {
 }
 
 // LargePartitions implements catalog.Sight.
-func (s status) LargePartitions(*schema.Table) []catalog.LargePartition { return nil }
+func (s status) LargePartitions(t *schema.Table) []catalog.LargePartition {
+	store, ok := s.d.store.(Sighted)
+	if !ok {
+		return nil
+	}
+	profile, err := store.Profile(t.ID)
+	if err != nil {
+		return nil // it was dropped a moment ago, or a file is damaged: who reads its rows is told
+	}
+	out := make([]catalog.LargePartition, 0, len(profile.Largest))
+	for _, p := range profile.Largest {
+		out = append(out, catalog.LargePartition{Key: partition.Decorate(p.Key), Rows: p.Rows, Bytes: p.Bytes})
+	}
+	return out
+}
+
+// Caches implements catalog.Sight.
+func (s status) Caches() []catalog.Cache {
+	store, ok := s.d.store.(Sighted)
+	if !ok {
+		return nil
+	}
+	c := store.CacheStatistics()
+	return []catalog.Cache{{Name: "blocks", CapacityBytes: c.LimitBytes, Bytes: c.Bytes, Entries: int64(c.Blocks), Hits: int64(c.Hits), Requests: int64(c.Hits + c.Misses)}}
+}
 
 // WriteLimit implements catalog.Sight.
 func (s status) WriteLimit(t *schema.Table) catalog.WriteLimit { return s.d.limits.refused(t) }

@@ -3,6 +3,7 @@ package database
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -110,4 +111,32 @@ func TestTopPartitionsView(t *testing.T) {
 	w.expect("SELECT bytes FROM system_views.top_partitions WHERE keyspace_name = 'ks' AND table_name = 'u'", "20004")
 	w.clock.Advance(11 * time.Minute)
 	w.expect(read)
+}
+
+// The largest partitions are those with the most bytes in files, however many files they lie in.
+func TestLargePartitionsView(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE ks.t (a text, c int, v text, PRIMARY KEY (a, c))")
+	rng := rand.New(rand.NewPCG(1, 2))
+	const read = "SELECT table_name, rank, partition, rows FROM system_views.large_partitions WHERE keyspace_name = 'ks' AND table_name = 't'"
+	for c := range 20 {
+		w.run(fmt.Sprintf("INSERT INTO ks.t (a, c, v) VALUES ('small', %d, 'v')", c))
+		if c%2 == 0 {
+			noise := make([]byte, 500) // which does not become smaller
+			for i := range noise {
+				noise[i] = byte(rng.Uint32())
+			}
+			w.run(fmt.Sprintf("INSERT INTO ks.t (a, c, v) VALUES ('it''s large', %d, '%x')", c, noise))
+		}
+	}
+	w.expect(read)
+	w.run("ADMIN FLUSH ks.t", "INSERT INTO ks.t (a, c) VALUES ('small', 100)", "DELETE FROM ks.t WHERE a = 'gone'", "DELETE v FROM ks.t WHERE a = 'small' AND c = 3", "ADMIN FLUSH ks.t")
+	w.expect(read, "t 1 'it''s large' 10", "t 2 'small' 22", "t 3 'gone' 0")
+	if stats := strings.Fields(w.rows("ADMIN TABLESTATS ks.t")[0]); stats[9] != "1" || stats[10] != "2" {
+		t.Errorf("two tombstones in one file: %q", stats)
+	}
+	w.reopen()
+	w.expect(read, "t 1 'it''s large' 10", "t 2 'small' 22", "t 3 'gone' 0")
+	if got := w.rows("SELECT request_count FROM system_views.caches WHERE name = 'blocks'"); len(got) != 1 {
+		t.Error(got)
+	}
 }

@@ -25,6 +25,12 @@ type Statistics struct {
 // LogStatistics counts what a commit log has done.
 type LogStatistics = commitlog.Statistics
 
+// CacheStatistics says how the cache of what table files say of themselves does.
+type CacheStatistics = sstable.CacheStatistics
+
+// CacheStatistics says how the cache does, since the store was opened.
+func (s *Store) CacheStatistics() CacheStatistics { return s.cache.Statistics() }
+
 // TableStatistics describes one table.
 type TableStatistics struct {
 	Table         mutation.TableID

@@ -93,7 +93,7 @@ func adminColumns(stmt *cql.Admin) []ColumnSpec {
 		add(types.Text, "keyspace_name", "table_name")
 		add(types.Bigint, "files", "disk_bytes", "rows", "partitions")
 		add(types.Double, "bytes_per_row")
-		add(types.Bigint, "memtable_rows", "memtable_bytes", "tombstone_files")
+		add(types.Bigint, "memtable_rows", "memtable_bytes", "tombstone_files", "tombstones")
 		add(types.Timestamp, "min_write", "max_write")
 	}
 	return out

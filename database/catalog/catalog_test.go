@@ -39,6 +39,10 @@ func (noStatus) TopPartitions(t *schema.Table) []TopPartition {
 	return []TopPartition{{Key: keyOf(t), Reads: 4, Writes: 5, Bytes: 6}}
 }
 
+func (noStatus) Caches() []Cache {
+	return []Cache{{Name: "blocks", CapacityBytes: 10, Bytes: 9, Entries: 8, Hits: 3, Requests: 4}}
+}
+
 func (noStatus) WriteLimit(t *schema.Table) WriteLimit {
 	if t.Name != "base" {
 		return WriteLimit{}

@@ -34,6 +34,8 @@ func (s *Source) rows(t *schema.Table) []values {
 		return s.droppedColumns()
 	case "system_views.settings":
 		return s.settings()
+	case "system_views.caches":
+		return s.caches()
 	case "system_views.memory":
 		return s.memory()
 	case "system_views.rollups":

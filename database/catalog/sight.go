@@ -18,6 +18,8 @@ type Sight interface {
 	LargePartitions(t *schema.Table) []LargePartition
 	// TopPartitions are the partitions of a table that had most to do lately, the busiest first.
 	TopPartitions(t *schema.Table) []TopPartition
+	// Caches are the caches of the store.
+	Caches() []Cache
 	// WriteLimit is what partition_write_rate_max did to a table since the start.
 	WriteLimit(t *schema.Table) WriteLimit
 }
@@ -46,6 +48,13 @@ type WriteLimit struct {
 	Statements, Rows int64                  // refused; each attempt counts
 	LastMillis       int64                  // since 1970, of the last one; 0: there was none
 	Last             partition.DecoratedKey // the partition it was for
+}
+
+// Cache says how a cache does, since the start.
+type Cache struct {
+	Name                    string
+	CapacityBytes, Bytes    int64
+	Entries, Hits, Requests int64
 }
 
 // perTable are the virtual tables with many rows for each table, by name. Each makes the rows of one table, in clustering order,
@@ -123,6 +132,21 @@ func (s *Source) writeLimits(t *schema.Table) (int, func(int) values) {
 		}
 		return row
 	}
+}
+
+func (s *Source) caches() []values {
+	var out []values
+	for _, c := range s.catalog.status.Caches() {
+		row := values{
+			"name": text(c.Name), "capacity_bytes": bigint(c.CapacityBytes), "size_bytes": bigint(c.Bytes),
+			"entry_count": bigint(c.Entries), "hit_count": bigint(c.Hits), "request_count": bigint(c.Requests),
+		}
+		if c.Requests > 0 {
+			row["hit_ratio"] = number(float64(c.Hits) / float64(c.Requests))
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 // PartitionText is a partition key as CQL writes it: a literal, or the literals of all columns in parentheses.

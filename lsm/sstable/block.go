@@ -84,9 +84,11 @@ func (w *Writer) appendFilled(b *mutation.Block, from, to int) error {
 		g.first = g.keys.appendRow(g.first[:0], b.Clustering, from)
 		w.clustering = g.keys.appendRow(w.clustering[:0], b.Clustering, from+n-1)
 		w.beginRows()
+		before := g.bytes
 		cells := g.addBlock(w.partitions-1, b, from, n, w.clustering)
 		w.rows += int64(n)
 		w.info.Rows += int64(n)
+		w.sizes.add(n, g.bytes-before)
 		w.info.addBlock(b, from, from+n, cells)
 		from += n
 	}

@@ -108,6 +108,7 @@ func (w *Writer) copyGroup(d *decoder, s *span) error {
 	w.rows += int64(g.rows)
 	w.clustering = append(w.clustering[:0], s.last...)
 	w.info.Rows += int64(g.rows)
+	w.sizes.add(g.rows, 0)
 	w.info.Cells += int64(cells)
 	w.info.addTimestamp(g.minTimestamp)
 	w.info.addTimestamp(g.maxTimestamp)

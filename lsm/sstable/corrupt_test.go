@@ -70,6 +70,7 @@ func plainFile(t testing.TB) (*mutation.Table, []byte) {
 // answer is all that a file says.
 type answer struct {
 	info  Info
+	sizes *Profile
 	keys  []string
 	sides []mutation.Side
 	rows  [][]mutation.Row
@@ -85,6 +86,9 @@ func ask(t testing.TB, fs vfs.FS, table *mutation.Table) (a answer, err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	a.info = *r.Info()
+	if a.sizes, err = r.Profile(); err != nil {
+		return a, err
+	}
 	keys := r.Keys(partition.Range{})
 	for {
 		k, err := keys.Next()
@@ -251,7 +255,7 @@ func resealed(data []byte, change func(f *footer, sections []section, body []byt
 		panic(err)
 	}
 	var list []section
-	for kind := uint16(sectionSide); kind <= sectionMetadata; kind++ {
+	for kind := uint16(sectionSide); kind <= sectionProfile; kind++ {
 		list = append(list, known[kind])
 	}
 	body := slices.Clone(data[:f.tocOffset])
@@ -280,6 +284,8 @@ func TestVersionsOfSections(t *testing.T) {
 		"newer statistics": {func(list []section) []section { list[2].version = sectionVersion + 1; return list }, false},
 		"newer directory":  {func(list []section) []section { list[1].version = sectionVersion + 1; return list }, true},
 		"no statistics":    {func(list []section) []section { return slices.Delete(list, 2, 3) }, false},
+		"newer profile":    {func(list []section) []section { list[5].version = sectionVersion + 1; return list }, false},
+		"no profile":       {func(list []section) []section { return list[:5] }, false},
 		"no directory":     {func(list []section) []section { return slices.Delete(list, 1, 2) }, true},
 	} {
 		broken := resealed(data, func(_ *footer, list []section, _ []byte) []section { return c.change(list) })
@@ -421,8 +427,8 @@ func FuzzSections(f *testing.F) {
 		}
 	}
 	f.Add(byte(0), toc, 0)
-	f.Add(byte(6), data[:headerBytes], 0)
-	f.Add(byte(7), data[len(data)-footerBytes:], 0)
+	f.Add(byte(fuzzHeader), data[:headerBytes], 0)
+	f.Add(byte(fuzzFooter), data[len(data)-footerBytes:], 0)
 	f.Fuzz(func(_ *testing.T, kind byte, src []byte, n int) {
 		n = max(0, min(n, 1<<20))
 		switch kind {
@@ -433,9 +439,11 @@ func FuzzSections(f *testing.F) {
 			_ = c.decodeSection(uint16(kind), src)
 		case sectionMetadata:
 			_, _ = decodeMetadata(src)
-		case 6:
+		case sectionProfile:
+			_, _ = decodeProfile(src)
+		case fuzzHeader:
 			_, _, _ = decodeHeader(src)
-		case 7:
+		case fuzzFooter:
 			_, _ = decodeFooter(src, int64(n))
 		case fuzzIndex:
 			fuzzIndexBlock(src)
@@ -458,6 +466,8 @@ const (
 	fuzzDirectory
 	fuzzSide
 	fuzzStatistics
+	fuzzHeader
+	fuzzFooter
 )
 
 func fuzzIndexBlock(src []byte) {

@@ -79,7 +79,8 @@ var smallParts = []part{
 	{2, "metadata: min timestamp 900"}, {2, "max timestamp 1000"}, {1, "min local deletion 5"}, {1, "max local deletion 5"}, {10, "min end"}, {10, "max end"},
 	{1, "1 partition"}, {1, "2 rows"}, {1, "2 cells"}, {1, "min sequence 0"}, {1, "max sequence 0"}, {10, "alive until"}, {1, "flags: partition deletion"}, {2, "no bucket"}, {2, "epochs 1 to 1"},
 	{9, "first key"}, {9, "last key"}, {1, "1 clustering column"}, {1, "1 column"}, {3, "column 1: double, 8 bytes"},
-	{32, "contents: side data"}, {32, "directory"}, {32, "statistics"}, {32, "index"}, {32, "metadata"},
+	{1, "profile: 1 partition deletion"}, {3, "no range, row and cell tombstones"}, {1, "1 partition"}, {9, "its key"}, {1, "2 rows"}, {1, "38 bytes"},
+	{32, "contents: side data"}, {32, "directory"}, {32, "statistics"}, {32, "index"}, {32, "metadata"}, {32, "profile"},
 	{8, "footer: TOC offset"}, {8, "TOC length"}, {4, "TOC checksum"}, {8, "file length"}, {4, "version"}, {8, "file 7"}, {12, "zero"}, {4, "checksum"}, {8, "magic"},
 }
 

@@ -14,6 +14,7 @@ const (
 	sectionStatistics = 3
 	sectionIndex      = 4
 	sectionMetadata   = 5
+	sectionProfile    = 6
 )
 
 const (
@@ -124,7 +125,7 @@ func decodeTOC(src []byte, end uint64) (map[uint16]section, error) {
 			return nil, fmt.Errorf("contents: section %d of %d bytes at %d", s.kind, s.length, s.offset)
 		}
 		last = int(s.kind)
-		if s.kind >= sectionSide && s.kind <= sectionMetadata && s.version == sectionVersion {
+		if s.kind >= sectionSide && s.kind <= sectionProfile && s.version == sectionVersion {
 			out[s.kind] = s
 		} else if s.flags&sectionOptional == 0 {
 			return nil, fmt.Errorf("%w: section %d version %d", ErrVersion, s.kind, s.version)

@@ -28,8 +28,9 @@ type contents struct {
 	cache   *Cache
 	info    Info
 	meta    *metadata
-	rowsEnd uint64 // where the sections begin
-	skipped bool   // there are sections that this program does not know
+	rowsEnd uint64  // where the sections begin
+	profile section // without length: the file has none
+	skipped bool    // there are sections that this program does not know
 
 	index      *paged[indexBlock]
 	directory  *paged[directoryBlock]
@@ -148,6 +149,7 @@ func (f *contents) loadContents(end footer) (map[uint16]section, error) {
 		return nil, f.broken(int64(end.tocOffset), err)
 	}
 	f.rowsEnd, f.skipped = end.tocOffset, len(sections)*tocEntryBytes != len(toc)
+	f.profile = sections[sectionProfile]
 	for _, s := range sections {
 		f.rowsEnd = min(f.rowsEnd, s.offset)
 	}

@@ -17,7 +17,7 @@ func (r *Reader) Verify() error {
 	v := verifier{r: r, d: r.newDecoder()}
 	v.d.number, v.d.ahead = -1, readAhead{} // what is in memory already says nothing of the file
 	defer v.d.release()
-	for _, check := range []func() error{v.layout, v.index, v.end} {
+	for _, check := range []func() error{v.layout, v.profile, v.index, v.end} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -55,7 +55,8 @@ type verifier struct {
 	sides      uint64
 	at         position // behind the rows so far
 	key        partition.DecoratedKey
-	last       []byte // clustering of the last row of the partition
+	sizes      map[string]int64 // rows of the partitions of the profile that are still to come
+	last       []byte           // clustering of the last row of the partition
 }
 
 // layout checks that row groups and blocks lie back to back from the header to the sections, and reads all blocks.
@@ -166,7 +167,11 @@ func (v *verifier) index() error {
 			}
 			v.key = key
 			v.partitions++
+			before := v.rows
 			if err := v.partition(b, block.entry(i)); err != nil {
+				return err
+			}
+			if err := v.size(v.rows - before); err != nil {
 				return err
 			}
 		}
@@ -371,6 +376,9 @@ func (v *verifier) end() error {
 	if v.partitions != r.info.Partitions || v.rows != r.info.Rows {
 		return r.corrupt(int64(r.rowsEnd), fmt.Sprintf("%d partitions and %d rows, the metadata has %d and %d",
 			v.partitions, v.rows, r.info.Partitions, r.info.Rows), nil)
+	}
+	if len(v.sizes) > 0 {
+		return r.corrupt(int64(r.contents.profile.offset), "profile of partitions that are not there", nil)
 	}
 	if v.partitions > 0 && !v.key.Equal(r.info.LastKey) {
 		return r.corrupt(int64(r.rowsEnd), "another last key than the metadata has", nil)

@@ -42,6 +42,8 @@ type Writer struct {
 	cells      []mutation.Cell        // of a row without those of dropped columns
 
 	group      *groupBuilder
+	tombstones Tombstones
+	sizes      sizes
 	blockBytes int // about, of a block
 	sections
 }
@@ -94,8 +96,10 @@ func (w *Writer) StartPartition(key partition.DecoratedKey, side *mutation.Side)
 	if w.partitions > 0 {
 		invariants.Check(w.current.Compare(key) < 0, "table file: partition %x after %x", key.Key, w.current.Key)
 	}
-	if err := w.closeSharedGroup(); err != nil {
-		return err
+	if w.partitions > 0 {
+		if err := w.endPartition(); err != nil {
+			return err
+		}
 	}
 	if w.index.bytes() >= w.blockBytes {
 		if err := w.closeIndex(); err != nil {
@@ -110,6 +114,18 @@ func (w *Writer) StartPartition(key partition.DecoratedKey, side *mutation.Side)
 	w.index.add(key, w.sideCount)
 	w.rows = 0
 	return w.addSide(side)
+}
+
+// endPartition ends the current partition.
+func (w *Writer) endPartition() error {
+	if err := w.closeSharedGroup(); err != nil {
+		return err
+	}
+	w.sizes.next(w.current.Key)
+	if len(w.sizes.keys) < waitingBytesMax {
+		return nil
+	}
+	return w.closeGroup()
 }
 
 // closeSharedGroup closes the row group if the partition that ends fills enough of it.
@@ -129,9 +145,12 @@ func (w *Writer) addSide(side *mutation.Side) error {
 		return nil
 	}
 	w.sideCount++
+	before := len(w.side.data)
 	w.side.data = appendSide(w.side.data, side)
 	w.side.end()
 	w.info.addSide(side)
+	w.tombstones.addSide(side)
+	w.sizes.current.Bytes += int64(len(w.side.data) - before)
 	if w.side.bytes() >= w.blockBytes {
 		return w.closeRecords(sectionSide, &w.side)
 	}
@@ -156,6 +175,7 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 		}
 	}
 	w.beginRows()
+	before := w.group.bytes
 	if err := w.group.add(w.partitions-1, row); err != nil {
 		return w.fail(fmt.Errorf("table file %06d: partition %x: row %x: %w", w.opts.FileID, w.current.Key, row.Clustering, err))
 	}
@@ -163,6 +183,8 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 	w.clustering = append(w.clustering[:0], row.Clustering...)
 	w.info.Rows++
 	w.info.addRow(row)
+	w.tombstones.addRow(row)
+	w.sizes.add(1, w.group.bytes-before)
 	return nil
 }
 
@@ -217,6 +239,7 @@ func (w *Writer) closeGroup() error {
 // endGroup notes a row group that is the end of the buffer and whose statistics have been appended, and empties the one being filled.
 func (w *Writer) endGroup(g *group) error {
 	w.info.MaxAliveUntil = max(w.info.MaxAliveUntil, g.maxAlive)
+	w.sizes.closeGroup(int64(w.offset() - g.offset))
 	w.directory.add(g)
 	w.statistics.end()
 	w.groups++
@@ -314,6 +337,9 @@ func (w *Writer) Finish() (Info, error) {
 	if err := w.closeBlocks(); err != nil {
 		return Info{}, err
 	}
+	if w.partitions > 0 {
+		w.sizes.next(w.current.Key)
+	}
 	w.info.Partitions, w.info.LastKey = int64(w.partitions), w.current
 	w.appendSections()
 	w.info.Bytes = int64(w.offset())
@@ -347,16 +373,20 @@ func (w *Writer) appendSections() {
 		meta.columns = append(meta.columns, columnMeta{c.ID, c.Physical, c.Width})
 	}
 	var toc []byte
-	for kind := uint16(sectionSide); kind <= sectionMetadata; kind++ {
+	SortSizes(w.sizes.largest)
+	for kind := uint16(sectionSide); kind <= sectionProfile; kind++ {
 		s := section{kind: kind, version: sectionVersion, offset: w.offset()}
-		if kind == sectionMetadata {
+		switch kind {
+		case sectionMetadata:
 			w.buffer = appendMetadata(w.buffer, &meta)
-		} else {
+		case sectionProfile:
+			w.buffer = appendProfile(w.buffer, &Profile{w.tombstones, w.sizes.largest})
+		default:
 			w.buffer = w.fences[kind].appendTo(w.buffer)
 		}
 		body := w.buffer[s.offset-w.flushed:]
 		s.length, s.checksum = uint64(len(body)), checksum(body)
-		if kind == sectionStatistics {
+		if kind == sectionStatistics || kind == sectionProfile {
 			s.flags = sectionOptional
 		}
 		toc = appendSection(toc, s)
