@@ -118,8 +118,9 @@ func (l Layout) Text(enc []byte) string {
 }
 
 // FirstTimeMillis is the time in an encoded clustering's first column, in milliseconds since 1970: a timestamp, date,
-// timeuuid, or bigint taken as milliseconds. ok is false for other types, empty values and an empty prefix.
-func (l Layout) FirstTimeMillis(enc []byte) (ms int64, ok bool) {
+// timeuuid, or a bigint or int of units of so many nanoseconds; 0: a bigint counts milliseconds, and an int is no time.
+// ok is false for other types, empty values and an empty prefix.
+func (l Layout) FirstTimeMillis(enc []byte, unitNanos int64) (ms int64, ok bool) {
 	if len(l) == 0 || len(enc) == 0 {
 		return 0, false
 	}
@@ -129,5 +130,5 @@ func (l Layout) FirstTimeMillis(enc []byte) (ms int64, ok bool) {
 	if l[0].Desc {
 		invert(head)
 	}
-	return types.SortableTimeMillis(l[0].Type, head)
+	return types.SortableTimeMillis(l[0].Type, head, unitNanos)
 }

@@ -177,15 +177,15 @@ func TestFirstTimeMillis(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, ok := l.FirstTimeMillis(enc); got != at || !ok {
+			if got, ok := l.FirstTimeMillis(enc, 0); got != at || !ok {
 				t.Errorf("%s desc %t: %d, %t", of, desc, got, ok)
 			}
 		}
 	}
-	if _, ok := (Layout{{Type: types.Timestamp}}).FirstTimeMillis(nil); ok {
+	if _, ok := (Layout{{Type: types.Timestamp}}).FirstTimeMillis(nil, 0); ok {
 		t.Error("a time without bytes")
 	}
-	if _, ok := (Layout{}).FirstTimeMillis(nil); ok {
+	if _, ok := (Layout{}).FirstTimeMillis(nil, 0); ok {
 		t.Error("a time without columns")
 	}
 }

@@ -58,11 +58,11 @@ func dirtied(m *planner.Mutation, step int64) []downsample.Window {
 	if !m.Deletion.IsNone() {
 		return []downsample.Window{{Start: math.MinInt64, End: math.MaxInt64}}
 	}
-	layout := m.Table.ClusteringLayout()
+	layout, unit := m.Table.ClusteringLayout(), m.Table.UnitNanos()
 	var out []downsample.Window
 	seen := map[int64]bool{}
 	for i := range m.Rows {
-		ms, ok := layout.FirstTimeMillis(m.Rows[i].Clustering)
+		ms, ok := layout.FirstTimeMillis(m.Rows[i].Clustering, unit)
 		if !ok {
 			continue
 		}
@@ -72,16 +72,16 @@ func dirtied(m *planner.Mutation, step int64) []downsample.Window {
 		}
 	}
 	for i := range m.Ranges {
-		out = append(out, rangeWindow(layout, m.Ranges[i].Slice, step))
+		out = append(out, rangeWindow(layout, unit, m.Ranges[i].Slice, step))
 	}
 	return out
 }
 
 // rangeWindow is the time a deleted slice covers, widened to whole windows; open where the slice is.
-func rangeWindow(layout clustering.Layout, s clustering.Slice, step int64) downsample.Window {
+func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step int64) downsample.Window {
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	start, okStart := layout.FirstTimeMillis(s.Start.Prefix)
-	end, okEnd := layout.FirstTimeMillis(s.End.Prefix)
+	start, okStart := layout.FirstTimeMillis(s.Start.Prefix, unit)
+	end, okEnd := layout.FirstTimeMillis(s.End.Prefix, unit)
 	if layout[0].Desc {
 		start, end, okStart, okEnd = end, start, okEnd, okStart
 	}

@@ -125,7 +125,7 @@ func (p *partitionBuckets) run(run mutation.Run) error {
 		if row == nil || err != nil {
 			return err
 		}
-		ms, timed := p.table.Clustering.FirstTimeMillis(row.Clustering)
+		ms, timed := p.table.EventTime(row.Clustering)
 		if !timed {
 			p.rows[window{}]++
 			continue
@@ -141,7 +141,7 @@ func (p *partitionBuckets) block(b *mutation.Block) {
 	if b.Rows == 0 {
 		return
 	}
-	p.times.reset(p.table.Clustering, b)
+	p.times.reset(p.table, b)
 	for from := 0; from < b.Rows; {
 		ms, timed := p.times.at(from)
 		w, low, high := window{}, int64(0), int64(0)

@@ -179,7 +179,7 @@ func (j *mergeJob) Row(row *mutation.Row) error {
 	}
 	ms, timed := int64(0), false
 	if j.plan != nil {
-		ms, timed = j.table.Clustering.FirstTimeMillis(row.Clustering)
+		ms, timed = j.table.EventTime(row.Clustering)
 	}
 	if err := j.turnTo(ms, timed); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (j *mergeJob) Block(b *mutation.Block, from, to int) error {
 	if j.plan == nil {
 		return j.append(b, from, to, 0, false)
 	}
-	j.times.reset(j.table.Clustering, b)
+	j.times.reset(j.table, b)
 	for from < to {
 		ms, timed := j.times.at(from)
 		if err := j.turnTo(ms, timed); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
@@ -72,23 +73,23 @@ func (o *fileOrder) within(low, high int64, newestFirst bool) []*file {
 func (f *file) window() window { return window{f.info.BucketStart, f.info.BucketEnd} }
 
 // timesOf returns the event times that slices reach from and to, milliseconds; both included.
-func timesOf(l clustering.Layout, in clustering.Slices) (low, high int64) {
+func timesOf(t *mutation.Table, in clustering.Slices) (low, high int64) {
 	low, high = math.MinInt64, math.MaxInt64
-	if len(l) == 0 || len(in) == 0 {
+	if len(t.Clustering) == 0 || len(in) == 0 {
 		return low, high
 	}
 	from, to := in[0].Start, in[len(in)-1].End
-	fromOut, toOut := excludesTime(l, from, clustering.SideAfter), excludesTime(l, to, clustering.SideBefore)
-	if l[0].Desc {
+	fromOut, toOut := excludesTime(t, from, clustering.SideAfter), excludesTime(t, to, clustering.SideBefore)
+	if t.Clustering[0].Desc {
 		from, to, fromOut, toOut = to, from, toOut, fromOut
 	}
-	if ms, ok := l.FirstTimeMillis(from.Prefix); ok {
+	if ms, ok := t.EventTime(from.Prefix); ok {
 		low = ms
 		if fromOut && ms < math.MaxInt64 {
 			low++
 		}
 	}
-	if ms, ok := l.FirstTimeMillis(to.Prefix); ok {
+	if ms, ok := t.EventTime(to.Prefix); ok {
 		high = ms
 		if toOut && ms > math.MinInt64 {
 			high-- // 'before midnight' needs no file that begins with it
@@ -97,12 +98,20 @@ func timesOf(l clustering.Layout, in clustering.Slices) (low, high int64) {
 	return low, high
 }
 
-// excludesTime reports whether a bound leaves out all rows of its time: it is on that side of a prefix that says the
-// whole time of its rows and nothing else.
-func excludesTime(l clustering.Layout, b clustering.Bound, side clustering.Side) bool {
-	const timeBytes = 9 // of a sortable timestamp or bigint
-	kind := l[0].Type.Kind()
-	return b.Side == side && len(b.Prefix) == timeBytes && (kind == types.KindTimestamp || kind == types.KindBigint)
+// excludesTime reports whether a bound leaves out all rows of its millisecond: it is on that side of a prefix that says the
+// whole time of its rows, no finer, and nothing else.
+func excludesTime(t *mutation.Table, b clustering.Bound, side clustering.Side) bool {
+	of := t.Clustering[0].Type
+	if b.Side != side || len(b.Prefix) != 1+of.FixedWidth() {
+		return false
+	}
+	switch of.Kind() {
+	case types.KindTimestamp:
+		return true
+	case types.KindBigint, types.KindInt:
+		return t.UnitNanos == 0 || t.UnitNanos >= int64(time.Millisecond)
+	}
+	return false
 }
 
 // isNewestFirst reports whether a read of t in that direction goes from later times to earlier ones.

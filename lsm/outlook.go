@@ -80,7 +80,7 @@ func (o *outlooker) lookInto(f *file) {
 
 // inTime are the files that a read looks into if they have the partition.
 func (o *outlooker) inTime(t *tableVersion) []*file {
-	low, high := timesOf(t.table.Clustering, o.slices)
+	low, high := timesOf(t.table, o.slices)
 	order := t.fileOrder()
 	out := order.all[:len(order.all):len(order.all)]
 	for _, f := range order.within(low, high, false) {
@@ -93,7 +93,7 @@ func (o *outlooker) inTime(t *tableVersion) []*file {
 
 // scan looks at all partitions of a range of tokens.
 func (o *outlooker) scan(t *tableVersion, in partition.Range) {
-	low, high := timesOf(t.table.Clustering, o.slices)
+	low, high := timesOf(t.table, o.slices)
 	share := shareOfTokens(in)
 	for _, f := range o.inTime(t) {
 		if f.info.Partitions == 0 || in.IsEmpty() || in.Before(f.info.LastKey.Token) || in.After(f.info.FirstKey.Token) {
@@ -171,8 +171,8 @@ func (o *outlooker) partition(f *file, key partition.DecoratedKey) error {
 
 // share is about how many of the rows between two clusterings lie in the slices, where a time says it; else all or none.
 func (o *outlooker) share(first, last []byte) float64 {
-	from, ok := o.table.Clustering.FirstTimeMillis(first)
-	to, also := o.table.Clustering.FirstTimeMillis(last)
+	from, ok := o.table.EventTime(first)
+	to, also := o.table.EventTime(last)
 	if from > to {
 		from, to = to, from
 	}
@@ -185,7 +185,7 @@ func (o *outlooker) share(first, last []byte) float64 {
 		if !ok || !also || s.Start.CompareKey(first) < 0 && s.End.CompareKey(last) > 0 {
 			return 1
 		}
-		low, high := timesOf(o.table.Clustering, o.slices[i:i+1])
+		low, high := timesOf(o.table, o.slices[i:i+1])
 		share += shareOfTimes(from, to, low, high)
 	}
 	return min(share, 1)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/lsm/manifest"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -44,7 +45,13 @@ func (s *Store) PutSchema(blob []byte, tables []mutation.Table) error {
 			return fmt.Errorf("schema lists table %s (%x) twice", t.Name, t.ID)
 		}
 		listed[t.ID] = true
-		if old, found := state.Tables[t.ID]; !found || !reflect.DeepEqual(old, t) {
+		old, found := state.Tables[t.ID]
+		if found && s.hasWindows(t.ID) {
+			if err := keepUnit(&t, &old); err != nil {
+				return err
+			}
+		}
+		if !found || !reflect.DeepEqual(old, t) {
 			t.Columns = slices.Clone(t.Columns)
 			edit.Tables = append(edit.Tables, t)
 		}
@@ -63,6 +70,26 @@ func (s *Store) PutSchema(blob []byte, tables []mutation.Table) error {
 		return s.writeFailed(fmt.Errorf("schema: %w", err))
 	}
 	s.installSchema(edit, files)
+	return nil
+}
+
+// hasWindows reports whether a table has files of ranges of event time.
+func (s *Store) hasWindows(id mutation.TableID) bool {
+	v, _ := s.acquire()
+	defer v.unref()
+	t, found := v.tables[id]
+	return found && slices.ContainsFunc(t.files, func(f *file) bool { return f.window() != window{} })
+}
+
+// keepUnit makes sure that the ranges of files mean the times that they did: a table whose buckets are turned off keeps its unit.
+func keepUnit(next, old *mutation.Table) error {
+	if types.UnitMillis(1<<40, next.UnitNanos) == types.UnitMillis(1<<40, old.UnitNanos) {
+		return nil
+	}
+	if !next.Bucket.IsNone() {
+		return fmt.Errorf("table %s: a unit of its time column is %d ns in the files that it has, and cannot become %d ns", next.Name, old.UnitNanos, next.UnitNanos)
+	}
+	next.UnitNanos = old.UnitNanos
 	return nil
 }
 

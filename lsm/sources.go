@@ -52,7 +52,7 @@ func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint
 			sides = append(sides, side)
 		}
 	}
-	low, high := timesOf(t.table.Clustering, req.Slices)
+	low, high := timesOf(t.table, req.Slices)
 	s.waiting = order.within(low, high, s.newestFirst)
 	if naive {
 		s.waiting = order.up
@@ -164,7 +164,7 @@ func (s *sources) compare(a, b []byte, req *mutation.ReadRequest) int {
 
 // reaches reports whether a row of f may lie at or before key, as the read comes to them.
 func (s *sources) reaches(f *file, key []byte) bool {
-	ms, known := s.table.Clustering.FirstTimeMillis(key)
+	ms, known := s.table.EventTime(key)
 	switch w := f.window(); {
 	case !known:
 		return true

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sort"
 
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
@@ -19,29 +18,36 @@ func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() && len(t.Clu
 
 // blockTimes tells the event times of the rows of a block.
 type blockTimes struct {
-	layout clustering.Layout
-	words  []uint64 // milliseconds; nil: they are taken from keys
-	block  *mutation.Block
-	key    []byte
-	value  []byte
+	table *mutation.Table
+	words []uint64 // units since 1970; nil: times are taken from keys
+	unit  int64    // nanoseconds; 0: a millisecond
+	block *mutation.Block
+	key   []byte
+	value []byte
 }
 
-func (b *blockTimes) reset(layout clustering.Layout, block *mutation.Block) {
-	b.layout, b.block, b.words = layout, block, nil
+func (b *blockTimes) reset(table *mutation.Table, block *mutation.Block) {
+	b.table, b.block, b.words, b.unit = table, block, nil, 0
 	v := &block.Clustering[0]
-	if kind := layout[0].Type.Kind(); v.Physical == mutation.PhysicalInt && (kind == types.KindTimestamp || kind == types.KindBigint) {
+	if v.Physical != mutation.PhysicalInt {
+		return
+	}
+	switch kind := table.Clustering[0].Type.Kind(); {
+	case kind == types.KindTimestamp:
 		b.words = v.Words
+	case kind == types.KindBigint || kind == types.KindInt && table.UnitNanos > 0:
+		b.words, b.unit = v.Words, table.UnitNanos
 	}
 }
 
 // at returns the event time of row i; false if it has none.
 func (b *blockTimes) at(i int) (int64, bool) {
 	if b.words != nil {
-		return int64(b.words[i]), true
+		return types.UnitMillis(int64(b.words[i]), b.unit), true
 	}
 	b.value = b.block.Clustering[0].AppendValue(b.value[:0], i)
-	b.key = b.layout[0].Append(b.key[:0], b.value)
-	return b.layout[:1].FirstTimeMillis(b.key)
+	b.key = b.table.Clustering[0].Append(b.key[:0], b.value)
+	return b.table.EventTime(b.key)
 }
 
 // same returns the first row behind from whose time does not lie between low and high, both included. Rows without time lie together.
@@ -66,7 +72,7 @@ type rowCounter struct {
 }
 
 func (c *rowCounter) row(key []byte) {
-	ms, ok := c.table.Clustering.FirstTimeMillis(key)
+	ms, ok := c.table.EventTime(key)
 	if !ok {
 		return
 	}
@@ -86,7 +92,7 @@ func (c *rowCounter) flush() {
 }
 
 func (c *rowCounter) block(b *mutation.Block) {
-	c.times.reset(c.table.Clustering, b)
+	c.times.reset(c.table, b)
 	for from := 0; from < b.Rows; {
 		ms, ok := c.times.at(from)
 		if !ok {
@@ -160,8 +166,8 @@ func oneWindow(table *mutation.Table, inputs []compaction.Source) (r compaction.
 	for _, s := range inputs {
 		err := eachRun(s, func(run mutation.Run) error {
 			first, last := run.Bounds()
-			a, okA := table.Clustering.FirstTimeMillis(first)
-			b, okB := table.Clustering.FirstTimeMillis(last)
+			a, okA := table.EventTime(first)
+			b, okB := table.EventTime(last)
 			if !okA || !okB {
 				return errMany
 			}

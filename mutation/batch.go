@@ -164,7 +164,7 @@ func decodeInt64(c clustering.Column, encoded []byte, value *[8]byte) bool {
 			head[i] = ^head[i]
 		}
 	}
-	v, ok := types.SortableTimeMillis(c.Type, head[:])
+	v, ok := types.SortableInt64(c.Type, head[:])
 	binary.BigEndian.PutUint64(value[:], uint64(v))
 	return ok
 }

@@ -82,7 +82,7 @@ func (t *Table) Law() mutation.Law {
 // Stored is what a store needs to know of the table.
 func (t *Table) Stored() mutation.Table {
 	out := mutation.Table{
-		ID: t.ID, Name: t.QualifiedName(), Law: t.Law(),
+		ID: t.ID, Name: t.QualifiedName(), Law: t.Law(), UnitNanos: t.UnitNanos(),
 		Clustering: t.ClusteringLayout(), GCGraceSec: t.Options.GCGraceSec,
 	}
 	if t.Kind != Base {
@@ -96,9 +96,17 @@ func (t *Table) Stored() mutation.Table {
 	}
 	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].ID < out.Columns[j].ID })
 	if t.Bucket != nil {
-		out.Bucket, out.UnitNanos = t.Bucket.Bucketing(), t.Bucket.UnitNanos
+		out.Bucket = t.Bucket.Bucketing()
 	}
 	return out
+}
+
+// UnitNanos is what one of an integer time column stands for; 0: a millisecond.
+func (t *Table) UnitNanos() int64 {
+	if t.Bucket == nil {
+		return 0
+	}
+	return t.Bucket.UnitNanos
 }
 
 // Bucketing is the step of the table's buckets.

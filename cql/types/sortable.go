@@ -329,20 +329,88 @@ func (t *Type) decodeSortableTuple(src []byte, depth int) (value, rest []byte, e
 
 const millisPerDay = nanosPerDay / nanosPerMilli
 
-// SortableTimeMillis is the time in the sortable bytes of a timestamp, date, timeuuid or bigint (as milliseconds),
-// in milliseconds since 1970. ok is false for other types and the empty value.
-func SortableTimeMillis(t *Type, src []byte) (ms int64, ok bool) {
+// SortableTimeMillis is the time in the sortable bytes of a timestamp, date, timeuuid, bigint or int, in milliseconds since 1970,
+// cut at the ends of the integers. unitNanos is what one of a bigint or int stands for; 0: a bigint counts milliseconds, and an int is
+// no time. ok is false for other types and the empty value.
+func SortableTimeMillis(t *Type, src []byte, unitNanos int64) (ms int64, ok bool) {
+	switch t.kind {
+	case KindTimestamp, KindBigint, KindInt:
+		v, ok := SortableInt64(t, src)
+		if t.kind == KindTimestamp || !ok {
+			return v, ok
+		}
+		return UnitMillis(v, unitNanos), t.kind == KindBigint || unitNanos > 0
+	}
 	if len(src) < 1+t.FixedWidth() || src[0] != markValue {
 		return 0, false
 	}
 	src = src[1:]
 	switch t.kind {
-	case KindTimestamp, KindBigint:
-		return int64(binary.BigEndian.Uint64(src) ^ 1<<63), true
 	case KindDate:
 		return int64(int32(binary.BigEndian.Uint32(src)^1<<31)) * millisPerDay, true
 	case KindTimeUUID:
 		return int64(binary.BigEndian.Uint64(src)&ticksMask)/ticksPerMilli + gregorianMillis, true
 	}
 	return 0, false
+}
+
+// SortableInt64 is the number in the sortable bytes of a timestamp, bigint or int. ok is false for other types and the empty value.
+func SortableInt64(t *Type, src []byte) (v int64, ok bool) {
+	switch {
+	case t.kind != KindTimestamp && t.kind != KindBigint && t.kind != KindInt:
+		return 0, false
+	case len(src) < 1+t.FixedWidth() || src[0] != markValue:
+		return 0, false
+	case t.kind == KindInt:
+		return int64(int32(binary.BigEndian.Uint32(src[1:]) ^ 1<<31)), true
+	}
+	return int64(binary.BigEndian.Uint64(src[1:]) ^ 1<<63), true
+}
+
+// UnitMillis is a time in units since 1970 as milliseconds, toward −∞ and cut at the ends of the integers. A unit is so many
+// nanoseconds; 0: it is a millisecond.
+func UnitMillis(v, unitNanos int64) int64 {
+	const nanosPerMilli = 1_000_000
+	switch {
+	case unitNanos <= 0 || unitNanos == nanosPerMilli:
+		return v
+	case unitNanos < nanosPerMilli:
+		parts := nanosPerMilli / unitNanos
+		ms := v / parts
+		if v%parts < 0 {
+			ms--
+		}
+		return ms
+	}
+	times := unitNanos / nanosPerMilli
+	switch {
+	case v > math.MaxInt64/times:
+		return math.MaxInt64
+	case v < math.MinInt64/times:
+		return math.MinInt64
+	}
+	return v * times
+}
+
+// MillisUnit is the first time in units that UnitMillis puts at or behind a millisecond. ok is false if there is none.
+func MillisUnit(ms, unitNanos int64) (v int64, ok bool) {
+	const nanosPerMilli = 1_000_000
+	switch {
+	case unitNanos <= 0 || unitNanos == nanosPerMilli:
+		return ms, true
+	case ms == math.MinInt64:
+		return math.MinInt64, true // as all that is cut there
+	case unitNanos < nanosPerMilli:
+		parts := nanosPerMilli / unitNanos
+		if ms < math.MinInt64/parts {
+			return math.MinInt64, true
+		}
+		return ms * parts, ms <= math.MaxInt64/parts
+	}
+	times := unitNanos / nanosPerMilli
+	v = ms / times
+	if ms%times > 0 {
+		v++
+	}
+	return v, true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -150,19 +151,30 @@ func TestSortableTimeMillis(t *testing.T) {
 		value []byte
 		want  int64
 		ok    bool
+		unit  int64
 	}{
-		{Timestamp, AppendTimestampMillis(nil, at), at, true},
-		{Timestamp, AppendTimestampMillis(nil, -1), -1, true},
-		{Bigint, AppendBigint(nil, at), at, true},
-		{Date, AppendDate(nil, -1), -24 * 60 * 60 * 1000, true},
-		{TimeUUID, MaxTimeUUID(at), at, true},
-		{TimeUUID, MinTimeUUID(-1), -1, true},
-		{Timestamp, []byte{}, 0, false},
-		{Text, []byte("2015-02-04"), 0, false},
-		{Double, AppendDouble(nil, 1), 0, false},
+		{Bigint, AppendBigint(nil, at), at * 1000, true, 1e9},
+		{Bigint, AppendBigint(nil, -at), -at * 1000, true, 1e9},
+		{Bigint, AppendBigint(nil, at), at, true, 1e6},
+		{Bigint, AppendBigint(nil, -1), -1, true, 1e3},
+		{Bigint, AppendBigint(nil, 1_999_999), 1, true, 1},
+		{Bigint, AppendBigint(nil, math.MaxInt64), math.MaxInt64, true, 1e9},
+		{Bigint, AppendBigint(nil, math.MinInt64), math.MinInt64, true, 1e9},
+		{Int, AppendInt(nil, -5), -5000, true, 1e9},
+		{Int, AppendInt(nil, 5), 5, false, 0},
+		{Timestamp, AppendTimestampMillis(nil, at), at, true, 1e9}, // has its own unit
+		{Timestamp, AppendTimestampMillis(nil, at), at, true, 0},
+		{Timestamp, AppendTimestampMillis(nil, -1), -1, true, 0},
+		{Bigint, AppendBigint(nil, at), at, true, 0},
+		{Date, AppendDate(nil, -1), -24 * 60 * 60 * 1000, true, 0},
+		{TimeUUID, MaxTimeUUID(at), at, true, 0},
+		{TimeUUID, MinTimeUUID(-1), -1, true, 0},
+		{Timestamp, []byte{}, 0, false, 0},
+		{Text, []byte("2015-02-04"), 0, false, 0},
+		{Double, AppendDouble(nil, 1), 0, false, 0},
 	}
 	for _, tt := range tests {
-		if got, ok := SortableTimeMillis(tt.of, tt.of.AppendSortable(nil, tt.value)); got != tt.want || ok != tt.ok {
+		if got, ok := SortableTimeMillis(tt.of, tt.of.AppendSortable(nil, tt.value), tt.unit); got != tt.want || ok != tt.ok {
 			t.Errorf("%s %x: %d, %t, want %d, %t", tt.of, tt.value, got, ok, tt.want, tt.ok)
 		}
 	}
