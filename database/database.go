@@ -34,6 +34,8 @@ type Options struct {
 	// CopyRowsMax is how many rows of base tables one statement may change where query tables have to follow.
 	// Default 1,000,000.
 	CopyRowsMax int
+	// BuildRowsMax is how many rows of a base table are added to a copy in one record while it is built. Default 2048.
+	BuildRowsMax int
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
 	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
@@ -49,6 +51,7 @@ type Database struct {
 	catalog *catalog.Catalog
 	node    identity
 	rollups *jobs.Rollups
+	builds  *jobs.Builds
 
 	schemaMu sync.Mutex                      // held while the schema changes
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
@@ -68,6 +71,8 @@ type Database struct {
 	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
 	// alone while it pins its View.
 	marksMu sync.RWMutex
+	// moment counts schema changes and truncations; it grows while marksMu is held alone.
+	moment atomic.Uint64
 
 	listenersMu sync.Mutex
 	listeners   map[int]func(Change) // guarded by listenersMu
@@ -110,12 +115,17 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.builds, err = jobs.StartBuilds(buildStore{d}, o.Clock, o.BuildRowsMax); err != nil {
+		d.rollups.Close()
+		return nil, err
+	}
 	return d, nil
 }
 
 // Close stops the jobs and closes the store.
 func (d *Database) Close() error {
 	d.rollups.Close()
+	d.builds.Close()
 	return d.store.Close()
 }
 

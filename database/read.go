@@ -3,6 +3,7 @@ package database
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"slices"
 
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/mutation"
@@ -30,7 +31,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: plan.Warnings}, nil
+	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: slices.Concat(plan.Warnings, d.buildWarning(plan.Table))}, nil
 }
 
 // pageBytes bounds paged answers; an unpaged one was asked for whole.

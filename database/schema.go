@@ -52,7 +52,7 @@ func (d *Database) saveSchema(s *schema.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return d.store.PutSchema(blob, append(storedTables(s), dirtyTable()))
+	return d.store.PutSchema(blob, append(storedTables(s), dirtyTable(), buildsTable()))
 }
 
 // storedTables are the tables of a snapshot that have rows in the store.
@@ -64,7 +64,7 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 				continue
 			}
 			stored := t.Stored()
-			stored.KeepExpired = len(s.RollupsOf(t)) > 0
+			stored.KeepExpired = stored.KeepExpired || len(s.RollupsOf(t)) > 0
 			out = append(out, stored)
 		}
 	}
@@ -134,6 +134,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 		return nil, err
 	}
 	d.rollups.SchemaChanged()
+	d.builds.SchemaChanged()
 	out := Change{Kind: change.Change, Target: change.Target, Keyspace: change.Keyspace, Name: change.Name}
 	for _, c := range alongside(before, change) {
 		d.notify(c)
@@ -150,23 +151,24 @@ func (d *Database) install(next *schema.Snapshot) error {
 	if err := d.requireCapabilities(next); err != nil {
 		return err
 	}
-	if err := d.requireEmptyBases(next); err != nil {
-		return err
-	}
 	d.complete(next)
 	if err := requireDistinctIDs(next); err != nil {
+		return err
+	}
+	if err := d.beginBuilds(next); err != nil {
 		return err
 	}
 	if err := d.saveSchema(next); err != nil {
 		return err
 	}
 	d.publish(next)
+	d.moment.Add(1)
 	return nil
 }
 
 // requireDistinctIDs refuses a table whose id was given in its text and is another's.
 func requireDistinctIDs(s *schema.Snapshot) error {
-	seen := map[mutation.TableID]string{dirtyTableID: dirtyTable().Name}
+	seen := map[mutation.TableID]string{dirtyTableID: dirtyTable().Name, buildsTableID: buildsTable().Name}
 	for _, name := range s.KeyspaceNames() {
 		for _, t := range s.Keyspaces[name].SortedTables() {
 			if other, taken := seen[t.ID]; taken {
@@ -238,30 +240,6 @@ func (d *Database) requireCapabilities(next *schema.Snapshot) error {
 			if (t.Copy != nil || t.Rollup != nil) && now.Table(t.Keyspace, t.Name) == nil {
 				return &planner.InvalidError{Message: fmt.Sprintf(
 					"table %s cannot be kept by this store: query tables, views and rollups need records that are all or nothing over several tables, and sequences", t.QualifiedName())}
-			}
-		}
-	}
-	return nil
-}
-
-// requireEmptyBases refuses a new copy of a table that has rows: copies are kept from the first row on.
-func (d *Database) requireEmptyBases(next *schema.Snapshot) error {
-	now := d.Schema()
-	view := d.store.View()
-	defer view.Close()
-	for _, k := range next.Keyspaces {
-		for _, t := range k.Tables {
-			if t.Copy == nil || now.Table(t.Keyspace, t.Name) != nil {
-				continue
-			}
-			base := k.Tables[t.Copy.Base]
-			empty, err := tableEmpty(view, base.ID)
-			if err != nil {
-				return err
-			}
-			if !empty {
-				return &planner.InvalidError{Message: fmt.Sprintf(
-					"table %s has rows: this build creates query tables and views on empty tables; create %s first, then load", base.QualifiedName(), t.QualifiedName())}
 			}
 		}
 	}

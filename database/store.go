@@ -18,6 +18,8 @@ type Store interface {
 	// WaitDurable waits for the rest.
 	ApplyUnsynced(ms []mutation.Mutation) (sequence uint64, err error)
 	WaitDurable(sequence uint64) error
+	// Sync makes what was written durable, whatever the mode of the log.
+	Sync() error
 	// View pins what is visible and durable now.
 	View() View
 	// Newest pins the newest applied state, for reads before a write under a latch (R44).

@@ -71,6 +71,16 @@ func (s *Store) WaitDurable(sequence uint64) error {
 	return nil
 }
 
+// Sync returns when every record written before the call is durable, whatever the mode of the log.
+func (s *Store) Sync() error {
+	err := s.log.Sync()
+	s.publish()
+	if err != nil {
+		return s.writeFailed(err)
+	}
+	return nil
+}
+
 // group is the parts of one record.
 type group struct {
 	parts []part

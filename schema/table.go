@@ -88,6 +88,9 @@ func (t *Table) Stored() mutation.Table {
 	if t.Kind != Base {
 		out.GCGraceSec = 0 // the server itself never sends an old version again
 	}
+	if !t.Live() { // but a build does
+		out.GCGraceSec, out.KeepExpired = buildGraceSec, true
+	}
 	for _, group := range [][]*Column{t.Statics, t.Regulars} {
 		for _, c := range group {
 			physical, width := mutation.PhysicalOf(c.Type)

@@ -18,6 +18,13 @@ type noStatus struct{}
 
 func (noStatus) Rollup(mutation.TableID) (int64, string) { return 3, "disk is on fire" }
 
+func (noStatus) Build(t *schema.Table) (float64, int64) {
+	if t.Live() {
+		return 1, 0
+	}
+	return 0.25, 7
+}
+
 func (noStatus) Memory() []memory.Use { return []memory.Use{{Name: "memtables", Used: 5, Max: 7}} }
 
 func (noStatus) Buckets(t *schema.Table) []Bucket {
@@ -103,7 +110,7 @@ func testSchema() *schema.Snapshot {
 	table(2, "View", schema.View, col("c", pk, types.Timestamp), col("a", ck, types.Int), col("b", ck, types.Text), col("d", ck, types.Int)).
 		Copy = &schema.Copy{Base: "base", NotNull: []string{"v"}}
 	table(3, "q", schema.QueryTable, col("d", pk, types.Int), col("a", ck, types.Int), col("b", ck, types.Text), col("c", ck, types.Timestamp), col("v", re, types.Text)).
-		Copy = &schema.Copy{Base: "base"}
+		Copy = &schema.Copy{Base: "base", State: schema.CopyBuilding}
 	table(4, "base_1h", schema.Rollup, col("a", pk, types.Int), col("c", ck, types.Timestamp), col("n", re, types.Bigint)).
 		Rollup = &downsample.Definition{Source: "base", TimeColumn: "c", StepMillis: 3_600_000}
 	return WithVirtual(s)
@@ -301,7 +308,7 @@ func TestTablesAndViews(t *testing.T) {
 	if got := readAll(t, testSource(), "system_views.memory"); len(got) != 1 || got[0]["name"] != "memtables" || got[0]["used_bytes"] != "5" || got[0]["max_bytes"] != "7" {
 		t.Errorf("memory: %q", got)
 	}
-	if got := linesOf(t, "system_views.query_tables", "table_name", "kind", "state"); !slices.Equal(got, []string{"View view live", "q query table live"}) {
+	if got := linesOf(t, "system_views.query_tables", "table_name", "kind", "state", "built", "rows_written"); !slices.Equal(got, []string{"View view live 1 0", "q query table building 0.25 7"}) {
 		t.Errorf("query tables %q", got)
 	}
 }

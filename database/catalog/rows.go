@@ -41,7 +41,7 @@ func (s *Source) rows(t *schema.Table) []values {
 	case "system_views.rollups":
 		return s.tableRows(func(t *schema.Table) bool { return t.Rollup != nil }, s.rollupRow)
 	case "system_views.query_tables":
-		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, queryTableRow)
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, s.queryTableRow)
 	}
 	return nil
 }
@@ -274,18 +274,21 @@ func (s *Source) rollupRow(t *schema.Table) values {
 	return row
 }
 
-func queryTableRow(t *schema.Table) values {
-	kind := "query table"
+func (s *Source) queryTableRow(t *schema.Table) values {
+	kind, state := "query table", "live"
 	switch t.Kind {
 	case schema.View:
 		kind = "view"
 	case schema.Index:
 		kind = "index"
 	}
-	// Copies are made on empty tables, so they are whole from the first row on.
+	if !t.Live() {
+		state = "building"
+	}
+	built, rows := s.catalog.status.Build(t)
 	return values{
 		"keyspace_name": text(t.Keyspace), "base_table_name": text(t.Copy.Base), "table_name": text(t.Name),
-		"kind": text(kind), "state": text("live"),
+		"kind": text(kind), "state": text(state), "built": number(built), "rows_written": bigint(rows),
 	}
 }
 

@@ -236,7 +236,7 @@ const (
 	settlePolls = 6000 // 30 seconds: the scheduler looks at the clock once a second
 )
 
-// settle waits until no rollup has a window to recompute.
+// settle waits until no rollup has a window to recompute and no copy is being built.
 func (e *Embedded) settle() error { return settle(e) }
 
 func settle(t Target) error {
@@ -253,9 +253,17 @@ func settle(t Target) error {
 			dirty = dirty || types.DecodeInt64(row[1]) > 0
 		}
 		if !dirty {
+			if last, err = t.Query("SELECT table_name, state, built FROM system_views.query_tables", 0); err != nil {
+				return err
+			}
+			for _, row := range last.Rows {
+				dirty = dirty || string(row[1]) != "live"
+			}
+		}
+		if !dirty {
 			return nil
 		}
 		<-poll.C
 	}
-	return fmt.Errorf("rollups do not settle: %q", last.Lines())
+	return fmt.Errorf("rollups and copies do not settle: %q", last.Lines())
 }

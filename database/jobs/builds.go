@@ -1,0 +1,376 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/querytable"
+	"github.com/eskerdb/esker/schema"
+)
+
+// Build is a copy that is being built, with its base table.
+type Build struct{ Copy, Base *schema.Table }
+
+// Progress is how far the build of a copy has come. It is kept in the store, in the records of the rows.
+type Progress struct {
+	Place
+	Rows int64 // written to the copy
+	Done bool  // nothing is left
+}
+
+// BuildView is the store at one sequence, as a build reads it.
+type BuildView interface {
+	Rows
+	Sequence() uint64
+	Close()
+}
+
+// BuildStore is what the builder needs of the database.
+type BuildStore interface {
+	// Moment counts schema changes and truncations.
+	Moment() uint64
+	// Builds are the copies that are being built now.
+	Builds() []Build
+	// Copies are the ids of all copies there are.
+	Copies() map[mutation.TableID]bool
+	// Settled returns once every write applied before the call is in new Views.
+	Settled() error
+	// View pins what is visible now.
+	View() BuildView
+	// Apply writes rows of a copy with the progress that they make, as one record, unless the moment has passed: then
+	// what was read may have been truncated, and ok is false. ErrBusy means that it was not done, and may be later.
+	Apply(moment uint64, id mutation.TableID, rows []mutation.Mutation, p Progress) (ok bool, err error)
+	// Finish makes a copy live whose last row is written.
+	Finish(id mutation.TableID) error
+	// Progress calls each for the progress of every build there was.
+	Progress(each func(id mutation.TableID, p Progress)) error
+	// Forget removes the progress of a copy that is gone.
+	Forget(id mutation.TableID) error
+}
+
+// Limits of one step of a build. A step is read in one View and written in one record.
+const (
+	stepRowsMax     = 2048    // of the base, deleted ones included
+	stepCopyRowsMax = 4096    // rows of the copy after which a step ends
+	stepBytesMax    = 1 << 20 // of rows of the copy after which a step ends
+)
+
+// ErrBusy means that the store takes no rows now.
+var ErrBusy = errors.New("the store is busy")
+
+// restBusy is how long the builder waits when the store takes no rows.
+const restBusy = 100 * time.Millisecond
+
+// restShare is how long the builder rests after a step while others write, as a multiple of the time the step took, and
+// restMax is the longest rest.
+const (
+	restShare = 3
+	restMax   = 200 * time.Millisecond
+)
+
+// ErrStopped means that the database was closed before a build was done. It goes on when the database opens again.
+var ErrStopped = errors.New("the build stops because the database closes; it goes on when it opens again")
+
+// Builds is the job that adds the rows of base tables to copies that were made when there were rows already (R39b). Start
+// it with StartBuilds.
+type Builds struct {
+	store   BuildStore
+	clock   clock.Clock
+	rowsMax int // of the base in a step
+
+	stepMu sync.Mutex // held during a step: there is one at a time
+
+	mu       sync.Mutex
+	progress map[mutation.TableID]Progress // of all copies that were built; guarded by mu
+	failed   map[mutation.TableID]error    // why the last step of a build failed; guarded by mu
+	changed  chan struct{}                 // closed when something of the above changes; guarded by mu
+
+	seen uint64 // the sequence of the last View; guarded by stepMu
+
+	wake chan struct{} // of capacity 1: there is something to look at
+	stop chan struct{}
+	done chan struct{}
+}
+
+// StartBuilds loads the progress that stands in the store and goes on from there. A step takes rowsMax rows of the base
+// at most; 0: as many as is good.
+func StartBuilds(store BuildStore, clk clock.Clock, rowsMax int) (*Builds, error) {
+	if rowsMax == 0 {
+		rowsMax = stepRowsMax
+	}
+	b := &Builds{
+		store: store, clock: clk, rowsMax: rowsMax, progress: map[mutation.TableID]Progress{}, failed: map[mutation.TableID]error{}, changed: make(chan struct{}),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := store.Progress(func(id mutation.TableID, p Progress) { b.progress[id] = p }); err != nil {
+		return nil, err
+	}
+	b.SchemaChanged()
+	go b.run()
+	return b, nil
+}
+
+// Close stops the builder and waits for the step under way.
+func (b *Builds) Close() {
+	close(b.stop)
+	<-b.done
+}
+
+// SchemaChanged makes the builder look for copies to build.
+func (b *Builds) SchemaChanged() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+	b.tell(mutation.TableID{}, nil)
+}
+
+func (b *Builds) run() {
+	defer close(b.done)
+	for {
+		var again <-chan time.Time
+		if err := b.round(); err != nil && !errors.Is(err, ErrStopped) {
+			again = time.After(pollEvery)
+		}
+		select {
+		case <-b.stop:
+			return
+		case <-again:
+		case <-b.wake:
+		}
+	}
+}
+
+// round builds all copies that are to be built, a step of each in turn.
+func (b *Builds) round() error {
+	if err := b.forgetOrphans(); err != nil {
+		return err
+	}
+	if len(b.store.Builds()) == 0 {
+		return nil
+	}
+	if err := b.store.Settled(); err != nil {
+		return err
+	}
+	for {
+		builds := b.store.Builds()
+		if len(builds) == 0 {
+			return nil
+		}
+		failed := 0
+		for _, one := range builds {
+			rest, err := b.step(one.Copy.ID)
+			if err != nil {
+				b.tell(one.Copy.ID, err)
+				failed++
+			}
+			if err := b.pause(rest); err != nil {
+				return err
+			}
+		}
+		if failed == len(builds) {
+			return errAllFail
+		}
+	}
+}
+
+// errAllFail means that no build gets on now.
+var errAllFail = errors.New("no build gets on")
+
+// pause rests, and reports whether the builder must stop.
+func (b *Builds) pause(rest time.Duration) error {
+	select {
+	case <-b.stop:
+		return ErrStopped
+	default:
+	}
+	if rest <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-b.stop:
+		return ErrStopped
+	case <-timer.C:
+		return nil
+	}
+}
+
+// step does one step of a build, and says how long to rest after it.
+func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
+	b.stepMu.Lock()
+	defer b.stepMu.Unlock()
+	started := b.clock.Now()
+	moment := b.store.Moment() // before anything is read
+	var build Build
+	for _, one := range b.store.Builds() {
+		if one.Copy.ID == id {
+			build = one
+		}
+	}
+	if build.Copy == nil {
+		return 0, nil // live, or dropped
+	}
+	s := &step{build: build, rowsMax: b.rowsMax, progress: b.Of(id), nowSec: started.Unix()}
+	if s.projector, err = querytable.New(build.Base, build.Copy); err != nil {
+		return 0, err
+	}
+	view := b.store.View()
+	err = s.read(view)
+	busy := view.Sequence() > b.seen+1 // others wrote since the last step, beside its own record
+	b.seen = view.Sequence()
+	view.Close()
+	if err != nil {
+		return 0, fmt.Errorf("build of %s: %w", build.Copy.QualifiedName(), err)
+	}
+	ok, err := b.store.Apply(moment, id, s.out, s.progress)
+	if errors.Is(err, ErrBusy) {
+		return restBusy, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("build of %s: %w", build.Copy.QualifiedName(), err)
+	}
+	if !ok {
+		return 0, nil // read again
+	}
+	b.note(id, s.progress)
+	if s.progress.Done {
+		if err := b.store.Finish(id); err != nil {
+			return 0, err
+		}
+		b.tell(mutation.TableID{}, nil)
+		return 0, nil
+	}
+	if busy {
+		rest = min(restShare*b.clock.Now().Sub(started), restMax)
+	}
+	return rest, nil
+}
+
+// step is what one step of a build reads and writes.
+type step struct {
+	projector *querytable.Projector
+	build     Build
+	progress  Progress
+	nowSec    int64
+	rowsMax   int
+
+	sequence  uint64
+	out       []mutation.Mutation
+	rows      int // of the base, looked at
+	copyRows  int
+	copyBytes int
+}
+
+// read walks the base on from where the build is, and projects its rows. Each gets the sequence of the View: whatever a
+// writer did to the row of the copy since then has a higher one, and stays.
+func (s *step) read(view BuildView) error {
+	s.sequence = view.Sequence()
+	to, done, err := Walk(view, s.build.Base.ID, s.progress.Place, s.visit)
+	s.progress.Place, s.progress.Done = to, done
+	s.progress.Rows += int64(s.copyRows)
+	return err
+}
+
+func (s *step) visit(key *partition.DecoratedKey, side *mutation.Side, row *mutation.Row) (Next, error) {
+	if row == nil && !s.projector.PerPartition() {
+		return NextRow, nil
+	}
+	s.rows++
+	projected, err := s.projector.Project(*key, querytable.Base{Static: side.Static, Row: row}, s.nowSec)
+	if err != nil {
+		return Stop, err
+	}
+	for i := range projected {
+		// Values are parts of the base row, which is valid until the walk goes on.
+		m := mutation.Mutation{Table: s.build.Copy.ID, Key: projected[i].Key, Rows: []mutation.Row{*projected[i].Row.Clone()}}
+		m.Rows[0].Sequence = s.sequence
+		s.out = append(s.out, m)
+		s.copyRows++
+		s.copyBytes += m.Rows[0].Bytes() + len(m.Key.Key)
+	}
+	switch {
+	case s.rows >= s.rowsMax || s.copyRows >= stepCopyRowsMax || s.copyBytes >= stepBytesMax:
+		return Stop, nil
+	case s.projector.PerPartition():
+		return NextPartition, nil
+	}
+	return NextRow, nil
+}
+
+// Of is how far the build of a copy has come.
+func (b *Builds) Of(id mutation.TableID) Progress {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.progress[id]
+}
+
+// note remembers what has been written.
+func (b *Builds) note(id mutation.TableID, p Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.progress[id] = p
+	delete(b.failed, id)
+}
+
+// tell wakes those who wait for builds. An error is that of the last step of a build.
+func (b *Builds) tell(id mutation.TableID, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.failed[id] = err
+	}
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// forgetOrphans removes the progress of copies that are gone.
+func (b *Builds) forgetOrphans() error {
+	b.mu.Lock()
+	var known []mutation.TableID
+	for id := range b.progress {
+		known = append(known, id)
+	}
+	b.mu.Unlock()
+	copies := b.store.Copies()
+	for _, id := range known {
+		if copies[id] {
+			continue
+		}
+		if err := b.store.Forget(id); err != nil {
+			return err
+		}
+		b.mu.Lock()
+		delete(b.progress, id)
+		delete(b.failed, id)
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+// Await returns once over says so, which it asks whenever a step fails or the schema changes. It ends with the error of
+// the last step of the build if that failed.
+func (b *Builds) Await(id mutation.TableID, over func() bool) error {
+	for {
+		b.mu.Lock()
+		changed, err := b.changed, b.failed[id]
+		b.mu.Unlock()
+		if over() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-b.stop:
+			return ErrStopped
+		}
+	}
+}
