@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -44,8 +45,7 @@ func (c *compiler) choose(stmt *cql.Select, base *schema.Table) (*selection, err
 			return s, nil // the rows of a partition come in their order
 		}
 	}
-	best := c.bestCopy(stmt, base)
-	if best != nil {
+	if best := c.bestCopy(stmt, base); best != nil && (best.keeps == nil || !stmt.AllowFiltering) {
 		return c.routed(stmt, base, best)
 	}
 	if shape != nil {
@@ -67,26 +67,43 @@ func (c *compiler) choose(stmt *cql.Select, base *schema.Table) (*selection, err
 
 // bestCopy is the copy that serves the statement exactly by reading the fewest rows; of equal ones the first by name.
 func (c *compiler) bestCopy(stmt *cql.Select, base *schema.Table) *candidate {
-	if base.Kind != schema.Base || !routable(stmt) {
-		return nil
-	}
-	var best *candidate
-	for _, q := range c.schema.QueryTablesOf(base) {
-		if q.Copy.State != schema.CopyLive {
-			continue
-		}
-		s, err := c.selection(stmt, q, base)
-		if err != nil || s.access.keys == nil || s.unordered || !s.complete(base) {
-			continue // this copy lacks a column, a key, an order or rows
-		}
-		if s.access.refusal != "" && !stmt.AllowFiltering {
-			continue
-		}
-		if rows := s.estimate(); best == nil || rows < best.rows {
-			best = &candidate{s, rows}
-		}
-	}
+	best, _ := c.compareCopies(stmt, base)
 	return best
+}
+
+// compareCopies finds the best copy, and why others whose key would serve do not. One that serves only as far back
+// as it keeps rows is taken where no other is.
+func (c *compiler) compareCopies(stmt *cql.Select, base *schema.Table) (best *candidate, others []string) {
+	if base.Kind != schema.Base || !routable(stmt) {
+		return nil, nil
+	}
+	for _, q := range c.schema.QueryTablesOf(base) {
+		s, err := c.selection(stmt, q, base)
+		if err != nil || s.access.keys == nil || s.unordered || s.access.refusal != "" && !stmt.AllowFiltering {
+			continue // this copy lacks a column, a key or an order
+		}
+		why := s.missing(base)
+		if q.Copy.State != schema.CopyLive {
+			why = "it is being built"
+		}
+		if why != "" {
+			others = append(others, fmt.Sprintf("query table %s does not serve it: %s", q.QualifiedName(), why))
+			continue
+		}
+		found := &candidate{s, s.estimate()}
+		if best == nil || found.before(best) {
+			best = found
+		}
+	}
+	return best, others
+}
+
+// before reports whether a candidate is better than another.
+func (c *candidate) before(other *candidate) bool {
+	if (c.keeps == nil) != (other.keeps == nil) {
+		return c.keeps == nil
+	}
+	return c.rows < other.rows
 }
 
 // routed compiles the statement for the copy that was chosen.
@@ -95,6 +112,7 @@ func (c *compiler) routed(stmt *cql.Select, base *schema.Table, best *candidate)
 	if err != nil {
 		return nil, err
 	}
+	s.keeps = best.keeps
 	s.warnings = []string{"query table " + s.table.QualifiedName() + " served this query"}
 	s.choice = s.reason() + "; the key of " + base.QualifiedName() + " does not serve the statement"
 	if e, known := c.estimateOf(base); known {
@@ -116,12 +134,16 @@ func routable(stmt *cql.Select) bool {
 	return true
 }
 
-// complete reports whether every base row that the WHERE allows is in the copy, once: each column that must not be
-// null to be there is restricted and so cannot be null, its filters follow from the WHERE, and nothing ends earlier.
-func (s *selection) complete(base *schema.Table) bool {
+// missing says which base rows that the WHERE allows are not in the copy, or not once; empty where all are. Each column
+// that must not be null to be there must be restricted and so cannot be null, the filters must follow from the WHERE, and
+// nothing may end earlier, or only behind what the WHERE bounds.
+func (s *selection) missing(base *schema.Table) string {
 	def := s.table.Copy
-	if def.RetentionMillis != 0 || s.table.Options.DefaultTTLSec != 0 {
-		return false
+	if s.table.Options.DefaultTTLSec != 0 {
+		return "its rows have a TTL of their own"
+	}
+	if def.RetentionMillis != 0 && !s.keepsEnough() {
+		return "it keeps rows for " + schema.DurationText(def.RetentionMillis) + "; bound " + def.RetentionBy + " from below"
 	}
 	needed := slices.Clone(def.NotNull)
 	for _, col := range slices.Concat(s.table.PartitionKey, s.table.Clustering) {
@@ -129,7 +151,7 @@ func (s *selection) complete(base *schema.Table) bool {
 		if computed >= 0 {
 			switch def.Keys[computed].Function {
 			case schema.CopyUnnest, schema.CopyEntry, schema.CopyValue:
-				return false // several rows for one of the base
+				return "it has several rows for one of " + base.QualifiedName()
 			}
 			continue
 		}
@@ -140,10 +162,53 @@ func (s *selection) complete(base *schema.Table) bool {
 	for _, name := range needed {
 		col := s.table.Column(name)
 		if col == nil || s.access.columns[col] == nil && !s.access.inTuple(col) {
-			return false
+			return "rows without " + name + " are not in it"
 		}
 	}
-	return !slices.ContainsFunc(def.Filters, func(f schema.CopyFilter) bool { return !s.access.implies(f) })
+	for _, f := range def.Filters {
+		if !s.access.implies(f) {
+			return "rows that its condition on " + f.Column + " leaves out are not in it"
+		}
+	}
+	return ""
+}
+
+// keeping is a time before which a copy has no rows: so long before now.
+type keeping struct {
+	by     *schema.Column
+	bound  *rangeBound
+	millis int64
+	table  *schema.Table
+}
+
+// keepsEnough reports whether the WHERE bounds the time that the retention of the copy counts from. How far back is
+// known when values are.
+func (s *selection) keepsEnough() bool {
+	by := s.table.Column(s.table.Copy.RetentionBy)
+	if by == nil || s.access.columns[by] == nil || by.Type.Kind() != types.KindTimestamp {
+		return false
+	}
+	bound := s.access.columns[by].low
+	if bound == nil {
+		return false
+	}
+	s.keeps = &keeping{by: by, bound: bound, millis: s.table.Copy.RetentionMillis, table: s.table}
+	return true
+}
+
+// check refuses what reaches further back than the copy. Rows end at whole seconds.
+func (k *keeping) check(values []Value, ctx Context) error {
+	v, _, err := k.bound.term.bind(values, ctx)
+	if err != nil || len(v) != 8 {
+		return err // the range itself is refused, or is empty
+	}
+	oldest := ctx.NowMillis - k.millis + 1000
+	if from := types.DecodeInt64(v); from < oldest {
+		return invalidf("query table %s would serve this query but keeps rows for %s, and %s reaches back to %s: ask from %s on, or create a query table without retention",
+			k.table.QualifiedName(), schema.DurationText(k.millis), k.by.Name, types.Timestamp.AppendLiteral(nil, v),
+			types.Timestamp.AppendLiteral(nil, types.AppendTimestampMillis(nil, oldest)))
+	}
+	return nil
 }
 
 // inTuple reports whether a tuple relation restricts the column.

@@ -22,7 +22,8 @@ type selection struct {
 	limit        boundTerm
 	perPartition boundTerm
 	whole        bool
-	choice       string // why this table
+	choice       string   // why this table
+	keeps        *keeping // how far back this table goes; nil: as far as the one that is named
 	warnings     []string
 }
 
@@ -266,6 +267,11 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 		Distinct: s.distinct, WholePartition: s.whole, Slices: clustering.All(), Warnings: s.warnings,
 	}
 	var err error
+	if s.keeps != nil {
+		if err = s.keeps.check(values, ctx); err != nil {
+			return nil, err
+		}
+	}
 	if s.access.keys != nil {
 		if r.Keys, err = s.access.bindKeys(values, ctx); err != nil {
 			return nil, err

@@ -22,6 +22,10 @@ func (c *compiler) refuse(stmt *cql.Select, base *schema.Table, why string) erro
 	}
 	var out strings.Builder
 	out.WriteString(why)
+	_, others := c.compareCopies(stmt, base)
+	for _, line := range others {
+		out.WriteString("\n" + line)
+	}
 	create, filtering := c.suggestion(stmt, base, s)
 	if create != "" {
 		out.WriteString("\nCreate:  " + create)
@@ -36,7 +40,7 @@ func (c *compiler) refuse(stmt *cql.Select, base *schema.Table, why string) erro
 	if create != "" {
 		how = "or add"
 	}
-	out.WriteString("\n" + how + " ALLOW FILTERING to scan " + c.scanText(s) + ".")
+	out.WriteString("\n" + how + " ALLOW FILTERING to scan " + c.scanText(stmt, s) + ".")
 	return invalidf("%s", out.String())
 }
 
@@ -45,24 +49,33 @@ func (s *selection) unserved() string {
 	return "no key of " + s.table.QualifiedName() + " serves WHERE " + s.access.whereText() + "."
 }
 
-// scanText says how many rows filtering reads.
-func (c *compiler) scanText(s *selection) string {
-	of := "all rows"
-	if s.access.keys != nil {
-		of = "the rows of a partition"
-	}
+// scanText says how many rows filtering reads, and of what.
+func (c *compiler) scanText(stmt *cql.Select, s *selection) string {
 	e, known := c.estimateOf(s.table)
-	if !known {
-		return of
-	}
-	n := max(e.Rows, 1)
+	rows, of, whole := max(e.Rows, 1), "", "all rows"
 	if s.access.keys != nil {
-		n = s.estimate()
+		rows, whole = s.estimate(), "the rows of a partition"
+	} else if best := c.filtered(stmt, s.table); best != nil {
+		_, known = c.estimateOf(best.table)
+		rows, of, whole = best.rows, " of query table "+best.table.QualifiedName(), "rows of a partition"
 	}
-	if n == 1 {
-		return "an estimated 1 row"
+	switch {
+	case !known:
+		return whole + of
+	case rows == 1:
+		return "an estimated 1 row" + of
 	}
-	return "an estimated " + thousands(n) + " rows"
+	return "an estimated " + thousands(rows) + " rows" + of
+}
+
+// filtered is the copy that ALLOW FILTERING would read; nil: it would read the base table.
+func (c *compiler) filtered(stmt *cql.Select, base *schema.Table) *candidate {
+	asked := *stmt
+	asked.AllowFiltering = true
+	if best := c.bestCopy(&asked, base); best != nil && best.keeps == nil {
+		return best
+	}
+	return nil
 }
 
 // thousands writes a number with commas between its thousands.
@@ -92,6 +105,9 @@ func (c *compiler) suggestion(stmt *cql.Select, base *schema.Table, s *selection
 		return "", false
 	}
 	for _, allow := range []bool{stmt.AllowFiltering, true} {
+		if allow && c.filtered(stmt, base) != nil {
+			return "", false // what is there is as good
+		}
 		asked := *stmt
 		asked.AllowFiltering = allow
 		for _, key := range s.access.keysFor(stmt) {
@@ -203,5 +219,6 @@ func (c *compiler) wouldServe(stmt *cql.Select, base *schema.Table, create, name
 	built.State = schema.CopyLive
 	t.Copy = &built
 	then := &compiler{schema: alter.Next.WithTable(t), keyspace: c.keyspace}
-	return then.bestCopy(stmt, base) != nil
+	best := then.bestCopy(stmt, base)
+	return best != nil && best.keeps == nil
 }

@@ -30,6 +30,7 @@ var suggestions = []struct {
 	{"SELECT * FROM r WHERE dev = 'a' ORDER BY w DESC LIMIT 3", "", "", known{Rows: 9}}, // rows without w would be missing
 	{"SELECT * FROM r WHERE v = 1 AND w > 2 AND ts > 5", "CREATE QUERY TABLE ks.r_by_v ON ks.r * PRIMARY KEY ((v), w, ts, dev);", "and add ALLOW FILTERING, for no one key serves all of the WHERE\nor add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
 	{"SELECT * FROM p WHERE v > 1", "", "add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
+	{"SELECT v FROM r WHERE site = 'x' AND v > 2 AND ts > 5", "", "add ALLOW FILTERING to scan an estimated 2 rows of query table ks.r_by_site.", known{Rows: 9}},
 	{"SELECT a, sum(v) FROM p GROUP BY a", "", "", known{Rows: 9}},
 }
 
