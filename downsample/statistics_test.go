@@ -428,3 +428,37 @@ func TestTimedEdges(t *testing.T) {
 		}
 	}
 }
+
+// Interpolate gives the nearest value of the type on the line, halves up, and null beside null.
+func TestInterpolate(t *testing.T) {
+	for _, test := range []struct {
+		of          *types.Type
+		from, to    string
+		part, whole uint64
+		want        string
+	}{
+		{types.Int, "0", "10", 1, 4, "3"}, // 2.5
+		{types.Int, "0", "-10", 1, 4, "-2"},
+		{types.Tinyint, "-128", "127", 1, 2, "0"},
+		{types.Smallint, "1", "2", 1, 3, "1"},
+		{types.Bigint, "-9223372036854775808", "9223372036854775807", 1, 2, "0"},
+		{types.Bigint, "9223372036854775807", "9223372036854775806", math.MaxUint64 - 1, math.MaxUint64, "9223372036854775806"},
+		{types.Varint, "1", "100000000000000000000", 1, 2, "50000000000000000001"},
+		{types.Decimal, "1", "2.25", 1, 2, "1.63"},
+		{types.Double, "1", "2", 1, 4, "1.25"},
+		{types.Double, "-1.7e308", "1.7e308", 1, 2, "0.0"},
+		{types.Float, "0.5", "1.5", 3, 4, "1.25"},
+		{types.Timestamp, "0", "1001", 1, 2, "501"},
+	} {
+		from, to, want := value(t, test.of, test.from), value(t, test.of, test.to), value(t, test.of, test.want)
+		if got := Interpolate(test.of, from, to, test.part, test.whole); !bytes.Equal(got, want) {
+			t.Errorf("%d/%d from %s to %s of %s: %x, want %x", test.part, test.whole, test.from, test.to, test.of, got, want)
+		}
+		if Interpolate(test.of, nil, to, 1, 2) != nil || Interpolate(test.of, from, []byte{}, 1, 2) != nil {
+			t.Errorf("%s: a line from nothing, or to it", test.of)
+		}
+	}
+	if Interpolates(types.Text) || Interpolates(types.Date) {
+		t.Error("there is a line between texts or dates")
+	}
+}

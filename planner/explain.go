@@ -65,6 +65,9 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 		}
 		e.add("aggregate", StepAggregate, e.aggregateText())
 	}
+	if r.Fill != nil {
+		add("fill", r.Fill.String())
+	}
 	if r.Distinct {
 		e.limit(len(r.Keys))
 		e.add("distinct", StepAnswer, "one row a partition")

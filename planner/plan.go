@@ -29,6 +29,7 @@ type Read struct {
 	Filters        []Filter                 // on merged rows; all must hold (R31)
 	Output         []Output                 // the columns of the answer
 	GroupBy        []Expr                   // in key order; empty with aggregates: one group over all
+	Fill           *Fill                    // rows for steps of time without rows; nil: none
 	Grouped        bool                     // aggregates or GROUP BY are present
 	Distinct       bool                     // SELECT DISTINCT of partition key and statics
 	Sort           []SortKey                // ORDER BY over several partitions (IN): sorted after reading; empty otherwise

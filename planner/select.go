@@ -15,6 +15,7 @@ type selection struct {
 	access       *access
 	outputs      []Output
 	groupBy      []Expr
+	fill         *fill // nil without FILL
 	distinct     bool
 	reverse      bool
 	sort         []SortKey // of ORDER BY, for several partitions
@@ -55,8 +56,6 @@ func refuseSelect(stmt *cql.Select) error {
 	switch {
 	case stmt.JSON:
 		return invalidf("SELECT JSON is not supported by this build: select the columns")
-	case stmt.GroupBy.Fill != nil:
-		return invalidf("GROUP BY … FILL is not supported by this build: fill gaps in the application")
 	case stmt.Resolution != nil && stmt.Resolution.Text != "raw":
 		return invalidf("USING RESOLUTION '%s' is not supported by this build: it reads raw rows; select from the rollup by its name", stmt.Resolution.Text)
 	}
@@ -99,7 +98,7 @@ func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selecti
 	if err := s.checkDistinct(stmt); err != nil {
 		return nil, err
 	}
-	for _, check := range []func(*cql.Select) error{s.addGroups, s.checkSeries, s.addOrder} {
+	for _, check := range []func(*cql.Select) error{s.addGroups, s.checkSeries, s.addFill, s.addOrder} {
 		if err := check(stmt); err != nil {
 			return nil, &shapeError{err}
 		}
@@ -298,7 +297,10 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	if r.PartitionMax, err = bindLimit(s.perPartition, values, ctx); err != nil {
 		return nil, err
 	}
-	return r, s.bindOutputs(r, values, ctx)
+	if err := s.bindOutputs(r, values, ctx); err != nil {
+		return nil, err
+	}
+	return r, s.bindFill(r, values, ctx)
 }
 
 func (s *selection) bindOutputs(r *Read, values []Value, ctx Context) error {

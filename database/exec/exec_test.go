@@ -363,7 +363,7 @@ func encodeRows(rows [][]any) []byte {
 	return out
 }
 
-func plan(t testing.TB, table *schema.Table, text string) *planner.Read {
+func plan(t interface{ Fatalf(string, ...any) }, table *schema.Table, text string) *planner.Read {
 	s := (&schema.Snapshot{}).WithKeyspace(&schema.Keyspace{Name: "ks"}).WithTable(table)
 	tree, err := cql.Parse(text)
 	if err != nil {

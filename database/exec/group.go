@@ -22,12 +22,16 @@ type grouping struct {
 	results    map[*planner.AggregateExpr]*aggregate
 	firsts     map[planner.Expr]*[]byte // what is not aggregated has the value of the group's first row
 	open       bool
+	fill       *filler  // nil without FILL
 	sized      bool     // memory of some aggregate grows with the values
 	sortValues [][]byte // of the group's first row
 }
 
 func newGrouping(r *run) (*grouping, error) {
 	g := &grouping{run: r, results: map[*planner.AggregateExpr]*aggregate{}, firsts: map[planner.Expr]*[]byte{}}
+	if r.plan.Fill != nil {
+		g.fill = newFiller(g, r.plan.Fill)
+	}
 	for _, e := range r.plan.GroupBy {
 		if t, ok := newGroupTerm(e); ok {
 			g.terms = append(g.terms, t)
@@ -55,11 +59,18 @@ func (g *grouping) collect(e planner.Expr) error {
 		if _, ok := a.sum.(downsample.Sized); ok {
 			g.sized = true
 		}
+		if g.fill != nil {
+			g.fill.collected(e, len(g.aggregates))
+		}
 		g.aggregates = append(g.aggregates, a)
 		g.results[e] = a
 		return nil
 	case *planner.CallExpr:
-		if aggregated(e) {
+		if g.fill != nil && planner.SameExpr(e, g.fill.plan.Term) {
+			g.fill.times[e] = true
+			break
+		}
+		if aggregated(e) || g.fill != nil {
 			for _, a := range e.Args {
 				if err := g.collect(a); err != nil {
 					return err
@@ -94,7 +105,7 @@ func (g *grouping) add(s span) (more bool, err error) {
 	for at := s.from; at < s.to; {
 		r.row.i = at
 		if !g.open {
-			if ok, err := r.admit(); !ok {
+			if ok, err := g.admit(); !ok {
 				return false, err
 			}
 			if err := g.begin(); err != nil {
@@ -128,7 +139,7 @@ func (g *grouping) addStatic() error {
 	r := g.run
 	r.row.i = 0
 	if !g.open {
-		if ok, err := r.admit(); !ok {
+		if ok, err := g.admit(); !ok {
 			return err
 		}
 		if err := g.begin(); err != nil {
@@ -136,6 +147,14 @@ func (g *grouping) addStatic() error {
 		}
 	}
 	return g.accumulate(span{0, 1})
+}
+
+// admit decides whether a group may begin at the row under way.
+func (g *grouping) admit() (bool, error) {
+	if g.fill != nil {
+		return g.fill.admit()
+	}
+	return g.run.admit()
 }
 
 // begin opens a group with the row under way.
@@ -160,6 +179,9 @@ func (g *grouping) begin() error {
 		g.sortValues = s.values(row)
 	}
 	g.open = true
+	if g.fill != nil {
+		return g.fill.begin()
+	}
 	return nil
 }
 
@@ -201,7 +223,12 @@ func (g *grouping) bytes() int {
 // endPartition closes a group that a partition ends.
 func (g *grouping) endPartition() error {
 	if g.open && len(g.run.plan.GroupBy) > 0 {
-		return g.emit()
+		if err := g.emit(); err != nil {
+			return err
+		}
+	}
+	if g.fill != nil {
+		return g.fill.endPartition()
 	}
 	return nil
 }
@@ -214,24 +241,34 @@ func (g *grouping) end() error {
 	return g.emit()
 }
 
-// emit appends the open group's row to the page.
-func (g *grouping) emit() error {
+// emit closes the open group.
+func (g *grouping) emit() (err error) {
+	if g.fill != nil {
+		err = g.fill.close()
+	} else {
+		err = g.append(g.value)
+	}
+	for _, a := range g.aggregates {
+		a.reset()
+	}
+	g.open = false
+	return err
+}
+
+// append appends a row to the page.
+func (g *grouping) append(value func(planner.Expr) ([]byte, error)) error {
 	r := g.run
 	from := len(r.result.Rows)
 	for i := range r.plan.Output {
-		v, err := g.value(r.plan.Output[i].Expr)
+		v, err := value(r.plan.Output[i].Expr)
 		if err != nil {
 			return err
 		}
 		r.result.Rows = AppendCell(r.result.Rows, v)
 	}
-	for _, a := range g.aggregates {
-		a.reset()
-	}
 	if r.sort != nil {
 		r.sort.add(from, g.sortValues)
 	}
-	g.open = false
 	return r.counted()
 }
 
@@ -246,17 +283,22 @@ func (g *grouping) value(e planner.Expr) ([]byte, error) {
 	case *planner.ConstExpr:
 		return e.Value, nil
 	case *planner.CallExpr:
-		args := make([][]byte, len(e.Args))
-		for i, a := range e.Args {
-			v, err := g.value(a)
-			if err != nil {
-				return nil, err
-			}
-			args[i] = v
-		}
-		return e.Function.Eval(args)
+		return g.call(e, g.value)
 	}
 	return nil, fmt.Errorf("exec: %T cannot be evaluated on a group", e)
+}
+
+// call is a function of what value gives for its arguments.
+func (g *grouping) call(e *planner.CallExpr, value func(planner.Expr) ([]byte, error)) ([]byte, error) {
+	args := make([][]byte, len(e.Args))
+	for i, a := range e.Args {
+		v, err := value(a)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = v
+	}
+	return e.Function.Eval(args)
 }
 
 // groupTerm is one term of GROUP BY with its value in the open group.

@@ -16,6 +16,9 @@ func (r *run) partition(key partition.DecoratedKey) error {
 	if err != nil {
 		return err
 	}
+	if r.groups != nil && r.groups.fill != nil && !resumed {
+		r.groups.fill.resumed = nil // the partition of the page before is gone
+	}
 	if !r.filters.acceptKey(&r.row) {
 		return nil
 	}

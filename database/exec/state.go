@@ -15,6 +15,7 @@ const stateVersion = 1 // in the hands of clients: never reuse
 const (
 	stateBefore = 1 // the page begins with the partition; in the hands of clients: never reuse
 	stateInside = 2 // it begins with a row; in the hands of clients: never reuse
+	stateStep   = 3 // it begins with a step of FILL, of which at most the group before needs the row; in the hands of clients: never reuse
 )
 
 var errState = &planner.InvalidError{Message: "Invalid value for the paging state"}
@@ -24,7 +25,10 @@ type position struct {
 	key         *partition.DecoratedKey // nil: at the beginning
 	inside      bool                    // with the row of that clustering, not with the partition
 	clustering  []byte
-	inPartition int // rows of the answer that the pages before took from this partition
+	inPartition int    // rows of the answer that the pages before took from this partition
+	filling     bool   // of FILL: the answer goes on with a step
+	step        int64  // its start, milliseconds since 1970
+	series      []byte // what the clustering of the rows of its series begins with
 }
 
 // encodeState is the state of a page that begins with the row under way: version, place, key, clustering,
@@ -38,11 +42,21 @@ func (r *run) encodeState() ([]byte, error) {
 		}
 		place = stateInside
 	}
+	return r.appendState(place, at), nil
+}
+
+// encodeFilling is the state of a page that goes on with a step of FILL, of which the group at a clustering is the
+// last before, or the first behind where there is none before. The start of the step follows the state.
+func (r *run) encodeFilling(at []byte, step int64) []byte {
+	return binary.AppendVarint(r.appendState(stateStep, at), step)
+}
+
+func (r *run) appendState(place byte, at []byte) []byte {
 	out := binary.AppendUvarint([]byte{stateVersion, place}, uint64(len(r.row.decorated.Key)))
 	out = append(out, r.row.decorated.Key...)
 	out = append(binary.AppendUvarint(out, uint64(len(at))), at...)
 	out = binary.AppendUvarint(out, uint64(r.emitted))
-	return binary.AppendUvarint(out, uint64(r.inPartition)), nil
+	return binary.AppendUvarint(out, uint64(r.inPartition))
 }
 
 // decodeState puts the run where a state says.
@@ -50,10 +64,10 @@ func (r *run) decodeState(src []byte) error {
 	if src == nil {
 		return nil
 	}
-	if len(src) < 2 || src[0] != stateVersion || src[1] != stateBefore && src[1] != stateInside {
+	if len(src) < 2 || src[0] != stateVersion || src[1] < stateBefore || src[1] > stateStep {
 		return errState
 	}
-	inside := src[1] == stateInside
+	inside, filling := src[1] != stateBefore, src[1] == stateStep
 	key, rest, ok := stateBytes(src[2:])
 	if !ok || len(key) > partition.KeyBytesMax {
 		return errState
@@ -67,7 +81,7 @@ func (r *run) decodeState(src []byte) error {
 		return errState
 	}
 	inPartition, rest, ok := stateNumber(rest)
-	if !ok || len(rest) != 0 || inPartition > emitted {
+	if !ok || inPartition > emitted || filling != (len(rest) > 0) || filling && r.plan.Fill == nil {
 		return errState
 	}
 	if _, err := r.layout.Decode(key); err != nil {
@@ -80,6 +94,23 @@ func (r *run) decodeState(src []byte) error {
 	decorated := partition.Decorate(key)
 	r.begin = position{key: &decorated, inside: inside, clustering: at, inPartition: inPartition}
 	r.emitted = emitted
+	if filling {
+		return r.decodeFilling(rest, values)
+	}
+	return nil
+}
+
+// decodeFilling reads where a page that begins with a step of FILL goes on; values are the clustering of its row.
+func (r *run) decodeFilling(src []byte, values [][]byte) error {
+	step, used := binary.Varint(src)
+	if used != len(src) {
+		return errState
+	}
+	series := []byte{}
+	for i, col := range r.plan.Table.ClusteringLayout()[:r.plan.Fill.Column.Slot] {
+		series = col.Append(series, values[i])
+	}
+	r.begin.filling, r.begin.step, r.begin.series = true, step, series
 	return nil
 }
 

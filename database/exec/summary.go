@@ -75,7 +75,7 @@ func (g *grouping) addSummary(b *mutation.Batch) (ok, more bool, err error) {
 	for {
 		r.row.i = 0
 		if !g.open {
-			if ok, err := r.admit(); !ok {
+			if ok, err := g.admit(); !ok {
 				return true, false, err
 			}
 			if err := g.begin(); err != nil {
