@@ -66,7 +66,7 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 		e.add("aggregate", StepAggregate, e.aggregateText())
 	}
 	if r.Fill != nil {
-		add("fill", r.Fill.String())
+		e.add("fill", StepAnswer, r.Fill.String())
 	}
 	if r.Distinct {
 		e.limit(len(r.Keys))
