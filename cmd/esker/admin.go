@@ -10,8 +10,8 @@ func newAdminCommand() *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
 		Use:   "admin",
-		Short: "Look after a running server: flush, compact, tablestats",
-		Long: `Sends ADMIN statements to a running server over the ordinary port; any client can send the same text.
+		Short: "Look after a running server: flush, compact, and see what its tables hold",
+		Long: `Sends ADMIN statements and SELECTs on system_views to a running server over the ordinary port; any client can send the same text.
 A scope is a keyspace, or a table with its keyspace, like iot.readings; without one it is everything.`,
 	}
 	t.addFlags(cmd)
@@ -22,6 +22,7 @@ A scope is a keyspace, or a table with its keyspace, like iot.readings; without 
 			"The server compacts by itself; this does all of it at once, and returns when it is done.", "ADMIN COMPACT"),
 		newTableStatsCommand(&t),
 	)
+	cmd.AddCommand(newSightCommands(&t)...)
 	return cmd
 }
 
