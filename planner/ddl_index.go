@@ -237,7 +237,9 @@ func indexTable(base *schema.Table, of *schema.IndexOf) *schema.Table {
 		Keyspace: base.Keyspace, Name: base.Name + "." + of.Name, Kind: schema.Index, NextColumn: 1, Options: schema.DefaultOptions(),
 		Copy: &schema.Copy{Base: base.Name, Index: of},
 	}
-	t.PartitionKey = []*schema.Column{indexedColumn(t, base, of)}
+	zero := &schema.Column{Name: freeColumnName(base, "esker_zero"), Kind: schema.PartitionKey, Position: 1, Type: types.Tinyint}
+	t.PartitionKey = []*schema.Column{indexedColumn(t, base, of), zero}
+	t.Copy.Keys = append(t.Copy.Keys, schema.CopyKey{Column: zero.Name, Function: schema.CopyZero})
 	key := slices.Clone(base.PartitionKey)
 	if !of.OfPartition(base) {
 		key = append(key, base.Clustering...)

@@ -61,19 +61,19 @@ func TestIndexesFollowTheirTable(t *testing.T) {
 	}
 	rest := "esker_token int, l frozen<list<int>>, m frozen<map<text, int>>"
 	key := "esker_token_ bigint, a int, b text, c int DESC"
-	check("v", "((v int), "+key+") "+rest)
-	check("a", "((a int), esker_token_ bigint, b text, c int DESC) "+rest+", v int")
-	check("c", "((c int), esker_token_ bigint, a int, b text) "+rest+", v int")
-	check("st", "((st int), esker_token_ bigint, a int, b text) ")
-	check("f", "((m frozen<map<text, int>>), "+key+") esker_token int, l frozen<list<int>>, v int")
-	check("k", "((esker_keys text), "+key+") "+rest+", v int")
-	check("vals", "((esker_values int), "+key+") "+rest+", v int")
-	check("e", "((esker_entries frozen<tuple<text, int>>), "+key+") "+rest+", v int")
-	check("l", "((esker_values int), "+key+") "+rest+", v int")
+	check("v", "((v int, esker_zero tinyint), "+key+") "+rest)
+	check("a", "((a int, esker_zero tinyint), esker_token_ bigint, b text, c int DESC) "+rest+", v int")
+	check("c", "((c int, esker_zero tinyint), esker_token_ bigint, a int, b text) "+rest+", v int")
+	check("st", "((st int, esker_zero tinyint), esker_token_ bigint, a int, b text) ")
+	check("f", "((m frozen<map<text, int>>, esker_zero tinyint), "+key+") esker_token int, l frozen<list<int>>, v int")
+	check("k", "((esker_keys text, esker_zero tinyint), "+key+") "+rest+", v int")
+	check("vals", "((esker_values int, esker_zero tinyint), "+key+") "+rest+", v int")
+	check("e", "((esker_entries frozen<tuple<text, int>>, esker_zero tinyint), "+key+") "+rest+", v int")
+	check("l", "((esker_values int, esker_zero tinyint), "+key+") "+rest+", v int")
 
 	s = altered(t, s, "ALTER TABLE t ADD w text", "ALTER TABLE t DROP esker_token", "DROP INDEX c", "ALTER TABLE t RENAME c TO cc AND b TO bb")
-	check("v", "((v int), esker_token_ bigint, a int, bb text, cc int DESC) l frozen<list<int>>, m frozen<map<text, int>>, w text")
-	check("st", "((st int), esker_token_ bigint, a int, bb text) ")
+	check("v", "((v int, esker_zero tinyint), esker_token_ bigint, a int, bb text, cc int DESC) l frozen<list<int>>, m frozen<map<text, int>>, w text")
+	check("st", "((st int, esker_zero tinyint), esker_token_ bigint, a int, bb text) ")
 	if s.Table("ks", "t.c") != nil {
 		t.Error("a dropped index has a table")
 	}
@@ -84,7 +84,7 @@ func TestIndexesFollowTheirTable(t *testing.T) {
 	if s, err = schema.Decode(blob); err != nil {
 		t.Fatal(err)
 	}
-	check("e", "((esker_entries frozen<tuple<text, int>>), esker_token_ bigint, a int, bb text, cc int DESC) l frozen<list<int>>, m frozen<map<text, int>>, v int, w text")
+	check("e", "((esker_entries frozen<tuple<text, int>>, esker_zero tinyint), esker_token_ bigint, a int, bb text, cc int DESC) l frozen<list<int>>, m frozen<map<text, int>>, v int, w text")
 	if s = altered(t, s, "DROP TABLE t"); len(s.Keyspaces["ks"].Tables) != 0 {
 		t.Errorf("tables are left: %v", s.Keyspaces["ks"].SortedTables())
 	}

@@ -75,12 +75,15 @@ func (s *selection) reason() string {
 	if len(served) > 0 {
 		out = "its key serves " + strings.Join(served, " AND ")
 	}
-	if len(a.filters) == 0 {
-		return out
+	var rest []string
+	for _, col := range a.filters {
+		rest = append(rest, a.relationText(col))
 	}
-	rest := make([]string, len(a.filters))
-	for i, col := range a.filters {
-		rest[i] = a.relationText(col)
+	for _, r := range a.contained {
+		rest = append(rest, r.text())
+	}
+	if len(rest) == 0 {
+		return out
 	}
 	return out + "; " + strings.Join(rest, " AND ") + " is filtered"
 }
@@ -111,6 +114,9 @@ func (a *access) whereText() string {
 	var out []string
 	for _, col := range a.order {
 		out = append(out, a.relationText(col))
+	}
+	for _, r := range a.contained {
+		out = append(out, r.text())
 	}
 	for _, tr := range a.tuples {
 		names := make([]string, tr.width)

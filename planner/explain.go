@@ -52,6 +52,9 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 		choice = "the statement names it"
 	}
 	e.add("use "+kindText(r.Table), StepOther, choice)
+	if r.Through != nil {
+		e.out = append(e.out, ExplainRow{Operation: "read index", Object: objectName(r.Through.Index), Detail: r.Through.text(), Rows: Unknown})
+	}
 	e.rows = e.readRows()
 	e.add("read", StepRead, e.readText())
 	if len(r.Filters) > 0 {
@@ -100,7 +103,7 @@ type explainer struct {
 }
 
 func (e *explainer) add(operation string, kind StepKind, detail string) {
-	row := ExplainRow{Operation: operation, Object: e.read.Table.QualifiedName(), Detail: detail, Kind: kind, Rows: e.rows}
+	row := ExplainRow{Operation: operation, Object: objectName(e.read.Table), Detail: detail, Kind: kind, Rows: e.rows}
 	e.out = append(e.out, row)
 }
 
@@ -261,4 +264,12 @@ func kindText(t *schema.Table) string {
 		return "virtual table"
 	}
 	return "table"
+}
+
+// objectName is the name of a table, or that of an index as statements write it.
+func objectName(t *schema.Table) string {
+	if t.Kind == schema.Index {
+		return indexName(t)
+	}
+	return t.QualifiedName()
 }

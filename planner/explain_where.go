@@ -15,10 +15,15 @@ import (
 // partitionsText says which partitions are read.
 func (r *Read) partitionsText() string {
 	switch {
+	case r.Through != nil:
+		return "the partitions that the index names"
 	case r.Keys == nil && r.Range == (partition.Range{}):
 		return "all partitions"
 	case r.Keys == nil:
 		return "partitions with a token in " + r.Range.String()
+	}
+	if r.Table.Kind == schema.Index && len(r.Keys) == 1 {
+		return indexedText(r.Table, r.Keys[0])
 	}
 	layout := r.Table.PartitionLayout()
 	texts := make([]string, 0, listedMax+2)
@@ -170,20 +175,55 @@ func (r *Read) fetchText() string {
 }
 
 // operatorTexts are the operators of filters as CQL writes them.
-var operatorTexts = map[Operator]string{Eq: "=", Neq: "!=", Lt: "<", Lte: "<=", Gt: ">", Gte: ">=", In: "IN", IsNotNull: "IS NOT NULL"}
+var operatorTexts = map[Operator]string{Eq: "=", Neq: "!=", Lt: "<", Lte: "<=", Gt: ">", Gte: ">=", In: "IN", IsNotNull: "IS NOT NULL",
+	Contains: "CONTAINS", ContainsKey: "CONTAINS KEY"}
 
 // String is the filter as a condition of CQL.
 func (f Filter) String() string {
 	name := cql.QuoteIdentifier(f.Column.Name)
 	texts := make([]string, len(f.Values))
 	for i, v := range f.Values {
-		texts[i] = shortLiteral(f.Column.Type, v)
+		texts[i] = shortLiteral(f.typeOf(i), v)
 	}
 	switch f.Op {
 	case In:
 		return name + " IN (" + few(texts, ", ") + ")"
 	case IsNotNull:
 		return name + " IS NOT NULL"
+	case HasEntry:
+		return name + "[" + texts[0] + "] = " + texts[1]
 	}
 	return name + " " + operatorTexts[f.Op] + " " + strings.Join(texts, "")
+}
+
+// typeOf is the type of a value of the filter.
+func (f Filter) typeOf(i int) *types.Type {
+	elems := f.Column.Type.Elems()
+	switch f.Op {
+	case Contains:
+		return elems[len(elems)-1]
+	case ContainsKey:
+		return elems[0]
+	case HasEntry:
+		return elems[i]
+	}
+	return f.Column.Type
+}
+
+// indexedText is the value of a partition of an index.
+func indexedText(t *schema.Table, key partition.DecoratedKey) string {
+	values, err := t.PartitionLayout().Decode(key.Key)
+	if err != nil || len(values) == 0 {
+		return "a partition" // it was made by the planner: it decodes
+	}
+	return "partition " + equalText(t.PartitionKey[:1], values[:1])
+}
+
+// text says what of an index is read.
+func (t *Through) text() string {
+	out := indexedText(t.Index, t.Key)
+	if !t.Slices.IsAll() {
+		out += ", some tokens"
+	}
+	return out + "; each of its rows names a partition"
 }

@@ -22,6 +22,7 @@ type Read struct {
 	Choice         string                   // why Table was chosen, for EXPLAIN
 	Keys           []partition.DecoratedKey // partitions in the order of the answer; nil: every partition in Range
 	Range          partition.Range          // used when Keys is nil
+	Through        *Through                 // names the partitions when Keys is nil; nil: those in Range
 	Slices         clustering.Slices        // the same in every partition
 	Reverse        bool                     // against the clustering order
 	Fetch          []*schema.Column         // regular columns that filters and selectors need; Slot numbers them
@@ -64,6 +65,9 @@ const (
 	Gte
 	In
 	IsNotNull
+	Contains    // the collection has Values[0]: an element, or a value of a map
+	ContainsKey // the map has the key Values[0]
+	HasEntry    // the map has Values[1] at the key Values[0]
 )
 
 // Filter is a condition on a column of the merged row.

@@ -43,6 +43,7 @@ type where struct {
 	columns           map[*schema.Column]*restriction
 	order             []*schema.Column // the restricted columns as they come first in the text
 	tuples            []*tupleRestriction
+	contained         []*contained
 	tokenLow          *rangeBound
 	tokenHigh         *rangeBound
 	tokenUsed         bool
@@ -69,8 +70,10 @@ func (c *compiler) where(t, named *schema.Table, relations []cql.Relation) (*whe
 			err = c.whereToken(w, named, r)
 		case *cql.NullRelation:
 			err = unsupportedNull(w, r)
+		case *cql.ElementRelation:
+			err = c.whereElement(w, named, r)
 		default:
-			err = invalidf("this form of WHERE is not supported in SELECT: elements and fields of columns cannot be restricted")
+			err = invalidf("this form of WHERE is not supported in SELECT: fields of columns cannot be restricted")
 		}
 		if err != nil {
 			return nil, err
@@ -118,6 +121,9 @@ func (r *restriction) refuseSecond(name string) error {
 }
 
 func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelation) error {
+	if r.Op == cql.OpContains || r.Op == cql.OpContainsKey {
+		return c.whereContains(w, named, r)
+	}
 	col, slot, err := w.at(r.Column.Text)
 	if err != nil {
 		return err
@@ -125,8 +131,6 @@ func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelat
 	switch r.Op {
 	case cql.OpNotEqual:
 		return invalidf("Unsupported \"!=\" relation: %s != %s", col.Name, cql.FormatTerm(r.Value))
-	case cql.OpContains, cql.OpContainsKey:
-		return invalidf("Cannot use %s on non-collection column %s", containsName(r.Op), col.Name)
 	case cql.OpLike:
 		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid.", col.Name, cql.FormatTerm(r.Value))
 	}

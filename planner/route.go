@@ -44,6 +44,9 @@ func (c *compiler) choose(stmt *cql.Select, base *schema.Table) (*selection, err
 		if stmt.AllowFiltering && s.access.keys != nil {
 			return s, nil // the rows of a partition come in their order
 		}
+		if byIndex, err := c.byIndex(stmt, base, s.access); err != nil || byIndex != nil {
+			return byIndex, err
+		}
 	}
 	if best := c.bestCopy(stmt, base); best != nil && (best.keeps == nil || !stmt.AllowFiltering) {
 		return c.routed(stmt, base, best)
@@ -60,7 +63,8 @@ func (c *compiler) choose(stmt *cql.Select, base *schema.Table) (*selection, err
 	case s.unordered:
 		return nil, c.refuse(stmt, base, "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
 	case s.access.refusal != "" && !stmt.AllowFiltering:
-		return nil, c.refuse(stmt, base, s.access.refusal)
+		err := c.refuse(stmt, base, s.access.refusal)
+		return nil, invalidf("%v%s", err, c.indexHint(stmt, base, s.access))
 	}
 	return s, nil
 }

@@ -13,6 +13,7 @@ import (
 type selection struct {
 	*selectors
 	access       *access
+	through      *access // of an index, whose rows name the partitions; nil: none
 	outputs      []Output
 	groupBy      []Expr
 	fill         *fill // nil without FILL
@@ -78,11 +79,16 @@ func (s *selection) notePartition() {
 
 // selection checks a SELECT against table t, of which the statement speaks as named.
 func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selection, error) {
+	return c.selectionOf(stmt, t, named, func() (*where, error) { return c.where(t, named, stmt.Where) })
+}
+
+// selectionOf checks a SELECT against table t with a WHERE on it.
+func (c *compiler) selectionOf(stmt *cql.Select, t, named *schema.Table, where func() (*where, error)) (*selection, error) {
 	s := &selection{selectors: &selectors{compiler: c, table: t, named: named}, distinct: stmt.Distinct}
 	if err := s.addOutputs(stmt.Selectors); err != nil {
 		return nil, err
 	}
-	w, err := c.where(t, named, stmt.Where)
+	w, err := where()
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +99,11 @@ func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selecti
 	for _, col := range s.access.filters {
 		if col.Kind == schema.Regular {
 			s.slot(col)
+		}
+	}
+	for _, r := range w.contained {
+		if r.col.Kind == schema.Regular {
+			s.slot(r.col)
 		}
 	}
 	if err := s.checkDistinct(stmt); err != nil {
@@ -281,12 +292,17 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	} else if r.Range, err = s.access.tokenRange(values, ctx); err != nil {
 		return nil, err
 	}
+	if s.through != nil {
+		if err := s.bindThrough(r, values, ctx); err != nil {
+			return nil, err
+		}
+	}
 	if len(s.access.parts) > 0 {
 		if r.Slices, err = s.access.bindSlices(values, ctx); err != nil {
 			return nil, err
 		}
 	}
-	if len(s.access.filters) > 0 {
+	if len(s.access.filters) > 0 || len(s.access.contained) > 0 {
 		if r.Filters, err = s.access.bindFilters(values, ctx); err != nil {
 			return nil, err
 		}

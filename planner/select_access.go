@@ -40,6 +40,9 @@ func (w *where) access() (*access, error) {
 			a.filter(col, needsFiltering)
 		}
 	}
+	if len(w.contained) > 0 && a.refusal == "" {
+		a.refusal = needsFiltering
+	}
 	return a, nil
 }
 
@@ -394,18 +397,6 @@ func (a *access) bindFilters(values []Value, ctx Context) ([]Filter, error) {
 	var out []Filter
 	for _, col := range a.filters {
 		r := a.columns[col]
-		bind := func(t boundTerm) ([]byte, error) {
-			v, unset, err := t.bind(values, ctx)
-			switch {
-			case err != nil:
-				return nil, err
-			case unset:
-				return nil, invalidf("Unsupported unset value for column %s", col.Name)
-			case v == nil:
-				return nil, invalidf("Unsupported null value for column %s", col.Name)
-			}
-			return v, nil
-		}
 		if r.in {
 			options, err := r.values(col, values, ctx)
 			if err != nil {
@@ -415,12 +406,19 @@ func (a *access) bindFilters(values []Value, ctx Context) ([]Filter, error) {
 			continue
 		}
 		for _, side := range r.sides() {
-			v, err := bind(side.term)
+			v, err := bindCompared(col, side.term, values, ctx)
 			if err != nil {
 				return nil, err
 			}
 			out = append(out, Filter{Column: col, Op: side.op, Values: [][]byte{v}})
 		}
+	}
+	for _, r := range a.contained {
+		f, err := r.filter(values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
 	}
 	return out, nil
 }

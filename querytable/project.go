@@ -208,6 +208,8 @@ func (pr *projection) keyValues(base Base) (ok bool, err error) {
 			pr.values[i] = pr.value(base, &k.source)
 		case schema.CopyToken:
 			pr.values[i] = pr.compute(func(dst []byte) []byte { return types.AppendBigint(dst, int64(pr.key.Token)) })
+		case schema.CopyZero:
+			pr.values[i] = zero
 		case schema.CopyTimeBucket:
 			ms, ok := timeMillis(k.of, pr.value(base, &k.source))
 			if !ok {
@@ -366,3 +368,6 @@ func findCell(base Base, s *source) *mutation.Cell {
 	}
 	return nil
 }
+
+// zero is the value of schema.CopyZero.
+var zero = []byte{0}

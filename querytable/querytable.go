@@ -152,7 +152,7 @@ func (p *Projector) addKey(c *schema.Column) error {
 			part.function, part.bucket, name = k.Function, k.Bucket, k.From
 		}
 	}
-	if part.function == schema.CopyToken {
+	if part.function == schema.CopyToken || part.function == schema.CopyZero {
 		p.keys = append(p.keys, part)
 		return nil
 	}

@@ -95,13 +95,14 @@ const (
 	CopyToken      CopyFunction = 3 // stored: never reuse; the token of the base partition, a bigint: rows of an index in the order of the base
 	CopyEntry      CopyFunction = 4 // stored: never reuse; a row for each entry of a map, as a frozen tuple of key and value
 	CopyValue      CopyFunction = 5 // stored: never reuse; a row for each value of a map
+	CopyZero       CopyFunction = 6 // stored: never reuse; the tinyint 0: a partition key of two columns also has the empty value
 )
 
 // CopyKey is a key column of a copy that is computed.
 type CopyKey struct {
 	Column   string // of the copy
 	Function CopyFunction
-	From     string              // column of the base; empty for CopyToken
+	From     string              // column of the base; empty for CopyToken and CopyZero
 	Bucket   partition.Bucketing // of CopyTimeBucket
 }
 

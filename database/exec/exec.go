@@ -165,6 +165,11 @@ func (r *run) partitions() (*walk, error) {
 		}
 		return w, nil
 	}
+	if r.plan.Through != nil {
+		it, err := r.through()
+		w.it = it
+		return w, err
+	}
 	rng := r.plan.Range
 	if w.from != nil {
 		rng = rng.Intersect(partition.Range{HasStart: true, Start: w.from.Token})

@@ -64,11 +64,40 @@ func holds(f *planner.Filter, value []byte) bool {
 	if value == nil {
 		return false
 	}
-	if f.Op == planner.IsNotNull {
+	switch f.Op {
+	case planner.IsNotNull:
 		return true
+	case planner.Contains, planner.ContainsKey, planner.HasEntry:
+		return holdsPart(f, value)
 	}
 	for _, v := range f.Values {
 		if holdsOrder(f.Op, f.Column.Type.Compare(value, v)) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdsPart decides a condition on a part of a collection. Parts compare by their types' order, as columns do.
+func holdsPart(f *planner.Filter, value []byte) bool {
+	parts, err := f.Column.Type.SplitCollection(value)
+	if err != nil {
+		return false // the store has checked it; it has no parts then
+	}
+	elems := f.Column.Type.Elems()
+	same := func(of *types.Type, part, wanted []byte) bool { return part != nil && of.Compare(part, wanted) == 0 }
+	step := len(elems)
+	for ; len(parts) >= step; parts = parts[step:] {
+		var found bool
+		switch f.Op {
+		case planner.Contains:
+			found = same(elems[step-1], parts[step-1], f.Values[0])
+		case planner.ContainsKey:
+			found = same(elems[0], parts[0], f.Values[0])
+		default:
+			found = same(elems[0], parts[0], f.Values[0]) && same(elems[1], parts[1], f.Values[1])
+		}
+		if found {
 			return true
 		}
 	}
