@@ -23,6 +23,14 @@ type copyDefinition struct {
 	options     cql.TableOptions
 }
 
+// what names the kind in errors: Cassandra's words for its views.
+func (d *copyDefinition) what() string {
+	if d.kind == schema.View {
+		return "materialized view"
+	}
+	return "query table"
+}
+
 // createQueryTable makes a copy of a base table under another key.
 func (c *compiler) createQueryTable(stmt *cql.CreateQueryTable) (*Alter, error) {
 	base, err := c.table(stmt.Base)
@@ -39,7 +47,7 @@ func (c *compiler) createQueryTable(stmt *cql.CreateQueryTable) (*Alter, error) 
 	if d.clustering, err = d.keyColumns(stmt.Key.Clustering); err != nil {
 		return nil, err
 	}
-	if d.columns, d.all, err = columnNames(stmt.Columns); err != nil {
+	if d.columns, d.all, err = d.columnNames(stmt.Columns); err != nil {
 		return nil, err
 	}
 	if err := c.copyWhere(&d, stmt.Where); err != nil {
@@ -50,7 +58,7 @@ func (c *compiler) createQueryTable(stmt *cql.CreateQueryTable) (*Alter, error) 
 
 // createView makes the same of Cassandra's CREATE MATERIALIZED VIEW.
 func (c *compiler) createView(stmt *cql.CreateMaterializedView) (*Alter, error) {
-	base, err := c.table(stmt.Select.From)
+	base, err := c.viewedTable(stmt.Select.From)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +72,7 @@ func (c *compiler) createView(stmt *cql.CreateMaterializedView) (*Alter, error) 
 	for _, n := range stmt.PrimaryKey.Clustering {
 		d.clustering = append(d.clustering, copyKey{name: n.Text, from: n.Text})
 	}
-	if d.columns, d.all, err = columnNames(stmt.Select.Selectors); err != nil {
+	if d.columns, d.all, err = d.columnNames(stmt.Select.Selectors); err != nil {
 		return nil, err
 	}
 	if err := d.checkViewColumns(); err != nil {
@@ -79,18 +87,31 @@ func (c *compiler) createView(stmt *cql.CreateMaterializedView) (*Alter, error) 
 	return c.createCopy(&d)
 }
 
-func columnNames(selectors []cql.Selector) (names []string, all bool, err error) {
+// viewedTable finds the base table of a view.
+func (c *compiler) viewedTable(name cql.QualifiedName) (*schema.Table, error) {
+	keyspace, err := c.keyspaceOf(name)
+	if err != nil {
+		return nil, err
+	}
+	t := c.schema.Table(keyspace, name.Name)
+	if t == nil || t.Kind == schema.Index {
+		return nil, invalidf("Base table '%s' doesn't exist", name.Name)
+	}
+	return t, nil
+}
+
+func (d *copyDefinition) columnNames(selectors []cql.Selector) (names []string, all bool, err error) {
 	for _, s := range selectors {
 		switch t := s.Term.(type) {
 		case *cql.Star:
 			all = true
 		case *cql.ColumnRef:
 			if s.Alias != "" {
-				return nil, false, invalidf("Cannot use aliases when defining a materialized view or query table (got %s AS %s)", cql.FormatTerm(t), cql.QuoteIdentifier(s.Alias))
+				return nil, false, invalidf("Cannot use aliases when defining a %s (got %s AS %s)", d.what(), cql.FormatTerm(t), cql.QuoteIdentifier(s.Alias))
 			}
 			names = append(names, t.Name)
 		default:
-			return nil, false, invalidf("Can only select columns by name when defining a materialized view or query table (got %s)", cql.FormatTerm(t))
+			return nil, false, invalidf("Can only select columns by name when defining a %s (got %s)", d.what(), cql.FormatTerm(t))
 		}
 	}
 	return names, all, nil
@@ -99,21 +120,20 @@ func columnNames(selectors []cql.Selector) (names []string, all bool, err error)
 // checkNewCopy checks the base table and the name. It returns an Alter that changes nothing where the copy is
 // there already and may be.
 func (c *compiler) checkNewCopy(d *copyDefinition) (*Alter, error) {
-	switch d.base.Kind {
-	case schema.Base:
-	case schema.View:
-		return nil, invalidf("Materialized views cannot be created against other materialized views: %s is one of %s", d.base.QualifiedName(), d.base.Copy.Base)
-	case schema.QueryTable:
-		return nil, invalidf("%s cannot be kept of %s: that is a query table itself; name its base table %s.%s", d.name.Name, d.base.QualifiedName(), d.base.Keyspace, d.base.Copy.Base)
-	default:
-		return nil, invalidf("Materialized views and query tables are kept of base tables, which %s is not", d.base.QualifiedName())
+	switch of := d.base.Copy; {
+	case of != nil && d.kind == schema.View:
+		return nil, invalidf("Base table '%s' doesn't exist: it is kept of %s.%s itself, which is the one to name", d.base.Name, d.base.Keyspace, of.Base)
+	case of != nil:
+		return nil, invalidf("%s cannot be kept of %s: that is kept of %s.%s itself, which is the one to name", d.name.Name, d.base.QualifiedName(), d.base.Keyspace, of.Base)
+	case d.base.Kind != schema.Base:
+		return nil, invalidf("a %s is kept of a base table, which %s is not", d.what(), d.base.QualifiedName())
 	}
 	keyspace := d.name.Keyspace
 	if keyspace == "" {
 		keyspace = c.keyspace
 	}
 	if keyspace != "" && keyspace != d.base.Keyspace {
-		return nil, invalidf("Cannot create a materialized view or query table on a table in a different keyspace (%s != %s)", keyspace, d.base.Keyspace)
+		return nil, invalidf("Cannot create a %s on a table in a different keyspace (%s != %s)", d.what(), keyspace, d.base.Keyspace)
 	}
 	if err := checkTableName(d.base.Keyspace, d.name.Name); err != nil {
 		return nil, err
@@ -122,7 +142,7 @@ func (c *compiler) checkNewCopy(d *copyDefinition) (*Alter, error) {
 	case t == nil:
 		return nil, nil
 	case t.Copy == nil:
-		return nil, invalidf("Cannot create materialized view or query table '%s' - a table with the same name already exists", d.name.Name)
+		return nil, invalidf("Cannot create %s '%s' - a table with the same name already exists", d.what(), d.name.Name)
 	case d.ifNotExists:
 		return &Alter{Keyspace: t.Keyspace, Name: t.Name}, nil
 	default:
@@ -222,11 +242,11 @@ func (d *copyDefinition) order(t *schema.Table) error {
 	if len(d.options.ClusteringOrder) == 0 {
 		return nil
 	}
-	if d.kind == schema.View && len(d.options.ClusteringOrder) != len(t.Clustering) {
-		return invalidf("Clustering key columns must exactly match columns in CLUSTERING ORDER BY directive")
-	}
 	for _, col := range t.Clustering {
 		col.Desc = false
+	}
+	if d.kind == schema.View && !slices.EqualFunc(t.Clustering, d.options.ClusteringOrder, func(c *schema.Column, o cql.Ordering) bool { return c.Name == o.Column }) {
+		return invalidf("Clustering key columns must exactly match columns in CLUSTERING ORDER BY directive")
 	}
 	return setOrder(t, d.options.ClusteringOrder)
 }

@@ -150,7 +150,7 @@ func (d *copyDefinition) layKey(t *schema.Table) error {
 				return err
 			}
 			if t.Column(k.name) != nil {
-				return invalidf("Duplicate column '%s' in PRIMARY KEY clause for materialized view or query table '%s'", k.name, t.Name)
+				return invalidf("Duplicate column '%s' in PRIMARY KEY clause for %s '%s'", k.name, d.what(), t.Name)
 			}
 			col := &schema.Column{Name: k.name, Kind: part.kind, Position: i, Type: k.typeOf(from), Desc: from.Desc && part.kind == schema.ClusteringKey && k.function == 0}
 			if err := checkKeyType(col.Type, k.name); err != nil {

@@ -43,7 +43,7 @@ func (c *compiler) copyWhere(d *copyDefinition, where []cql.Relation) error {
 			}
 			err = c.addFilter(d, r, r.Column.Text, "IN", r.Values)
 		case *cql.TokenRelation:
-			return invalidf("Cannot use token relation when defining a materialized view or query table")
+			return invalidf("Cannot use token relation when defining a %s", d.what())
 		default:
 			return d.badFilter(r)
 		}
@@ -74,7 +74,7 @@ func (c *compiler) addFilter(d *copyDefinition, r cql.Relation, column, op strin
 	f := schema.CopyFilter{Column: column, Op: op}
 	for _, t := range terms {
 		if _, ok := t.(*cql.Marker); ok {
-			return invalidf("Bind variables are not allowed in CREATE MATERIALIZED VIEW and CREATE QUERY TABLE statements")
+			return invalidf("Bind variables are not allowed in CREATE %s statements", strings.ToUpper(d.what()))
 		}
 		term, err := c.columnTerm(d.base, col, t)
 		if err != nil {
@@ -100,10 +100,8 @@ func (c *compiler) addFilter(d *copyDefinition, r cql.Relation, column, op strin
 
 // checkViewWhere holds the WHERE of a view to Cassandra's rules.
 func (d *copyDefinition) checkViewWhere() error {
-	key := map[string]bool{}
 	var missing []string
 	for _, k := range slices.Concat(d.partition, d.clustering) {
-		key[k.name] = true
 		if !slices.Contains(d.notNull, k.name) && !slices.ContainsFunc(d.filters, func(f schema.CopyFilter) bool { return f.Column == k.name }) {
 			missing = append(missing, k.name)
 		}
@@ -112,7 +110,7 @@ func (d *copyDefinition) checkViewWhere() error {
 		return invalidf("Primary key columns %s must be restricted with 'IS NOT NULL' or otherwise", strings.Join(missing, ", "))
 	}
 	for _, f := range d.filters {
-		if !key[f.Column] {
+		if kind := d.base.Column(f.Column).Kind; kind != schema.PartitionKey && kind != schema.ClusteringKey {
 			return invalidf("Non-primary key columns can only be restricted with 'IS NOT NULL' (got: %s restricted illegally); a query table takes other filters too: CREATE QUERY TABLE", f.Column)
 		}
 	}

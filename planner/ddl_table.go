@@ -208,8 +208,11 @@ func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
 		}
 		return nil, invalidf("Table '%s.%s' doesn't exist", keyspace, stmt.Table.Name)
 	}
-	if t.Kind == schema.View || t.Kind == schema.QueryTable {
-		return nil, invalidf("Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW or DROP QUERY TABLE instead.")
+	switch t.Kind {
+	case schema.View:
+		return nil, invalidf("Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead.")
+	case schema.QueryTable:
+		return nil, invalidf("Cannot use DROP TABLE on a query table. Please use DROP QUERY TABLE instead.")
 	}
 	if err := writable(t); err != nil {
 		return nil, err
@@ -250,6 +253,12 @@ func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
 			return &Alter{Keyspace: keyspace, Name: stmt.Table.Name}, nil
 		}
 		return nil, invalidf("Table '%s.%s' doesn't exist", keyspace, stmt.Table.Name)
+	}
+	switch old.Kind {
+	case schema.View:
+		return nil, invalidf("Cannot use ALTER TABLE on a materialized view; use ALTER MATERIALIZED VIEW instead")
+	case schema.QueryTable:
+		return nil, invalidf("Cannot use ALTER TABLE on a query table; use ALTER QUERY TABLE instead")
 	}
 	if err := writable(old); err != nil {
 		return nil, err

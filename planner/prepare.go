@@ -92,6 +92,9 @@ func (c *compiler) prepareTruncate(stmt *cql.Truncate) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Kind == schema.View {
+		return nil, invalidf("Cannot TRUNCATE materialized view directly; must truncate base table instead")
+	}
 	if err := writable(t); err != nil {
 		return nil, err
 	}
