@@ -22,6 +22,6 @@ func (e estimates) Table(id mutation.TableID) (planner.TableEstimate, bool) {
 	}
 	have, found := store.Estimate(id)
 	return planner.TableEstimate{
-		Rows: have.Rows, Partitions: have.Partitions, Bytes: have.Bytes, FromMillis: have.From, ToMillis: have.To,
+		Rows: have.Rows, Partitions: have.Partitions, Bytes: have.Bytes, FromMillis: have.From, ToMillis: have.To, Timed: have.Timed,
 	}, found
 }

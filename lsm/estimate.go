@@ -13,7 +13,8 @@ type Estimate struct {
 	Partitions int64 // one that lies in several places counts once where that can be told cheaply
 	Bytes      int64
 	Files      int
-	From, To   int64 // ms since 1970, half open: the windows of files; both 0: no file has one
+	From, To   int64 // ms since 1970, half open: event times of rows, as far as they are known; both 0: of none
+	Timed      bool  // they are of all rows
 }
 
 // Estimate estimates a table. It reads no file and waits for nobody, and what files hold is added up once
@@ -34,8 +35,21 @@ func (t *tableVersion) estimate() Estimate {
 		out.Rows += m.Rows()
 		out.Bytes += m.Bytes()
 		out.Partitions = max(out.Partitions, m.Partitions())
+		low, high, known := m.Times()
+		out.Timed = out.Timed && known
+		if low <= high {
+			out.extend(low, max(high, high+1))
+		}
 	}
 	return out
+}
+
+// extend makes the range of times hold another one.
+func (e *Estimate) extend(from, to int64) {
+	if e.From == e.To {
+		e.From, e.To = from, to
+	}
+	e.From, e.To = min(e.From, from), max(e.To, to)
 }
 
 // fileSums is the part of an Estimate that files make.
@@ -56,7 +70,7 @@ func sumFiles(files []*file) Estimate {
 		window window
 		run    uint64
 	}
-	var out Estimate
+	out := Estimate{Timed: true}
 	runs := make(map[runOf]int64)
 	for _, f := range files {
 		out.Files++
@@ -66,10 +80,9 @@ func sumFiles(files []*file) Estimate {
 		runs[r] += f.info.Partitions
 		out.Partitions = max(out.Partitions, runs[r])
 		if w := f.window(); w != (window{}) {
-			if out.From == out.To {
-				out.From, out.To = w.start, w.end
-			}
-			out.From, out.To = min(out.From, w.start), max(out.To, w.end)
+			out.extend(w.start, w.end)
+		} else if f.info.Rows > 0 {
+			out.Timed = false
 		}
 	}
 	return out

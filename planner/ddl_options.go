@@ -111,7 +111,7 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 		var w string
 		switch o.Name {
 		case "time_bucket":
-			err = setTimeBucket(t, o)
+			t.Options.TimeBucketOption, err = optionMap(o)
 		case "rollups":
 			t.Options.RollupsOption, err = optionMap(o)
 		case "append_only":
@@ -132,6 +132,11 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 		}
 		if w != "" {
 			warnings = append(warnings, "table "+t.QualifiedName()+": "+w)
+		}
+	}
+	if changesBucket(options) {
+		if err := layBucket(t, t.Bucket); err != nil {
+			return nil, err
 		}
 	}
 	return warnings, checkIntervals(&t.Options)
@@ -175,6 +180,9 @@ func cassandraOption(to *schema.Options, o cql.Option) (warning string, err erro
 		to.GCGraceSec, err = optionInt(o, 0, math.MaxInt32)
 	case "compaction":
 		to.Compaction, err = classOption(o, "org.apache.cassandra.db.compaction.", compactionClasses, "Missing sub-option 'class' for the 'compaction' option", "compaction strategy")
+		if err == nil {
+			err = checkWindow(to.Compaction)
+		}
 	case "compression":
 		to.Compression, err = compressionOption(o)
 	case "caching":
@@ -302,35 +310,6 @@ func compressionOption(o cql.Option) (map[string]string, error) {
 
 // partitionWriteRateMax is the highest limit that a table may set to the rows a second of a partition.
 const partitionWriteRateMax = 1_000_000_000
-
-// bucketMillisMin is the narrowest time bucket: below a minute there would be a file for every few rows.
-const bucketMillisMin = 60_000
-
-// setTimeBucket applies `time_bucket = {'column': …, 'size': …}`.
-func setTimeBucket(t *schema.Table, o cql.Option) error {
-	m, err := optionMap(o)
-	if err != nil {
-		return err
-	}
-	for key := range m {
-		if key != "column" && key != "size" {
-			return invalidf("time_bucket of table %s: '%s' is not supported by this build; it takes 'column' and 'size'", t.QualifiedName(), key)
-		}
-	}
-	if len(t.Clustering) == 0 || t.Clustering[0].Name != m["column"] {
-		return invalidf("time_bucket of table %s: column '%s' is not the first clustering column", t.QualifiedName(), m["column"])
-	}
-	if t.Clustering[0].Type.Kind() != types.KindTimestamp {
-		return invalidf("time_bucket of table %s: column '%s' is of type %s; this build buckets by timestamp", t.QualifiedName(), m["column"], t.Clustering[0].Type)
-	}
-	millis, err := parseStep(m["size"])
-	if err != nil || millis < bucketMillisMin {
-		return invalidf("time_bucket of table %s: size '%s' is not a fixed duration of a minute or more, such as '6h' or '1d'", t.QualifiedName(), m["size"])
-	}
-	t.Bucket = &schema.TimeBucket{Column: m["column"], SizeMillis: millis}
-	t.Options.TimeBucketOption = m
-	return nil
-}
 
 // parseStep reads a duration of fixed length, in milliseconds: days, hours, minutes, seconds, milliseconds.
 func parseStep(text string) (int64, error) {

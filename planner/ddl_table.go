@@ -423,10 +423,7 @@ func renameKey(t *schema.Table, col *schema.Column, to string) {
 			}
 		}
 	}
-	if t.Bucket != nil && t.Bucket.Column == col.Name {
-		t.Bucket = &schema.TimeBucket{Column: to, SizeMillis: t.Bucket.SizeMillis}
-		t.Options.TimeBucketOption = map[string]string{"column": to, "size": t.Options.TimeBucketOption["size"]}
-	}
+	renameBucket(t, col.Name, to)
 }
 
 // alterOptions applies WITH to an existing table.

@@ -15,6 +15,7 @@ type insert struct {
 	partition  []boundTerm // in key order
 	clustering []boundTerm // in key order; empty for an INSERT of statics alone
 	layout     partition.Layout
+	filled     bool // the adopted bucket column is left out
 }
 
 func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
@@ -72,6 +73,7 @@ func setOnce(slot *boundTerm, term boundTerm) error {
 
 // complete checks that the whole primary key is given; an INSERT of statics alone needs no clustering.
 func (ins *insert) complete() error {
+	ins.fillBucket()
 	if missing := missingNames(ins.table.PartitionKey, ins.partition); missing != "" {
 		return invalidf("Some partition key parts are missing: %s", missing)
 	}
@@ -118,6 +120,12 @@ func (ins *insert) bindInsert(values []Value, ctx Context) (*Write, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ins.filled {
+		// The bucket is that of the very time that is written: now() is another each time it is asked.
+		if ctx.row, err = bindClustering(ins.table, ins.clustering, values, ctx); err != nil {
+			return nil, err
+		}
+	}
 	key, err := bindPartition(ins.table, ins.layout, ins.partition, values, ctx)
 	if err != nil {
 		return nil, err
@@ -133,12 +141,14 @@ func (ins *insert) bindInsert(values []Value, ctx Context) (*Write, error) {
 	if ins.clustering == nil && len(ins.table.Clustering) > 0 {
 		return ins.one(out), nil
 	}
-	position, err := bindClustering(ins.table, ins.clustering, values, ctx)
-	if err != nil {
-		return nil, err
+	position := ctx.row
+	if !ins.filled {
+		if position, err = bindClustering(ins.table, ins.clustering, values, ctx); err != nil {
+			return nil, err
+		}
 	}
 	out.Rows = []mutation.Row{{Clustering: position, Live: m.liveness(), Cells: regulars}}
-	return ins.one(out), nil
+	return ins.one(out), ins.guard.check(&out, ctx)
 }
 
 // bindPartition binds a whole partition key.

@@ -160,6 +160,9 @@ func (u *update) bindUpdate(values []Value, ctx Context) (*Write, error) {
 		if len(statics) > 0 {
 			mu.Static = &mutation.Row{Cells: statics}
 		}
+		if err := u.guard.check(&mu, ctx); err != nil {
+			return nil, err
+		}
 		out.Mutations = append(out.Mutations, Mutation{Table: u.writer.table, Mutation: mu})
 	}
 	return out, nil

@@ -38,6 +38,8 @@ type Read struct {
 	PartitionMax   int                      // PER PARTITION LIMIT; 0: none
 	WholePartition bool                     // no restriction on clustering or regular columns: a partition with only statics yields a row (R27)
 	Warnings       []string                 // for the client
+
+	buckets *bucketOrder // of Keys that follow from a range of time; nil: they were named
 }
 
 // Output is one column of an answer.
@@ -208,6 +210,7 @@ type TableEstimate struct {
 	Bytes      int64
 	FromMillis int64 // event time of the rows of a bucketed table, [From, To); both 0: not known
 	ToMillis   int64
+	Timed      bool // every row is of that time: with both 0, there is none
 }
 
 // Context is what binding may depend on beside the values.
@@ -218,4 +221,6 @@ type Context struct {
 	TimestampMicros int64           // of the write: protocol default, else the server's (R20)
 	Random          func() [16]byte // for uuid() and now()
 	Statistics      Statistics      // nil: nothing is known
+
+	row []byte // clustering of the row that is inserted, once it is bound and an adopted bucket follows from it
 }

@@ -193,10 +193,6 @@ func TestOptionsAreRefusedInCassandrasWords(t *testing.T) {
 		{"C", "id = 'abc'", "Invalid table id"},
 		{"S", "comment = 'a' AND comment = 'b'", "Multiple definitions for property 'comment'"},
 		{"I", "retention = '1d'", "option retention of table ks.b is not supported by this build: use default_time_to_live"},
-		{"I", "time_bucket = {'column': 'v', 'size': '1d'}", "time_bucket of table ks.b: column 'v' is not the first clustering column"},
-		{"I", "time_bucket = {'column': 'ts', 'size': '1s'}", "time_bucket of table ks.b: size '1s' is not a fixed duration of a minute or more, such as '6h' or '1d'"},
-		{"I", "time_bucket = {'column': 'ts', 'size': '1mo'}", "time_bucket of table ks.b: size '1mo' is not a fixed duration of a minute or more, such as '6h' or '1d'"},
-		{"I", "time_bucket = {'column': 'ts', 'x': 'y'}", "time_bucket of table ks.b: 'x' is not supported by this build; it takes 'column' and 'size'"},
 		{"I", "rollups = {'1mo': 'forever'}", "rollups of table ks.b: '1mo' is not a fixed step such as '1m', '1h' or '1d'"},
 		{"I", "rollups = {'1h': '1y'}", "rollups of table ks.b: '1h' keeps '1y'; this build keeps rollups 'forever'"},
 		{"I", "rollups = {'1h': 'forever', '1d': 'forever'}", "rollups of table ks.b: this build keeps one level; name one step"},
@@ -224,7 +220,7 @@ func TestOptionsAreKept(t *testing.T) {
 	if o.Echo("bloom_filter_fp_chance") != "0.1" || o.Echo("cdc") != "true" || o.DefaultTTLSec != 60 {
 		t.Errorf("%+v", o)
 	}
-	if b := s.Table("ks", "b").Bucket; b == nil || b.SizeMillis != 86_400_000 {
+	if b := s.Table("ks", "b").Bucket; b == nil || b.Bucketing().SizeMillis != 86_400_000 || b.FromWindow {
 		t.Errorf("bucket %+v", b)
 	}
 }

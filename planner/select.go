@@ -282,7 +282,11 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 			return nil, err
 		}
 	}
-	if s.access.keys != nil {
+	if s.access.adopted != nil {
+		if err = s.access.bindBuckets(r, s.sort, values, ctx); err != nil {
+			return nil, err
+		}
+	} else if s.access.keys != nil {
 		if r.Keys, err = s.access.bindKeys(values, ctx); err != nil {
 			return nil, err
 		}

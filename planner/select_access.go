@@ -18,6 +18,7 @@ type access struct {
 	keys    []choice         // of every partition-key column; nil: a range of partitions is read
 	parts   []clusteringPart // restrictions that slices serve, in key order
 	filters []*schema.Column // whose restrictions hold for merged rows only
+	adopted *bucketColumn    // the bucket column that the WHERE leaves out and its time stands for; nil: none
 	refusal string           // why this needs ALLOW FILTERING; empty if it does not
 }
 
@@ -59,7 +60,7 @@ func (a *access) accessPartition() {
 	for i, col := range key {
 		if r := a.columns[col]; r != nil && r.given() {
 			keys[i] = r.choice
-		} else {
+		} else if !a.adopts(col) {
 			keys = nil
 			break
 		}
@@ -67,6 +68,7 @@ func (a *access) accessPartition() {
 	if a.keys = keys; keys != nil {
 		return
 	}
+	a.adopted = nil
 	for _, col := range key {
 		if a.columns[col] != nil {
 			a.filter(col, needsFiltering)

@@ -46,6 +46,7 @@ func (c *compiler) target(statement string, t *schema.Table, where []cql.Relatio
 			return nil, err
 		}
 	}
+	out.fillBucket()
 	if missing := missingChoices(t.PartitionKey, out.partition); missing != "" {
 		return nil, invalidf("Some partition key parts are missing: %s", missing)
 	}

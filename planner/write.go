@@ -22,6 +22,7 @@ type writer struct {
 	timestamp boundTerm // nil without USING TIMESTAMP
 	ttl       boundTerm // nil without USING TTL
 	cells     []assignment
+	guard     *rowGuard // nil: the table takes rows of any time
 }
 
 // assignment is the new value of a static or regular column.
@@ -46,7 +47,7 @@ func (c *compiler) newWriter(name cql.QualifiedName, using cql.Using) (*writer, 
 	if err := writable(t); err != nil {
 		return nil, err
 	}
-	w := &writer{table: t}
+	w := &writer{table: t, guard: rowGuardOf(t)}
 	if using.Timestamp != nil {
 		if w.timestamp, err = c.term(using.Timestamp, c.spec(t, "[timestamp]", types.Bigint)); err != nil {
 			return nil, err

@@ -89,6 +89,8 @@ func (o Options) clone() Options {
 	o.Compression = maps.Clone(o.Compression)
 	o.Caching = maps.Clone(o.Caching)
 	o.Other = maps.Clone(o.Other)
+	o.TimeBucketOption = maps.Clone(o.TimeBucketOption)
+	o.RollupsOption = maps.Clone(o.RollupsOption)
 	return o
 }
 

@@ -48,6 +48,7 @@ const (
 // TimeBucket is how the files of a table are split by event time (never part of a key).
 //
 // A Bucketing that is not declared comes from TimeWindowCompactionStrategy: it steers files and limits nothing.
+// A table that is no longer bucketed keeps Column, UnitNanos and Former, by which its files were cut; its step is none.
 type TimeBucket struct {
 	Column          string
 	SizeMillis      int64                 // of a fixed size in UTC without origin, as releases before Step wrote it; else 0
@@ -59,7 +60,7 @@ type TimeBucket struct {
 	As              string                `json:",omitempty"` // the hand-made bucket column that the server fills; a partition key column
 	FromWindow      bool                  `json:",omitempty"` // taken from TimeWindowCompactionStrategy
 	Epoch           int                   `json:",omitempty"` // counts the changes of Step
-	Former          []partition.Bucketing `json:",omitempty"` // steps of the epochs before, oldest first
+	Former          []partition.Bucketing `json:",omitempty"` // steps of the epochs before, oldest first; the last 64 of them
 }
 
 // Copy says how the rows of a query table, view or index come from its base table.
@@ -143,7 +144,7 @@ type Table struct {
 	NextColumn   mutation.ColumnID // the next ID to give; IDs start at 1
 
 	Options    Options
-	Bucket     *TimeBucket            // nil: not bucketed
+	Bucket     *TimeBucket            // nil: never bucketed
 	Copy       *Copy                  // query tables and views
 	Rollup     *downsample.Definition // rollups
 	Rollups    []string               // of a base table: its rollups by the one-line option, by table name, finest first

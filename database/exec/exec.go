@@ -6,8 +6,6 @@
 package exec
 
 import (
-	"slices"
-
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
@@ -157,8 +155,8 @@ func (r *run) partitions() (*walk, error) {
 	if r.plan.Keys != nil {
 		w.keys = r.plan.Keys
 		if w.from != nil {
-			at := slices.IndexFunc(w.keys, w.from.Equal)
-			if at < 0 {
+			at, ok := r.plan.Resume(*w.from)
+			if !ok {
 				return nil, errState
 			}
 			w.keys = w.keys[at:]

@@ -43,6 +43,7 @@ func New(table *mutation.Table, epoch uint64) *Memtable {
 	for i := range m.shards {
 		m.shards[i].arena.pool = &m.pool
 		m.shards[i].minSequence = math.MaxUint64
+		m.shards[i].times = noTimes
 	}
 	return m
 }
@@ -58,6 +59,7 @@ type shard struct {
 	rows        int64        // guarded by mu
 	minSequence uint64       // MaxUint64 while empty; guarded by mu
 	maxSequence uint64       // guarded by mu
+	times       timeRange    // of all rows; guarded by mu
 	row         mutation.Row // for decoding while writing; guarded by mu
 	encoding    []byte       // for encoding; guarded by mu
 }
@@ -154,6 +156,7 @@ func (m *Memtable) Apply(mu *mutation.Mutation, sequence uint64) {
 	w := writer{memtable: m, shape: m.shape, shard: s, sequence: sequence}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.times.note(m.table, mu)
 	w.apply(mu)
 	s.minSequence, s.maxSequence = min(s.minSequence, sequence), max(s.maxSequence, sequence)
 }
