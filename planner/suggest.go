@@ -55,9 +55,9 @@ func (c *compiler) scanText(stmt *cql.Select, s *selection) string {
 	rows, of, whole := max(e.Rows, 1), "", "all rows"
 	if s.access.keys != nil {
 		rows, whole = s.estimate(), "the rows of a partition"
-	} else if best := c.filtered(stmt, s.table); best != nil {
+	} else if best := c.filtered(stmt, s); best != nil {
 		_, known = c.estimateOf(best.table)
-		rows, of, whole = best.rows, " of query table "+best.table.QualifiedName(), "rows of a partition"
+		rows, of, whole = best.rows, " of "+kindText(best.table)+" "+best.table.QualifiedName(), "rows of a partition"
 	}
 	switch {
 	case !known:
@@ -68,11 +68,14 @@ func (c *compiler) scanText(stmt *cql.Select, s *selection) string {
 	return "an estimated " + thousands(rows) + " rows" + of
 }
 
-// filtered is the copy that ALLOW FILTERING would read; nil: it would read the base table.
-func (c *compiler) filtered(stmt *cql.Select, base *schema.Table) *candidate {
+// filtered is the index or copy that ALLOW FILTERING would read; nil: it would read the base table. s is of that.
+func (c *compiler) filtered(stmt *cql.Select, s *selection) *candidate {
 	asked := *stmt
 	asked.AllowFiltering = true
-	if best := c.bestCopy(&asked, base); best != nil && best.keeps == nil {
+	if by, err := c.byIndex(&asked, s.table, s.access); err == nil && by != nil && by.table.Kind == schema.Index {
+		return &candidate{by, by.estimate()}
+	}
+	if best := c.bestCopy(&asked, s.table); best != nil && best.keeps == nil {
 		return best
 	}
 	return nil
@@ -105,7 +108,7 @@ func (c *compiler) suggestion(stmt *cql.Select, base *schema.Table, s *selection
 		return "", false
 	}
 	for _, allow := range []bool{stmt.AllowFiltering, true} {
-		if allow && c.filtered(stmt, base) != nil {
+		if allow && c.filtered(stmt, s) != nil {
 			return "", false // what is there is as good
 		}
 		asked := *stmt
