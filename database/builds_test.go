@@ -70,7 +70,7 @@ func load(w *world, partitions, rows int) {
 	w.run("CREATE TABLE t (k int, c int, v int, x text, PRIMARY KEY (k, c))")
 	for k := range partitions {
 		for c := range rows {
-			w.run(fmt.Sprintf("INSERT INTO t (k, c, v, x) VALUES (%d, %d, %d, 'x%d')", k, c, (k+c)%5, c))
+			w.run(fmt.Sprintf("INSERT INTO t (k, c, v, x) VALUES (%d, %d, %d, 'x%d') USING TIMESTAMP %d", k, c, (k+c)%5, c, 100*k+c+1))
 		}
 	}
 }

@@ -73,6 +73,8 @@ type Database struct {
 	marksMu sync.RWMutex
 	// moment counts schema changes and truncations; it grows while marksMu is held alone.
 	moment atomic.Uint64
+	// checkRowsMax is how many rows CHECK compares at a time.
+	checkRowsMax int
 
 	listenersMu sync.Mutex
 	listeners   map[int]func(Change) // guarded by listenersMu
@@ -94,7 +96,7 @@ func Open(o Options) (*Database, error) {
 		o.CopyRowsMax = CopyRowsMax
 	}
 	d := &Database{
-		store: o.Store, clock: o.Clock, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
+		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax,
 	}

@@ -126,7 +126,7 @@ func merged(plan *planner.Write) []planner.Mutation {
 }
 
 func partitionName(m *planner.Mutation) string {
-	return string(m.Mutation.Table[:]) + string(m.Key.Key)
+	return latchName(m.Mutation.Table, m.Key)
 }
 
 func partitionNames(plan *planner.Write) []string {

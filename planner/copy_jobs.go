@@ -2,13 +2,33 @@ package planner
 
 import (
 	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
 )
+
+// CheckCopy compares a query table, view or index with the projection of its base, and mends it if asked to.
+type CheckCopy struct {
+	Table  *schema.Table
+	Repair bool
+}
 
 // RebuildCopy builds a query table, view or index again.
 type RebuildCopy struct{ Table *schema.Table }
 
+func (*CheckCopy) plan()   {}
 func (*RebuildCopy) plan() {}
+
+func (c *compiler) prepareCheckCopy(stmt *cql.CheckQueryTable) (*Prepared, error) {
+	t, err := c.copyNamed(stmt.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := fixed(t.Keyspace, &CheckCopy{Table: t, Repair: stmt.Repair})
+	for _, name := range []string{"object", "kind", "partition", "clustering", "detail"} {
+		p.Result = append(p.Result, ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: name, Type: types.Text})
+	}
+	return p, nil
+}
 
 func (c *compiler) prepareRebuildCopy(stmt *cql.RebuildQueryTable) (*Prepared, error) {
 	t, err := c.copyNamed(stmt.Name)

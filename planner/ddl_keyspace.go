@@ -69,8 +69,8 @@ func unsupportedStatement(stmt cql.Statement) error {
 		return invalidf("CREATE ROLLUP is not supported by this build: declare it with the table, WITH rollups = {'1h': 'forever'}")
 	case *cql.AlterRollup, *cql.DropRollup:
 		return invalidf("a rollup is altered and dropped with its table in this build")
-	case *cql.RefreshRollup, *cql.CheckRollup, *cql.CheckQueryTable:
-		return invalidf("CHECK and REFRESH are not supported by this build")
+	case *cql.RefreshRollup, *cql.CheckRollup:
+		return invalidf("CHECK ROLLUP and REFRESH ROLLUP are not supported by this build")
 	case *cql.ExplainRetention:
 		return invalidf("EXPLAIN RETENTION is not supported by this build: its only retention is TTL")
 	}

@@ -39,6 +39,8 @@ func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
 		return c.prepareExplain(stmt)
 	case *cql.Admin:
 		return c.prepareAdmin(stmt)
+	case *cql.CheckQueryTable:
+		return c.prepareCheckCopy(stmt)
 	case *cql.RebuildQueryTable:
 		return c.prepareRebuildCopy(stmt)
 	case *cql.Unsupported:
