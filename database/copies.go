@@ -58,7 +58,7 @@ func (c *projectorCache) of(s *schema.Snapshot, t *schema.Table) *followers {
 // holds the latches of the record's partitions.
 func (d *Database) copyMutations(record []planner.Mutation) ([]mutation.Mutation, error) {
 	s := d.Schema()
-	w := &copyWriter{store: d.store, nowSec: d.clock.Now().Unix(), rowsMax: d.copyRowsMax}
+	w := &copyWriter{store: d.store, nowSec: d.clock.Now().Unix(), rowsMax: d.copyRowsMax, bytesMax: d.copyBytesMax}
 	defer w.close()
 	var out []mutation.Mutation
 	for i := range record {

@@ -15,16 +15,21 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// CopyRowsMax is the default of Options.CopyRowsMax.
-const CopyRowsMax = 1_000_000
+// Defaults of Options.CopyRowsMax and Options.CopyBytesMax.
+const (
+	CopyRowsMax  = 1_000_000
+	CopyBytesMax = 256 << 20
+)
 
 // copyWriter computes what one record does to the copies of its tables.
 type copyWriter struct {
-	store   Store
-	nowSec  int64
-	rowsMax int
-	rows    int  // of base tables, read so far
-	view    View // nil until something has to be read
+	store    Store
+	nowSec   int64
+	rowsMax  int
+	bytesMax int
+	rows     int  // of base tables, read so far
+	bytes    int  // of rows of copies, of the partitions that are done
+	view     View // nil until something has to be read
 }
 
 func (w *copyWriter) close() {
@@ -70,6 +75,7 @@ func (w *copyWriter) follow(copies []*querytable.Projector, m *planner.Mutation)
 	if err != nil {
 		return nil, err
 	}
+	w.bytes = p.bytesNow()
 	if len(p.out) == 1 {
 		return p.out[0], nil
 	}
@@ -173,7 +179,7 @@ func (p *partitionWriter) changeRows(moved bool) error {
 		if row == nil {
 			return nil
 		}
-		if p.rows++; p.rows > p.rowsMax {
+		if p.rows++; p.rows > p.rowsMax || p.bytesNow() > p.bytesMax {
 			return p.tooMany(rows, moved)
 		}
 		var added *mutation.Row
@@ -224,6 +230,15 @@ func (p *partitionWriter) changeOf(follower int, before, after *mutation.Row) (e
 	return nil
 }
 
+// bytesNow is about how much memory the rows of copies take that the record has so far.
+func (p *partitionWriter) bytesNow() int {
+	sum := p.bytes
+	for _, f := range p.followers {
+		sum += f.Bytes()
+	}
+	return sum
+}
+
 // tooMany counts the rest of the partition for the error.
 func (p *partitionWriter) tooMany(rest mutation.RowSource, moved bool) error {
 	for {
@@ -232,22 +247,23 @@ func (p *partitionWriter) tooMany(rest mutation.RowSource, moved bool) error {
 			return err
 		}
 		if row == nil {
-			return tooManyRows(p.m.Table, p.rows, p.rowsMax, moved)
+			return p.tooManyRows(moved)
 		}
 		p.rows++
 	}
 }
 
-// tooManyRows refuses a statement whose copies would change by more rows than one record should.
-func tooManyRows(t *schema.Table, rows, rowsMax int, static bool) error {
-	if static {
-		return &planner.InvalidError{Message: fmt.Sprintf(
-			"this statement changes static columns of %d rows of %s that query tables have; the most for one statement is %d (--copy-rows-max): raise it, or drop the query tables and create them after the change",
-			rows, t.QualifiedName(), rowsMax)}
+// tooManyRows refuses a statement whose copies would change by more than one record should hold.
+func (p *partitionWriter) tooManyRows(static bool) error {
+	limit := fmt.Sprintf("the most for one statement is %d (--copy-rows-max)", p.rowsMax)
+	if p.rows <= p.rowsMax {
+		limit = fmt.Sprintf("their changes take more than %d MiB, the most for one statement (an eighth of --memory)", p.bytesMax>>20)
 	}
-	return &planner.InvalidError{Message: fmt.Sprintf(
-		"this statement changes %d rows of %s, which has query tables; the most for one statement is %d (--copy-rows-max): take a part at a time, such as %s",
-		rows, t.QualifiedName(), rowsMax, narrower(t))}
+	t, what := p.m.Table, "take a part at a time, such as "+narrower(p.m.Table)
+	if static {
+		what = "raise the limit, or drop the query tables and create them after the change"
+	}
+	return &planner.InvalidError{Message: fmt.Sprintf("this statement changes %d rows of %s in its query tables, and %s: %s", p.rows, t.QualifiedName(), limit, what)}
 }
 
 // narrower is a DELETE of a part of a partition.
@@ -273,7 +289,7 @@ func tooLarge(err error, record []planner.Mutation, copies []mutation.Mutation) 
 	}
 	t := record[0].Table
 	return &planner.InvalidError{Message: fmt.Sprintf(
-		"this statement changes %d rows of the query tables of %s, more than one record of the log holds: take a part at a time, such as %s (%v)",
+		"this statement changes %d rows in the query tables of %s, more than one record of the log holds: take a part at a time, such as %s (%v)",
 		rows, t.QualifiedName(), narrower(t), err)}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	// CopyRowsMax is how many rows of base tables one statement may change where query tables have to follow.
 	// Default 1,000,000.
 	CopyRowsMax int
+	// CopyBytesMax is about how much memory the rows may take that one statement writes to query tables. Default 256 MiB.
+	CopyBytesMax int
 	// BuildRowsMax is how many rows of a base table are added to a copy in one record while it is built. Default 2048.
 	BuildRowsMax int
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
@@ -56,16 +58,16 @@ type Database struct {
 	schemaMu sync.Mutex                      // held while the schema changes
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
 
-	statements *statementCache
-	reads      chan struct{} // one for each SELECT that reads rows: ReadsMax
-	latches    *latches
-	limits     *writeLimits
-	hot        *traffic.Hot
-	projectors projectorCache
-	// copyRowsMax is Options.CopyRowsMax.
-	copyRowsMax int
-	stamps      ascending // microseconds: the server's write timestamps (R20)
-	ticks       ascending // 100 ns since 1970: the times of now()
+	statements   *statementCache
+	reads        chan struct{} // one for each SELECT that reads rows: ReadsMax
+	latches      *latches
+	limits       *writeLimits
+	hot          *traffic.Hot
+	projectors   projectorCache
+	copyRowsMax  int       // Options.CopyRowsMax
+	copyBytesMax int       // Options.CopyBytesMax
+	stamps       ascending // microseconds: the server's write timestamps (R20)
+	ticks        ascending // 100 ns since 1970: the times of now()
 
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
 	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
@@ -95,10 +97,13 @@ func Open(o Options) (*Database, error) {
 	if o.CopyRowsMax == 0 {
 		o.CopyRowsMax = CopyRowsMax
 	}
+	if o.CopyBytesMax == 0 {
+		o.CopyBytesMax = CopyBytesMax
+	}
 	d := &Database{
 		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
-		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax,
+		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyBytesMax: o.CopyBytesMax,
 	}
 	stored, err := d.loadSchema(o.Store.Schema())
 	if err != nil {

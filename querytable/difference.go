@@ -24,8 +24,18 @@ func (p *Projector) Difference(key partition.DecoratedKey, before, after Base, n
 type Follower struct {
 	projection
 	nowSec     int64
+	bytes      int   // of all that was written
 	old, fresh []Row // reused
 }
+
+// Bytes is about how much memory the mutations take that Change has made.
+func (f *Follower) Bytes() int { return f.bytes }
+
+// Estimates of what a row and a cell take beside their bytes, a mutation of one row included.
+const (
+	rowBytes  = 240
+	cellBytes = 56
+)
 
 // Follow makes a Follower of the base partition with that key.
 func (p *Projector) Follow(key partition.DecoratedKey, nowSec int64) (*Follower, error) {
@@ -70,6 +80,10 @@ func (f *Follower) Change(out []mutation.Mutation, before, after Base) ([]mutati
 
 // write adds a row to the last mutation, or to a new one.
 func (f *Follower) write(out []mutation.Mutation, key partition.DecoratedKey, row mutation.Row) []mutation.Mutation {
+	f.bytes += rowBytes + len(key.Key) + len(row.Clustering)
+	for i := range row.Cells {
+		f.bytes += cellBytes + len(row.Cells[i].Value)
+	}
 	if n := len(out); n > 0 && out[n-1].Table == f.copy.ID && out[n-1].Key.Equal(key) {
 		out[n-1].Rows = append(out[n-1].Rows, row)
 		return out

@@ -24,7 +24,9 @@ type nodeOptions struct {
 	Listen  string // host:port; port 0 takes a free one
 	LogMode string // group, batch or periodic
 	Memory  int64  // bytes the process may take
-	Logger  *slog.Logger
+	// CopyRowsMax is how many rows with query tables one statement may change. Default 1,000,000.
+	CopyRowsMax int
+	Logger      *slog.Logger
 }
 
 // node is an open data directory with a server before it.
@@ -65,6 +67,7 @@ func openNode(o nodeOptions) (*node, error) {
 		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(o, listener),
 		Memory:   func() []memory.Use { return memoryUses(&budget, store) },
 		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
+		CopyRowsMax: o.CopyRowsMax, CopyBytesMax: int(budget.Total / 8),
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), listener.Close(), store.Close())
@@ -95,6 +98,7 @@ func settingsOf(o nodeOptions, listener net.Listener) map[string]string {
 		"data_directory":    o.Dir,
 		"listen":            listener.Addr().String(),
 		"commit_log_mode":   o.LogMode,
+		"copy_rows_max":     strconv.Itoa(o.CopyRowsMax),
 		"memory":            strconv.FormatInt(o.Memory, 10),
 		"protocol_versions": "3, 4",
 	}

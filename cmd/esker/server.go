@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eskerdb/esker/database"
 )
 
 // drainFor bounds how long requests in flight hold up a stop.
@@ -24,6 +26,7 @@ type serverFlags struct {
 	memory   string
 	logLevel string
 	insecure bool
+	copyRows int
 }
 
 func newServerCommand() *cobra.Command {
@@ -45,6 +48,7 @@ a second signal exits at once, and what was acknowledged as synced is there at t
 	flags.StringVar(&f.logMode, "log-mode", "group", "when a write is acknowledged: group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within a second)")
 	flags.StringVar(&f.memory, "memory", "", "what the process may take, as `SIZE` such as 256MiB; default a quarter of the machine's, at least 128MiB, at most 2GiB")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.IntVar(&f.copyRows, "copy-rows-max", database.CopyRowsMax, "how many rows of a table with query tables one statement may change; more is refused")
 	flags.BoolVar(&f.insecure, "insecure", false, "listen also where other machines can connect, without login and encryption")
 	return cmd
 }
@@ -54,6 +58,9 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %s: want debug, info, warn or error", f.logLevel)
+	}
+	if f.copyRows < 1 {
+		return fmt.Errorf("--copy-rows-max %d: want 1 or more", f.copyRows)
 	}
 	memory, err := parseMemory(f.memory)
 	if err != nil {
@@ -67,7 +74,7 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, Logger: logger})
+	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, CopyRowsMax: f.copyRows, Logger: logger})
 	if err != nil {
 		return err
 	}
