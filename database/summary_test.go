@@ -63,6 +63,10 @@ func (w *world) compareSummaries() (summarized, pruned int64) {
 		"SELECT k, floor(ts, 1h), count(*), max(d) FROM r WHERE k = 1 AND ts > 7000000 AND ts < 200000000 GROUP BY k, floor(ts, 1h) ORDER BY ts DESC",
 		"SELECT k, floor(ts, 1d), ts, max(i) FROM r WHERE k = 2 GROUP BY k, floor(ts, 1d) ORDER BY ts ASC LIMIT 2",
 		"SELECT sum(i), count(*) FROM r",
+		"SELECT k, delta(i), delta(b), delta(d) FROM r GROUP BY k",
+		"SELECT k, time_bucket(ts, 1d, 'Europe/Berlin'), count(*), delta(n), max(d) FROM r GROUP BY k, time_bucket(ts, 1d, 'Europe/Berlin')",
+		"SELECT k, time_bucket(ts, 4d), sum(i), last(d) FROM r WHERE ts < 900000000 GROUP BY k, time_bucket(ts, 4d) FILL(prev) ALLOW FILTERING",
+		"SELECT k, stddev(d), median(i), percentile(d, 0.99), distinct(n), rate(n), time_weighted_avg(d) FROM r GROUP BY k",
 		"SELECT sum(d), max(d) FROM r",   // floats are added one by one
 		"SELECT max(t), count(*) FROM r", // of texts nothing is known
 		"SELECT count(*), max(i) FROM r WHERE k = 1 AND i > 10 ALLOW FILTERING",

@@ -102,10 +102,7 @@ func bucketStep(duration []byte, zone string, origin int64, date bool) (*Step, e
 		return nil, invalidf("time_bucket of dates by %s: a step of dates is a whole number of days or months", durationText(duration))
 	}
 	b, err := partition.NewBucketing(months, days, nanos, zone, origin)
-	switch {
-	case err != nil && zone != "":
-		return nil, invalidf("time_bucket by %s in zone '%s': %v", durationText(duration), zone, err)
-	case err != nil:
+	if err != nil {
 		return nil, invalidf("time_bucket by %s: %v", durationText(duration), err)
 	}
 	return &Step{bucketing: b, started: origin != 0, start: origin}, nil

@@ -61,7 +61,8 @@ func sourceOf(t *schema.Table, points []point, batchRows int) *memorySource {
 // stepper cuts time, by code of its own.
 type stepper struct {
 	text  string
-	unit  int64                  // times of a test are multiples of it
+	base  int64 // times of a test are some units behind it
+	unit  int64
 	start func(ms int64) int64   // of the step that holds a time
 	next  func(from int64) int64 // the step behind
 }
@@ -264,7 +265,7 @@ func drawQuestion(t *rapid.T, steps []stepper) *question {
 		if !rapid.Bool().Draw(t, name) {
 			return nil
 		}
-		at := rapid.Int64Range(low, high).Draw(t, name)*q.step.unit + rapid.SampledFrom([]int64{0, 1, -1}).Draw(t, name)
+		at := q.step.base + rapid.Int64Range(low, high).Draw(t, name)*q.step.unit + rapid.SampledFrom([]int64{0, 1, -1}).Draw(t, name)
 		return &at
 	}
 	q.low, q.high = bound("low", -5, 20), bound("high", 10, 70)
@@ -276,11 +277,11 @@ func drawQuestion(t *rapid.T, steps []stepper) *question {
 	return q
 }
 
-func drawPoints(t *rapid.T, unit int64) []point {
+func drawPoints(t *rapid.T, step stepper) []point {
 	var out []point
 	seen := map[point]bool{}
 	for range rapid.IntRange(0, 25).Draw(t, "points") {
-		p := point{k: rapid.Int32Range(1, 3).Draw(t, "k"), c: rapid.Int32Range(1, 2).Draw(t, "c"), ts: rapid.Int64Range(-3, 60).Draw(t, "ts") * unit}
+		p := point{k: rapid.Int32Range(1, 3).Draw(t, "k"), c: rapid.Int32Range(1, 2).Draw(t, "c"), ts: step.base + rapid.Int64Range(-3, 60).Draw(t, "ts")*step.unit}
 		if seen[p] {
 			continue
 		}
@@ -299,13 +300,33 @@ func TestFillEqualsGoingThroughAllSteps(t *testing.T) {
 		fixedStep("floor(ts, 10m)", 10*minute), fixedStep("floor(ts, 1h)", 60*minute), fixedStep("time_bucket(ts, 30m)", 30*minute),
 		calendarStep("floor(ts, 1mo)", 9*24*60*minute, time.UTC, 1, 0),
 	}
+	for _, zone := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"} {
+		at, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []stepper{
+			calendarStep("time_bucket(ts, 1d, '"+zone+"')", 5*60*minute, at, 0, 1),
+			calendarStep("time_bucket(ts, 1mo, '"+zone+"')", 10*24*60*minute, at, 1, 0),
+		} {
+			for _, day := range []string{"2026-03-01T10:00:00Z", "2026-03-25T00:00:00Z", "2026-10-20T00:00:00Z"} { // clocks change
+				base, err := time.Parse(time.RFC3339, day)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.base = base.UnixMilli()
+				steps = append(steps, s)
+			}
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) { checkFill(t, steps) })
 }
 
+// checkFill asks one question, by pages and batches of any size.
 func checkFill(t *rapid.T, steps []stepper) {
 	q := drawQuestion(t, steps)
 	table := series(q.descending)
-	points := drawPoints(t, q.step.unit)
+	points := drawPoints(t, q.step)
 	read := plan(t, table, q.text())
 	want := q.answer(points)
 	rows, count, err := pages(sourceOf(table, points, rapid.IntRange(1, 9).Draw(t, "batch")), read, rapid.IntRange(0, 6).Draw(t, "page"), rapid.SampledFrom([]int{0, 1, 90}).Draw(t, "bytes"))
