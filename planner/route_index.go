@@ -235,7 +235,7 @@ var errIndirect = errors.New("the index is not enough")
 // direct reads nothing but the index, whose rows have all columns but the static ones and lie in the order of the base.
 func (q *indexQuery) direct(use *found) (*selection, error) {
 	stmt := q.stmt
-	if stmt.Distinct || stmt.PerPartitionLimit != nil || len(stmt.GroupBy.Terms) > 0 || use.index.Copy.Index.OfPartition(q.base) {
+	if stmt.Distinct || stmt.PerPartitionLimit != nil || len(stmt.GroupBy.Terms) > 0 || use.index.Copy.Index.OfPartition(q.base) || q.bare(use) {
 		return nil, errIndirect
 	}
 	s, err := q.selectionOf(stmt, use.index, q.base, func() (*where, error) { return q.whereOf(use) })
@@ -255,6 +255,10 @@ func (q *indexQuery) through(use *found) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.bare(use) {
+		s.choice = s.reason() + "; index " + indexName(use.index) + " has no entries of partitions with static columns alone"
+		return s, nil
+	}
 	w := &where{table: use.index, columns: map[*schema.Column]*restriction{}}
 	if err := q.restrict(w, use); err != nil {
 		return nil, err
@@ -264,6 +268,13 @@ func (q *indexQuery) through(use *found) (*selection, error) {
 	}
 	s.choice = q.reason(use) + "; the rows come from the partitions that it names"
 	return s, nil
+}
+
+// bare reports whether the answer has partitions with static columns alone that the index does not know: it has an entry
+// for each row. They are found by the keys of the partitions, without reading them.
+func (q *indexQuery) bare(use *found) bool {
+	whole := !q.access.clusteringLimited && !q.access.regularLimited
+	return whole && len(q.base.Statics) > 0 && q.base.Column(use.by.column).Kind == schema.PartitionKey
 }
 
 // reason is the choice of an index, for EXPLAIN.

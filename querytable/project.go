@@ -57,6 +57,9 @@ func (p *Projector) open(key partition.DecoratedKey) (*projection, error) {
 }
 
 func (p *Projector) failed(what string, err error) error {
+	if of := p.copy.Copy.Index; of != nil {
+		return fmt.Errorf("index %s.%s of %s: %s: %w", p.copy.Keyspace, of.Name, of.TargetText(), what, err)
+	}
 	return fmt.Errorf("query table %s: %s: %w", p.copy.QualifiedName(), what, err)
 }
 
