@@ -42,6 +42,11 @@ type Options struct {
 	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
 	Node catalog.Node
+	// Guardrails warn of what statements cost, or refuse them. nil: DefaultGuardrails. system_views.settings shows them.
+	Guardrails *Guardrails
+	// LargePartition is told of a partition that has become larger than partition_size_warn_threshold: the table, the
+	// partition as conditions of CQL, and its bytes in files. It must not call the database. nil: nobody is told.
+	LargePartition func(table, partition string, bytes int64)
 	// Settings are shown in system_views.settings: names and values.
 	Settings map[string]string
 }
@@ -68,6 +73,10 @@ type Database struct {
 	copyBytesMax int       // Options.CopyBytesMax
 	stamps       ascending // microseconds: the server's write timestamps (R20)
 	ticks        ascending // 100 ns since 1970: the times of now()
+	guardrails   Guardrails
+	sizes        partitionSizes
+	// largePartition is Options.LargePartition.
+	largePartition func(table, partition string, bytes int64)
 
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
 	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
@@ -103,7 +112,10 @@ func Open(o Options) (*Database, error) {
 	d := &Database{
 		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
-		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyBytesMax: o.CopyBytesMax,
+		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyBytesMax: o.CopyBytesMax, largePartition: o.LargePartition,
+	}
+	if d.guardrails = DefaultGuardrails(); o.Guardrails != nil {
+		d.guardrails = *o.Guardrails
 	}
 	stored, err := d.loadSchema(o.Store.Schema())
 	if err != nil {
@@ -111,7 +123,7 @@ func Open(o Options) (*Database, error) {
 	}
 	node := o.Node
 	node.HostID = d.node.HostID
-	d.catalog = catalog.New(node, o.Settings, status{d, o.Memory})
+	d.catalog = catalog.New(node, d.settings(o.Settings), status{d, o.Memory})
 	d.publish(stored)
 	if o.Store.Schema() == nil {
 		if err := d.saveSchema(stored); err != nil {

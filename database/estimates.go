@@ -9,6 +9,8 @@ import (
 // Estimated is a store that can tell about how much a table holds, within microseconds.
 type Estimated interface {
 	Estimate(table mutation.TableID) (lsm.Estimate, bool)
+	// FilesEstimate is Estimate without memtables.
+	FilesEstimate(table mutation.TableID) (lsm.Estimate, bool)
 }
 
 // estimates implements planner.Statistics over the store.

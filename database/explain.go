@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eskerdb/esker/clustering"
@@ -25,10 +26,11 @@ func (d *Database) explain(st *Statement, plan *planner.Explain, req *Request) (
 	read, isRead := plan.Plan.(*planner.Read)
 	switch {
 	case isRead:
-		if err := d.explainRead(out, read, plan.Analyze, req); err != nil {
+		warnings, err := d.explainRead(out, read, plan.Analyze, req)
+		if err != nil {
 			return nil, err
 		}
-		return &Result{Kind: ResultRows, Rows: out.result, Warnings: read.Warnings}, nil
+		return &Result{Kind: ResultRows, Rows: out.result, Warnings: slices.Concat(read.Warnings, warnings)}, nil
 	case plan.Analyze:
 		return nil, &planner.InvalidError{Message: "EXPLAIN ANALYZE carries its statement out, so it takes a SELECT only: this one would change something. EXPLAIN without ANALYZE tells what it would do"}
 	}
@@ -66,27 +68,27 @@ func orNull(n int64) []byte {
 	return types.AppendBigint(nil, n)
 }
 
-// explainRead tells the steps of a SELECT.
-func (d *Database) explainRead(out *explanation, plan *planner.Read, analyze bool, req *Request) error {
+// explainRead tells the steps of a SELECT, and what would be warned of.
+func (d *Database) explainRead(out *explanation, plan *planner.Read, analyze bool, req *Request) (warnings []string, err error) {
 	source := d.source(plan.Table)
 	defer source.Close()
 	outlook, err := outlookOf(source, plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var m *measured
 	if analyze {
 		if m, err = d.analyze(source, plan, req); err != nil {
-			return err
+			return nil, err
 		}
-		outlook.Read = m.text()
+		outlook.Read, warnings = m.text(), m.warnings
 	}
 	steps := plan.Explain(outlook)
 	for i := range steps {
 		actual, micros := m.of(&steps[i])
 		out.step(steps[i], actual, micros)
 	}
-	return nil
+	return warnings, nil
 }
 
 // outlookOf is what is known of a read before it runs.
@@ -113,25 +115,25 @@ func outlookOf(source readSource, plan *planner.Read) (planner.Outlook, error) {
 
 // measured is what a run of a plan cost.
 type measured struct {
-	plan  *planner.Read
-	rows  int
-	stats exec.Stats
-	cost  mutation.ReadStatistics
+	plan     *planner.Read
+	rows     int
+	stats    exec.Stats
+	cost     *mutation.ReadStatistics
+	warnings []string
 }
 
 // analyze runs a read to its end and throws its rows away.
 func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) (*measured, error) {
 	d.reads <- struct{}{}
 	defer func() { <-d.reads }()
-	m := &measured{plan: plan}
+	guard := d.guard(plan)
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: d.clock.Now().Unix(), Memory: req.Memory, Statistics: &m.cost, Clock: d.clock, Discard: true,
+		NowSec: d.clock.Now().Unix(), Memory: req.Memory, Statistics: &guard.cost, Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	m.rows, m.stats = rows.RowCount, rows.Stats
-	return m, nil
+	return &measured{plan: plan, rows: rows.RowCount, stats: rows.Stats, cost: &guard.cost, warnings: guard.after(&rows.Stats)}, nil
 }
 
 // of returns rows and microseconds of a step.
@@ -161,7 +163,7 @@ func (m *measured) of(step *planner.ExplainRow) (rows, micros int64) {
 
 // text says what was read.
 func (m *measured) text() string {
-	c, s := &m.cost, &m.stats
+	c, s := m.cost, &m.stats
 	out := "read " + counted(int64(s.Partitions), "partition")
 	if m.plan.Table.Kind == schema.Virtual {
 		return out + ", " + counted(s.RowsRead, "row")

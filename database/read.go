@@ -21,17 +21,24 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	guard := d.guard(plan)
+	warnings, err := guard.before(req.PageSize)
+	if err != nil {
+		return nil, err
+	}
 	d.reads <- struct{}{}
 	defer func() { <-d.reads }()
 	source := d.source(plan.Table)
 	defer source.Close()
 	rows, err := exec.Run(source, plan, exec.Options{
 		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
+		Statistics: &guard.cost, Check: guard.check,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: slices.Concat(plan.Warnings, d.buildWarning(plan.Table))}, nil
+	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), warnings, guard.after(&rows.Stats))
+	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: warnings}, nil
 }
 
 // pageBytes bounds paged answers; an unpaged one was asked for whole.

@@ -75,6 +75,7 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 func (d *Database) publish(s *schema.Snapshot) {
 	d.projectors.reset()
 	d.limits.keep(s)
+	d.sizes.keep(s)
 	d.schema.Store(catalog.WithVirtual(s))
 }
 

@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
@@ -20,6 +21,11 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	if err := d.checkTables(plan); err != nil {
 		return nil, err
 	}
+	warnings, err := d.guardWrite(plan)
+	if err != nil {
+		return nil, err
+	}
+	done.Warnings = slices.Concat(plan.Warnings, warnings)
 	if err := d.limitWrites(plan); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,17 @@ func (s *Store) Estimate(table mutation.TableID) (Estimate, bool) {
 	return t.estimate(), true
 }
 
+// FilesEstimate is Estimate without memtables: it changes with every flush and compaction.
+func (s *Store) FilesEstimate(table mutation.TableID) (Estimate, bool) {
+	v, _ := s.acquire()
+	defer v.unref()
+	t, found := v.tables[table]
+	if !found {
+		return Estimate{}, false
+	}
+	return t.fileOrder().sums.of(t.files), true
+}
+
 func (t *tableVersion) estimate() Estimate {
 	out := t.fileOrder().sums.of(t.files)
 	for _, m := range t.memories() {

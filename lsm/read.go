@@ -159,6 +159,9 @@ func (l *rowLane) Next() (*mutation.Batch, error) {
 			break
 		}
 		l.cost.merged(row)
+		if err := l.cost.counted.TooMany(); err != nil {
+			return nil, err
+		}
 		if err := l.builder.Append(row); err != nil {
 			return nil, err
 		}

@@ -1,5 +1,7 @@
 package mutation
 
+import "errors"
+
 // ReadStatistics counts what reads cost: those of one page, or of one statement, which share it. A reader adds to
 // it; the readers that share one are used by one goroutine.
 type ReadStatistics struct {
@@ -17,10 +19,23 @@ type ReadStatistics struct {
 
 	Rows int64 // decoded or merged, a version in each source; hidden ones included
 	// Tombstones are the deletions that the read had to go through: of a partition, of ranges that reach into the slices,
-	// rows that do not show, and, where rows are merged one by one, deleted cells.
+	// rows, and, where rows are merged one by one, cells. What has expired is none.
 	Tombstones int64
+	// TombstonesMax is how many deletions may be passed; 0: any. A reader that passes one more gives up with ErrTombstones.
+	TombstonesMax int64
 
 	seen seen
+}
+
+// ErrTombstones means that a read passed more deletions than ReadStatistics.TombstonesMax.
+var ErrTombstones = errors.New("more deletions than the read may pass")
+
+// TooMany is ErrTombstones if more deletions were passed than may be.
+func (s *ReadStatistics) TooMany() error {
+	if s != nil && s.TombstonesMax > 0 && s.Tombstones > s.TombstonesMax {
+		return ErrTombstones
+	}
+	return nil
 }
 
 // LookInto counts a file, which is of the bucket [start, end); both 0: of none. total is how many files the table has.
@@ -83,7 +98,7 @@ func (s *ReadStatistics) Pass(rows, tombstones int) {
 
 // seen remembers what was looked into: few things in place, many in a map.
 type seen struct {
-	few  [8]looked
+	few  [4]looked
 	used int
 	many map[looked]struct{}
 }

@@ -51,7 +51,7 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 	if choice == "" {
 		choice = "the statement names it"
 	}
-	e.add("use "+kindText(r.Table), StepOther, choice)
+	e.add("use "+KindText(r.Table), StepOther, choice)
 	if r.Through != nil {
 		e.out = append(e.out, ExplainRow{Operation: "read index", Object: objectName(r.Through.Index), Detail: r.Through.text(), Rows: Unknown})
 	}
@@ -146,7 +146,7 @@ func (e *explainer) readText() string {
 	if len(r.Slices) == 0 || r.Keys != nil && len(r.Keys) == 0 {
 		return "nothing: no row can fulfil the WHERE"
 	}
-	parts := []string{r.partitionsText()}
+	parts := []string{PartitionsText(r)}
 	if len(r.Table.Clustering) > 0 {
 		parts = append(parts, r.slicesText(), r.orderText())
 	}
@@ -250,7 +250,8 @@ func few(texts []string, between string) string {
 	return strings.Join(texts, between)
 }
 
-func kindText(t *schema.Table) string {
+// KindText is what a table is called in warnings and plans: `table`, `query table`, `rollup`.
+func KindText(t *schema.Table) string {
 	switch t.Kind {
 	case schema.QueryTable:
 		return "query table"

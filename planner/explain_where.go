@@ -12,8 +12,11 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// partitionsText says which partitions are read.
-func (r *Read) partitionsText() string {
+// PartitionText is a partition as conditions of CQL on its key, of long values the beginning.
+func PartitionText(t *schema.Table, key [][]byte) string { return equalText(t.PartitionKey, key) }
+
+// PartitionsText says which partitions are read, of many only the first.
+func PartitionsText(r *Read) string {
 	switch {
 	case r.Through != nil:
 		return "the partitions that the index names"
@@ -32,7 +35,7 @@ func (r *Read) partitionsText() string {
 		if err != nil {
 			values = nil // it was made by the planner: it decodes
 		}
-		texts = append(texts, equalText(r.Table.PartitionKey, values))
+		texts = append(texts, PartitionText(r.Table, values))
 	}
 	if len(texts) == 1 {
 		return "partition " + texts[0]

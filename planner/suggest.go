@@ -57,7 +57,7 @@ func (c *compiler) scanText(stmt *cql.Select, s *selection) string {
 		rows, whole = s.estimate(), "the rows of a partition"
 	} else if best := c.filtered(stmt, s); best != nil {
 		_, known = c.estimateOf(best.table)
-		rows, of, whole = best.rows, " of "+kindText(best.table)+" "+best.table.QualifiedName(), "rows of a partition"
+		rows, of, whole = best.rows, " of "+KindText(best.table)+" "+best.table.QualifiedName(), "rows of a partition"
 	}
 	switch {
 	case !known:

@@ -33,6 +33,7 @@ func errorMessage(err error) *wire.Error {
 		unprepared *unpreparedError
 		full       *memory.FullError
 		limited    *database.RateError
+		failed     *database.ReadFailureError
 	)
 	out := &wire.Error{Message: err.Error()}
 	switch {
@@ -48,6 +49,8 @@ func errorMessage(err error) *wire.Error {
 		out.Code, out.Detail = wire.CodeAlreadyExists, wire.AlreadyExists{Keyspace: exists.Keyspace, Table: exists.Table}
 	case errors.As(err, &unprepared):
 		out.Code, out.Detail = wire.CodeUnprepared, wire.Unprepared{ID: unprepared.id}
+	case errors.As(err, &failed):
+		out.Code, out.Detail = wire.CodeReadFailure, wire.ReadFailure{Consistency: wire.One, BlockFor: 1, Failures: 1}
 	case errors.Is(err, lsm.ErrTooLarge), errors.Is(err, lsm.ErrUnknownTable):
 		out.Code = wire.CodeInvalid
 	case errors.Is(err, lsm.ErrReadOnly):

@@ -21,6 +21,13 @@ func storeEvents(log *slog.Logger) lsm.Events {
 	}
 }
 
+// largePartitions warns of partitions that are larger than a guardrail allows.
+func largePartitions(log *slog.Logger) func(table, partition string, bytes int64) {
+	return func(table, partition string, bytes int64) {
+		log.Warn("large partition", "table", table, "partition", partition, "bytes", bytes)
+	}
+}
+
 // serverEvents turns what the server cannot tell a client into log lines.
 func serverEvents(log *slog.Logger) server.Events {
 	return server.Events{

@@ -26,7 +26,9 @@ type nodeOptions struct {
 	Memory  int64  // bytes the process may take
 	// CopyRowsMax is how many rows with query tables one statement may change. Default 1,000,000.
 	CopyRowsMax int
-	Logger      *slog.Logger
+	// Guardrails of statements; nil: the defaults.
+	Guardrails *database.Guardrails
+	Logger     *slog.Logger
 }
 
 // node is an open data directory with a server before it.
@@ -65,7 +67,8 @@ func openNode(o nodeOptions) (*node, error) {
 	}
 	db, err := database.Open(database.Options{
 		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(o, listener),
-		Memory:   func() []memory.Use { return memoryUses(&budget, store) },
+		Memory:     func() []memory.Use { return memoryUses(&budget, store) },
+		Guardrails: o.Guardrails, LargePartition: largePartitions(o.Logger),
 		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
 		CopyRowsMax: o.CopyRowsMax, CopyBytesMax: int(budget.Total / 8),
 	})

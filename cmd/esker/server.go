@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type serverFlags struct {
 	logLevel string
 	insecure bool
 	copyRows int
+	guards   []string // name=value each
 }
 
 func newServerCommand() *cobra.Command {
@@ -38,7 +40,11 @@ func newServerCommand() *cobra.Command {
 
 When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the log.
 SIGTERM and SIGINT let the requests in flight be answered, flush, and exit with 0;
-a second signal exits at once, and what was acknowledged as synced is there at the next start.`,
+a second signal exits at once, and what was acknowledged as synced is there at the next start.
+
+Guardrails warn the client of a statement, or refuse it, once a number is passed; -1 is never:
+
+` + guardrailsHelp(),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
 	}
@@ -50,7 +56,29 @@ a second signal exits at once, and what was acknowledged as synced is there at t
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.IntVar(&f.copyRows, "copy-rows-max", database.CopyRowsMax, "how many rows of a table with query tables one statement may change; more is refused")
 	flags.BoolVar(&f.insecure, "insecure", false, "listen also where other machines can connect, without login and encryption")
+	flags.StringArrayVar(&f.guards, "guardrail", nil, "sets a guardrail, as `NAME=VALUE` such as tombstone_warn_threshold=5000; may be repeated")
 	return cmd
+}
+
+// guardrailsHelp lists the guardrails and their defaults.
+func guardrailsHelp() string {
+	var out strings.Builder
+	standard := database.DefaultGuardrails()
+	for _, g := range standard.List() {
+		fmt.Fprintf(&out, "  %-45s %6s  %s\n", g.Name, g.Standard, g.What)
+	}
+	return strings.TrimRight(out.String(), "\n")
+}
+
+// guardrails are the defaults with what --guardrail says.
+func (f *serverFlags) guardrails() (*database.Guardrails, error) {
+	out := database.DefaultGuardrails()
+	for _, assignment := range f.guards {
+		if err := out.Set(assignment); err != nil {
+			return nil, fmt.Errorf("--guardrail: %w", err)
+		}
+	}
+	return &out, out.Check()
 }
 
 // run serves until a signal comes or the listener fails.
@@ -66,6 +94,10 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	guardrails, err := f.guardrails()
+	if err != nil {
+		return err
+	}
 	if !f.insecure {
 		if err := requireLoopback(ctx, f.listen); err != nil {
 			return err
@@ -74,7 +106,7 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, CopyRowsMax: f.copyRows, Logger: logger})
+	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, CopyRowsMax: f.copyRows, Guardrails: guardrails, Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,11 @@ type Options struct {
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
 	// Statistics counts what the source reads, added to what it holds; nil: nobody asks.
 	Statistics *mutation.ReadStatistics
-	Clock      clock.Clock // measures Stats.Times; nil: nobody asks
-	Discard    bool        // rows of the answer are counted and thrown away
+	// Check is called when a partition was opened and after each batch, with the key of the partition; its error ends the
+	// read, also where the source gave up with mutation.ErrTombstones. nil: nobody looks.
+	Check   func(stats *Stats, key [][]byte) error
+	Clock   clock.Clock // measures Stats.Times; nil: nobody asks
+	Discard bool        // rows of the answer are counted and thrown away
 }
 
 // Result is one page of an answer.

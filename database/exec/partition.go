@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/clustering"
@@ -36,6 +37,9 @@ func (r *run) partition(key partition.DecoratedKey) error {
 	defer reader.Close()
 	r.watch.lap(&r.result.Stats.Times.Read)
 	r.result.Stats.Partitions++
+	if err := r.check(nil); err != nil {
+		return err
+	}
 	hasStatic := r.row.takeStatics(reader.Side())
 	if !r.filters.acceptStatic(&r.row) {
 		return nil
@@ -107,7 +111,7 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 	for !r.done {
 		batch, err := reader.Next()
 		r.watch.lap(&r.result.Stats.Times.Read)
-		if err != nil || batch == nil {
+		if err = r.check(err); err != nil || batch == nil {
 			return found, err
 		}
 		if batch.Summary != nil {
@@ -130,6 +134,17 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 		}
 	}
 	return found, nil
+}
+
+// check asks whether the read may go on. Where the source gave up because of deletions, it says why.
+func (r *run) check(gaveUp error) error {
+	if r.opts.Check == nil || gaveUp != nil && !errors.Is(gaveUp, mutation.ErrTombstones) {
+		return gaveUp
+	}
+	if err := r.opts.Check(&r.result.Stats, r.row.key); err != nil {
+		return err
+	}
+	return gaveUp
 }
 
 // batch takes the rows of a batch that show and pass the filters; more is false when the partition is over.

@@ -178,6 +178,7 @@ func refusalOf(err error) error {
 		invalid *planner.InvalidError
 		config  *planner.ConfigError
 		exists  *planner.ExistsError
+		failed  *database.ReadFailureError
 	)
 	code := wire.CodeServer
 	switch {
@@ -189,6 +190,8 @@ func refusalOf(err error) error {
 		code = wire.CodeConfig
 	case errors.As(err, &exists):
 		code = wire.CodeAlreadyExists
+	case errors.As(err, &failed):
+		code = wire.CodeReadFailure
 	}
 	return &Refusal{Code: int(code), Message: err.Error()}
 }

@@ -70,7 +70,11 @@ func (b *batches) Next() (*mutation.Batch, error) {
 		left := b.to - b.from
 		from, to := b.take()
 		passed := left - (b.to - b.from)
-		b.req.Statistics.Pass(passed, passed-(to-from))
+		deleted := 0
+		if b.walk.run.partition.shape.law == mutation.BySequence {
+			deleted = passed - (to - from) // the others have expired, which costs next to nothing
+		}
+		b.req.Statistics.Pass(passed, deleted)
 		if from == to {
 			continue
 		}

@@ -87,6 +87,9 @@ func (b *batchSource) Next() (*mutation.Batch, error) {
 		}
 		b.picks.reset(b.req.Reverse)
 		err := b.pick()
+		if err == nil {
+			err = b.walk.count.TooMany()
+		}
 		if err == nil && b.picks.count > 0 {
 			err = b.fill()
 		}
@@ -223,7 +226,7 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		return err
 	}
 	now := max(b.req.NowSec, 0)
-	seen, hidden := 0, 0
+	seen, deleted := 0, 0
 	for ; seen < r.to-r.from && most > 0; seen++ {
 		i := r.from + seen
 		if b.req.Reverse {
@@ -231,7 +234,9 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		}
 		until := l.ends[i-r.from]
 		if until <= now {
-			hidden++
+			if until == 0 {
+				deleted++
+			}
 			continue
 		}
 		b.picks.add(rowRange{i, i + 1})
@@ -239,7 +244,7 @@ func (b *batchSource) pickShowing(r rowRange, most int) error {
 		most--
 	}
 	b.walk.skip(seen)
-	b.walk.count.Pass(seen, hidden)
+	b.walk.count.Pass(seen, deleted)
 	return nil
 }
 
