@@ -18,14 +18,19 @@ type bucketColumn struct {
 	step    partition.Bucketing
 	place   *time.Location // of the step's zone
 	pattern string         // of texts
+	size    string         // of a bucket, for errors
 }
 
-// bucketColumnOf is the bucket column that a table has adopted; nil where it has none.
+// bucketColumnOf is the bucket column that a table has adopted, or that the key of a copy computes from the time that
+// orders its rows; nil where there is none.
 func bucketColumnOf(t *schema.Table) *bucketColumn {
+	if t.Copy != nil {
+		return computedBucket(t)
+	}
 	if t.Bucket == nil || t.Bucket.As == "" {
 		return nil
 	}
-	b := &bucketColumn{column: t.Column(t.Bucket.As), clock: clockOf(t), step: t.Bucket.Bucketing(), place: time.UTC}
+	b := &bucketColumn{column: t.Column(t.Bucket.As), clock: clockOf(t), step: t.Bucket.Bucketing(), place: time.UTC, size: t.Options.TimeBucketOption["size"]}
 	if b.step.Zone != "" {
 		if place, err := time.LoadLocation(b.step.Zone); err == nil {
 			b.place = place
@@ -33,6 +38,19 @@ func bucketColumnOf(t *schema.Table) *bucketColumn {
 	}
 	b.pattern = textPattern(b.step)
 	return b
+}
+
+// computedBucket is the partition-key column of a copy that is time_bucket of its first clustering column.
+func computedBucket(t *schema.Table) *bucketColumn {
+	for _, k := range t.Copy.Keys {
+		col := t.Column(k.Column)
+		if k.Function != schema.CopyTimeBucket || col.Kind != schema.PartitionKey || col.Type.Kind() != types.KindTimestamp ||
+			len(t.Clustering) == 0 || t.Clustering[0].Name != k.From {
+			continue
+		}
+		return &bucketColumn{column: col, clock: clock{layout: t.ClusteringLayout()[:1]}, step: k.Bucket, place: time.UTC, size: k.String()}
+	}
+	return nil
 }
 
 // clock tells the event times of rows.

@@ -61,7 +61,11 @@ func (s *selection) reason() string {
 	var served []string
 	if a.keys != nil {
 		for _, col := range a.table.PartitionKey {
-			served = append(served, a.relationText(col))
+			if a.adopted != nil && a.adopted.column == col {
+				served = append(served, col.Name+" (from "+a.table.Clustering[0].Name+")")
+			} else {
+				served = append(served, a.relationText(col))
+			}
 		}
 	}
 	for _, p := range a.parts {

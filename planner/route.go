@@ -87,8 +87,11 @@ func (c *compiler) compareCopies(stmt *cql.Select, base *schema.Table) (best *ca
 			continue // this copy lacks a column, a key or an order
 		}
 		why := s.missing(base)
-		if q.Copy.State != schema.CopyLive {
+		switch {
+		case q.Copy.State != schema.CopyLive:
 			why = "it is being built"
+		case why == "" && s.access.adopted != nil && !s.access.timeKnown(c.statistics):
+			why = "its " + s.access.adopted.column.Name + " follows from " + q.Clustering[0].Name + " where that is bounded on both sides"
 		}
 		if why != "" {
 			others = append(others, fmt.Sprintf("query table %s does not serve it: %s", q.QualifiedName(), why))

@@ -115,7 +115,7 @@ func (a *access) bindBuckets(r *Read, sort []SortKey, values []Value, ctx Contex
 func (a *access) tooManyBuckets(n int64) error {
 	t := a.table
 	return invalidf("this SELECT reaches over %d buckets of size '%s' in column %s of table %s; the most is %d: bound %s more narrowly, or ask several times",
-		n, t.Options.TimeBucketOption["size"], a.adopted.column.Name, t.QualifiedName(), bucketsMax, t.Clustering[0].Name)
+		n, a.adopted.size, a.adopted.column.Name, t.QualifiedName(), bucketsMax, t.Clustering[0].Name)
 }
 
 // buckets are the values of the bucket column that rows of the WHERE can have, oldest first.
@@ -211,7 +211,7 @@ func (a *access) times(in interval, ctx Context) (low, high int64, err error) {
 		}
 		return max(low, e.FromMillis), min(high, last), nil // of an empty table both are 0: no time is left
 	}
-	if openHigh && a.table.Bucket.MaxFutureMillis > 0 {
+	if openHigh && a.table.Bucket != nil && a.table.Bucket.MaxFutureMillis > 0 {
 		high, openHigh = ctx.NowMillis+a.table.Bucket.MaxFutureMillis, false
 	}
 	if openLow || openHigh {
@@ -219,6 +219,19 @@ func (a *access) times(in interval, ctx Context) (low, high int64, err error) {
 			a.adopted.column.Name, a.table.QualifiedName(), a.table.Clustering[0].Name)
 	}
 	return low, high, nil
+}
+
+// timeKnown reports whether the range of time of the WHERE is bounded, by itself or by what the table has.
+func (a *access) timeKnown(statistics Statistics) bool {
+	part, _ := a.partAt(0)
+	if !part.ranged() || part.single != nil && part.single.low != nil && part.single.high != nil {
+		return true
+	}
+	if part.single == nil {
+		return len(part.tuple) == 2
+	}
+	e, known := a.estimate(Context{Statistics: statistics})
+	return known && e.Timed
 }
 
 func (a *access) estimate(ctx Context) (TableEstimate, bool) {

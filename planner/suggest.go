@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -126,7 +127,10 @@ func (c *compiler) suggestion(stmt *cql.Select, base *schema.Table, s *selection
 }
 
 // suggestedKey is the key of a query table to be.
-type suggestedKey struct{ partition, clustering []*schema.Column }
+type suggestedKey struct {
+	step                  string // the partition is time_bucket of the first clustering column by this step; empty: it is not
+	partition, clustering []*schema.Column
+}
 
 func (k suggestedKey) text() string {
 	names := func(columns []*schema.Column) string {
@@ -135,6 +139,9 @@ func (k suggestedKey) text() string {
 			out[i] = cql.QuoteIdentifier(col.Name)
 		}
 		return strings.Join(out, ", ")
+	}
+	if k.step != "" {
+		return "((time_bucket(" + names(k.clustering[:1]) + ", " + k.step + ")), " + names(k.clustering) + ")"
 	}
 	if len(k.clustering) == 0 {
 		return "((" + names(k.partition) + "))"
@@ -155,7 +162,7 @@ func (a *access) keysFor(stmt *cql.Select) []suggestedKey {
 		}
 	}
 	if len(equal) == 0 {
-		return nil
+		return a.keysOfTime(ranged)
 	}
 	for _, o := range stmt.OrderBy {
 		if col := a.table.Column(o.Column); col != nil {
@@ -177,6 +184,21 @@ func (a *access) keysFor(stmt *cql.Select) []suggestedKey {
 	return out
 }
 
+// suggestedStep is the step of a query table that is asked by time alone.
+const suggestedStep = "1h"
+
+// keysOfTime are keys for a range of time of all partitions.
+func (a *access) keysOfTime(ranged []*schema.Column) []suggestedKey {
+	for _, col := range ranged {
+		if r := a.columns[col]; col.Type.Kind() == types.KindTimestamp && r.low != nil && r.high != nil {
+			key := a.keyOf(nil, []*schema.Column{col})
+			key.step = suggestedStep
+			return []suggestedKey{key}
+		}
+	}
+	return nil
+}
+
 // keyOf lays a key: the partition, the columns wanted behind it, and those of the base key that are left.
 func (a *access) keyOf(partition, wanted []*schema.Column) suggestedKey {
 	key := suggestedKey{partition: partition}
@@ -193,6 +215,9 @@ func (c *compiler) freeName(base *schema.Table, key suggestedKey) string {
 	name := base.Name + "_by"
 	for _, col := range key.partition {
 		name += "_" + col.Name
+	}
+	if key.step != "" {
+		name += "_" + key.clustering[0].Name + "_" + key.step
 	}
 	name = name[:min(len(name), schema.NameBytesMax)]
 	for n := 2; c.schema.Table(base.Keyspace, name) != nil; n++ {

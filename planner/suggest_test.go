@@ -31,6 +31,8 @@ var suggestions = []struct {
 	{"SELECT * FROM r WHERE v = 1 AND w > 2 AND ts > 5", "CREATE QUERY TABLE ks.r_by_v ON ks.r * PRIMARY KEY ((v), w, ts, dev);", "and add ALLOW FILTERING, for no one key serves all of the WHERE\nor add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
 	{"SELECT * FROM p WHERE v > 1", "", "add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
 	{"SELECT v FROM r WHERE site = 'x' AND v > 2 AND ts > 5", "", "add ALLOW FILTERING to scan an estimated 2 rows of query table ks.r_by_site.", known{Rows: 9}},
+	{"SELECT * FROM r WHERE ts >= '2026-01-01' AND ts < '2026-01-02'", "CREATE QUERY TABLE ks.r_by_ts_1h ON ks.r * PRIMARY KEY ((time_bucket(ts, 1h)), ts, dev);", "or add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
+	{"SELECT * FROM r WHERE ts >= '2026-01-01'", "", "add ALLOW FILTERING to scan an estimated 9 rows.", known{Rows: 9}},
 	{"SELECT a, sum(v) FROM p GROUP BY a", "", "", known{Rows: 9}},
 }
 
