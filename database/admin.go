@@ -30,8 +30,8 @@ type Maintained interface {
 	Statistics() lsm.Statistics
 	FileStatistics(table mutation.TableID) ([]lsm.FileStatistics, error)
 	Encodings(table mutation.TableID) ([]sstable.EncodingUse, error)
-	// Profile counts what files of a table delete, and names its largest partitions.
-	Profile(table mutation.TableID) (lsm.Profile, error)
+	// Tombstones counts what files of a table delete.
+	Tombstones(table mutation.TableID) (sstable.Tombstones, error)
 	// Backup makes a backup in a directory.
 	Backup(dir string) (lsm.BackupInfo, error)
 }
@@ -147,7 +147,7 @@ func (r *adminRows) tableStats(store Maintained, plan *planner.Admin) error {
 }
 
 func (r *adminRows) byTable(store Maintained, t *schema.Table, s *lsm.TableStatistics) error {
-	profile, err := store.Profile(t.ID)
+	tombstones, err := store.Tombstones(t.ID)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (r *adminRows) byTable(store Maintained, t *schema.Table, s *lsm.TableStati
 		perRow = math.Round(1000*float64(s.FileBytes)/float64(s.FileRows)) / 1000
 	}
 	r.add(t.Keyspace, t.Name, int64(s.Files), s.FileBytes, s.FileRows, s.Partitions, perRow, s.MemtableRows, s.MemtableBytes,
-		int64(s.Tombstones), profile.Tombstones.Sum(), fromMicros(s.MinTimestamp), fromMicros(s.MaxTimestamp))
+		int64(s.Tombstones), tombstones.Sum(), fromMicros(s.MinTimestamp), fromMicros(s.MaxTimestamp))
 	return nil
 }
 

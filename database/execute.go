@@ -48,7 +48,7 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 	case *planner.Read:
 		return d.read(st, plan, &req)
 	case *planner.Write:
-		return d.write(plan)
+		return d.admitted(plan)
 	case *planner.Alter:
 		return d.alter(st)
 	case *planner.Truncate:
@@ -148,5 +148,5 @@ func (d *Database) Batch(entries []BatchEntry, timestamp *int64) (*Result, error
 		}
 		writes[i] = w
 	}
-	return d.write(planner.Join(writes))
+	return d.admitted(planner.Join(writes))
 }

@@ -153,11 +153,11 @@ func TestThresholdsOfPartitionSize(t *testing.T) {
 	if err := w.store.FlushAll(); err != nil {
 		t.Fatal(err)
 	}
-	profile, err := w.store.Profile(w.db.Schema().Table("ks", "t").ID)
+	largest, err := w.store.LargestPartitions(w.db.Schema().Table("ks", "t").ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := profile.Largest[0].Bytes
+	size := largest[0].Bytes
 	var logged []string
 	w.db.largePartition = func(table, partition string, bytes int64) {
 		logged = append(logged, fmt.Sprintf("%s %s %d", table, partition, bytes))

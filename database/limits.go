@@ -54,9 +54,22 @@ func (w *writeLimits) refused(t *schema.Table) catalog.WriteLimit {
 	return w.refusal[t.ID]
 }
 
+// admitted carries out a write of a client, if its partitions may take it, and counts it among the hot ones.
+func (d *Database) admitted(plan *planner.Write) (*Result, error) {
+	demands, err := d.limitWrites(plan)
+	if err != nil {
+		return nil, err
+	}
+	d.noteWrites(plan)
+	done, err := d.write(plan)
+	if err != nil && demands != nil {
+		d.limits.rates.Return(demands)
+	}
+	return done, err
+}
+
 // limitWrites takes the rows of a write from what its partitions may still take, or refuses all of it.
-func (d *Database) limitWrites(plan *planner.Write) error {
-	var demands []traffic.Demand
+func (d *Database) limitWrites(plan *planner.Write) (demands []traffic.Demand, err error) {
 	var of []int // the mutation of each
 	for i := range plan.Mutations {
 		m := &plan.Mutations[i]
@@ -66,12 +79,12 @@ func (d *Database) limitWrites(plan *planner.Write) error {
 		}
 	}
 	if demands == nil {
-		return nil
+		return nil, nil
 	}
 	now := d.clock.Now()
 	at, wait := d.limits.rates.Take(now.UnixNano(), demands)
 	if at < 0 {
-		return nil
+		return demands, nil
 	}
 	m := &plan.Mutations[of[at]]
 	rows := int64(0)
@@ -81,7 +94,7 @@ func (d *Database) limitWrites(plan *planner.Write) error {
 		}
 	}
 	d.limits.count(m.Table, m.Key, rows, now.UnixMilli())
-	return rateError(m, rows, wait)
+	return nil, rateError(m, rows, wait)
 }
 
 // rateError says why rows are refused, and after how many nanoseconds they would not be; below 0: never.

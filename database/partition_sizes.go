@@ -70,13 +70,13 @@ func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
 		return
 	}
 	sizes.rows, sizes.bytes = files.Rows, files.Bytes
-	profile, err := store.Profile(t.ID)
+	largest, err := store.LargestPartitions(t.ID)
 	if err != nil {
 		return // it was dropped a moment ago, or a file is damaged: who reads its rows is told
 	}
 	before := sizes.large.Load()
 	large := map[string]int64{}
-	for _, p := range profile.Largest {
+	for _, p := range largest {
 		if limit := d.guardrails.PartitionSize; !limit.warns(p.Bytes) && !limit.fails(p.Bytes) {
 			continue
 		}

@@ -3,6 +3,7 @@ package database
 import (
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/lsm/sstable"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
@@ -12,8 +13,8 @@ import (
 type Sighted interface {
 	// Buckets describes a table by ranges of event time, ascending by start.
 	Buckets(table mutation.TableID) ([]lsm.BucketStatistics, error)
-	// Profile names the largest partitions of a table.
-	Profile(table mutation.TableID) (lsm.Profile, error)
+	// LargestPartitions are the largest partitions of a table, the largest first.
+	LargestPartitions(table mutation.TableID) ([]sstable.PartitionSize, error)
 	// CacheStatistics says how the cache of what files say of themselves does.
 	CacheStatistics() lsm.CacheStatistics
 }
@@ -54,12 +55,12 @@ func (s status) LargePartitions(t *schema.Table) []catalog.LargePartition {
 	if !ok {
 		return nil
 	}
-	profile, err := store.Profile(t.ID)
+	largest, err := store.LargestPartitions(t.ID)
 	if err != nil {
 		return nil // it was dropped a moment ago, or a file is damaged: who reads its rows is told
 	}
-	out := make([]catalog.LargePartition, 0, len(profile.Largest))
-	for _, p := range profile.Largest {
+	out := make([]catalog.LargePartition, 0, len(largest))
+	for _, p := range largest {
 		out = append(out, catalog.LargePartition{Key: partition.Decorate(p.Key), Rows: p.Rows, Bytes: p.Bytes})
 	}
 	return out

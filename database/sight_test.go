@@ -43,7 +43,7 @@ func TestBucketsView(t *testing.T) {
 
 // A partition may take exactly as many rows a second as its table says.
 func TestPartitionWriteRate(t *testing.T) {
-	w := newWorld(t, "CREATE TABLE ks.t (k int, c int, v int, PRIMARY KEY (k, c)) WITH partition_write_rate_max = 3")
+	w := newWorld(t, "CREATE TABLE ks.t (k int, c int, v int, b blob, PRIMARY KEY (k, c)) WITH partition_write_rate_max = 3")
 	refusedRate := func(text, want string) {
 		t.Helper()
 		var limited *RateError
@@ -66,6 +66,13 @@ func TestPartitionWriteRate(t *testing.T) {
 	w.clock.Advance(334 * time.Millisecond)
 	w.run("INSERT INTO ks.t (k, c, v) VALUES (1, 3, 0)")
 	refusedRate("INSERT INTO ks.t (k, c, v) VALUES (1, 4, 0)", "partition 1")
+
+	// What the store refuses was not taken.
+	w.clock.Advance(time.Hour)
+	huge := strings.Repeat("00", 6<<20)
+	for range 4 {
+		w.refused("UPDATE ks.t SET b = 0x"+huge+" WHERE k = 1 AND c = 0", "too large")
+	}
 
 	w.run("ALTER TABLE ks.t WITH partition_write_rate_max = 0")
 	for c := range 10 {

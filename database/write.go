@@ -26,10 +26,6 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	done.Warnings = slices.Concat(plan.Warnings, warnings)
-	if err := d.limitWrites(plan); err != nil {
-		return nil, err
-	}
-	d.noteWrites(plan)
 	if !d.dependents(plan) {
 		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
 			return nil, err

@@ -26,18 +26,20 @@ func TestProfile(t *testing.T) {
 	}
 	check := func(what string) {
 		t.Helper()
-		p, err := s.Profile(table.ID)
+		tombstones, err := s.Tombstones(table.ID)
 		mustNot(t, err)
-		if p.Unknown != 0 || len(p.Largest) != 4 || p.Tombstones.Sum() != 0 {
-			t.Fatalf("%s: %+v", what, p)
+		largest, err := s.LargestPartitions(table.ID)
+		mustNot(t, err)
+		if len(largest) != 4 || tombstones.Sum() != 0 {
+			t.Fatalf("%s: %+v, %+v", what, largest, tombstones)
 		}
 		rows := map[int64]bool{}
-		for _, size := range p.Largest {
+		for _, size := range largest {
 			rows[size.Rows] = true
 		}
 		for key := range int64(4) {
 			if want := (key + 1) * 60; !rows[want] {
-				t.Errorf("%s: no partition of %d rows in %+v", what, want, p.Largest)
+				t.Errorf("%s: no partition of %d rows in %+v", what, want, largest)
 			}
 		}
 	}
@@ -47,10 +49,42 @@ func TestProfile(t *testing.T) {
 	check("opened again")
 	mustNot(t, s.Compact(table.ID))
 	check("merged")
-	if _, err := s.Profile(mutation.TableID{9}); err == nil {
+	if _, err := s.LargestPartitions(mutation.TableID{9}); err == nil {
 		t.Error("a table that is not there")
 	}
 	mustNot(t, s.Close())
+}
+
+// Of many partitions of about one size each file names others: what is shown of one is all it has all the same.
+func TestLargestPartitionsAreComplete(t *testing.T) {
+	table := testTable(1)
+	s := mustOpen(t, testOptions(vfs.NewMem(), clock.NewManual(start)))
+	defer func() { mustNot(t, s.Close()) }()
+	mustNot(t, s.PutSchema([]byte("schema"), []mutation.Table{table}))
+	const partitions, rounds, many, few = 300, 3, 6, 3
+	for round := range rounds {
+		for key := range partitions {
+			rows := few
+			if key%rounds == round {
+				rows = many
+			}
+			for n := range rows {
+				at := int64(round*many + n)
+				mustApply(t, s, rowMutation(&table, key, at, at+1))
+			}
+		}
+		mustNot(t, s.Flush(table.ID))
+	}
+	largest, err := s.LargestPartitions(table.ID)
+	mustNot(t, err)
+	if len(largest) != sstable.LargestMax || len(filesOf(s, table.ID)) < 2 {
+		t.Fatalf("%d partitions of %d files", len(largest), len(filesOf(s, table.ID)))
+	}
+	for _, p := range largest {
+		if p.Rows != many+(rounds-1)*few || p.Bytes <= 0 {
+			t.Errorf("%x has %d rows in %d bytes; %d were written", p.Key, p.Rows, p.Bytes, many+(rounds-1)*few)
+		}
+	}
 }
 
 // However many files name others, a bounded number of partitions is added up, and the largest are among them.

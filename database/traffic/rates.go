@@ -87,6 +87,18 @@ func (r *Rates) Take(nanos int64, demands []Demand) (refused int, wait int64) {
 	return -1, 0
 }
 
+// Return gives back what Take took, when nothing was written after all.
+func (r *Rates) Return(demands []Demand) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range demands {
+		if at, known := r.at[r.nameOf(&demands[i])]; known {
+			e := &r.rated[at]
+			e.owed = max(e.owed-demands[i].Rows*nanosPerSec, 0)
+		}
+	}
+}
+
 func (r *Rates) nameOf(d *Demand) (n name) {
 	for i, seed := range r.seeds {
 		var h maphash.Hash

@@ -36,6 +36,10 @@ func TestRatesAtTheLimit(t *testing.T) {
 	take(sec, 1, 0, 142_857_143) // the clock was set back
 	take(sec*3, 8, 0, -1)
 	take(sec*3, 7, -1, 0)
+	r.Return(demand("k", 7, 7))
+	r.Return(demand("unknown", 7, 7))
+	take(sec*3, 7, -1, 0)
+	take(sec*3, 1, 0, 142_857_143)
 }
 
 // All demands of a statement are met or none is, also those of one partition together.

@@ -223,6 +223,44 @@ func (r *Reader) Profile() (*Profile, error) {
 	return p, nil
 }
 
+// SizeOf is what the file has of a partition: exactly its rows, and about its bytes, those of a row group that it shares by rows. It
+// reads index and directory alone.
+func (r *Reader) SizeOf(key partition.DecoratedKey) (rows, bytes int64, err error) {
+	at, found, err := r.find(key)
+	if !found || err != nil {
+		return 0, 0, err
+	}
+	if at.hasSide {
+		side, err := r.record(r.contents.side, at.side)
+		if err != nil {
+			return 0, 0, err
+		}
+		bytes = int64(len(side))
+	}
+	if at.start == at.end {
+		return 0, bytes, nil
+	}
+	var g group
+	for n := at.start.group(); n <= at.lastGroup(); n++ {
+		if err := r.group(n, &g); err != nil {
+			return 0, 0, err
+		}
+		from, to := 0, g.rows
+		if n == at.start.group() {
+			from = at.start.row()
+		}
+		if n == at.end.group() {
+			to = at.end.row()
+		}
+		if from > to || to > g.rows {
+			return 0, 0, r.corruptGroup(n, "rows %d to %d of %d are of one partition", from, to, g.rows)
+		}
+		rows += int64(to - from)
+		bytes += share(int64(g.length), int64(to-from), int64(g.rows))
+	}
+	return rows, bytes, nil
+}
+
 // profile notes what the profile says of partitions.
 func (v *verifier) profile() error {
 	p, err := v.r.Profile()

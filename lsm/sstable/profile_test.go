@@ -56,6 +56,9 @@ func TestProfileNamesTheLargest(t *testing.T) {
 			if int(s.Rows) != want[string(s.Key)] || i > 0 && s.Bytes > p.Largest[i-1].Bytes {
 				t.Errorf("%s: %d rows, %d bytes; want %d rows", s.Key, s.Rows, s.Bytes, want[string(s.Key)])
 			}
+			if rows, size, err := r.SizeOf(partition.Decorate(s.Key)); err != nil || rows != s.Rows || size == 0 && s.Bytes > int64(len(s.Key)) {
+				t.Errorf("%s: by the index %d rows, %d bytes, by the profile %d and %d: %v", s.Key, rows, size, s.Rows, s.Bytes, err)
+			}
 			sum, least = sum+s.Bytes, min(least, s.Rows)
 			delete(want, string(s.Key))
 		}
