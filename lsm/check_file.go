@@ -143,7 +143,7 @@ func (w *fileWalk) partition(key *partition.DecoratedKey) (wrong string, err err
 		if w.window == (window{}) {
 			continue
 		}
-		if ms, ok := w.table.EventTime(row.Clustering); !ok || ms < w.window.start || ms >= w.window.end {
+		if ms, ok := w.table.EventTime(row.Clustering); !ok || ms < w.window.start || ms > w.window.last() {
 			return fmt.Sprintf("row %x is outside of the window of the file", row.Clustering), nil
 		}
 	}

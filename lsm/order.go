@@ -4,13 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 	"sync"
-	"time"
-
-	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/cql/types"
-	"github.com/eskerdb/esker/mutation"
 )
 
 // fileOrder is the files of a table in the orders that reads take them in. It is made when the first
@@ -20,11 +14,11 @@ type fileOrder struct {
 	all  []*file // files of no window: they may hold anything of any time
 	up   []*file // files of windows, ascending by start
 	down []*file // the same, descending by end
-	// Up to each place of up the latest end, of down the earliest start: both are monotonous, and say where
-	// a search may begin, also where windows overlap because the size of buckets was altered.
-	latest   []int64
-	earliest []int64
-	sums     fileSums
+	// What of the windows in up is last, and how far those in down go back: a search finds the next that meets a time, also where
+	// windows overlap because the step of buckets was altered, or because adjacent ones were joined.
+	last maxTree // the last millisecond
+	back maxTree // ^start
+	sums fileSums
 }
 
 // fileOrder returns the order of t's files.
@@ -49,72 +43,61 @@ func (o *fileOrder) fill(files []*file) {
 	slices.SortFunc(o.down, func(a, b *file) int {
 		return cmp.Or(cmp.Compare(b.window().end, a.window().end), cmp.Compare(a.number, b.number))
 	})
-	latest, earliest := int64(math.MinInt64), int64(math.MaxInt64)
-	for i := range o.up {
-		latest, earliest = max(latest, o.up[i].window().end), min(earliest, o.down[i].window().start)
-		o.latest, o.earliest = append(o.latest, latest), append(o.earliest, earliest)
-	}
+	o.last = newMaxTree(len(o.up), func(i int) int64 { return o.up[i].window().last() })
+	o.back = newMaxTree(len(o.down), func(i int) int64 { return ^o.down[i].window().start })
 }
 
-// within returns the files of windows that may hold times from low to high, newest first or oldest first,
-// and some others.
-func (o *fileOrder) within(low, high int64, newestFirst bool) []*file {
-	if newestFirst {
-		from := sort.Search(len(o.down), func(i int) bool { return o.earliest[i] <= high })
-		to := sort.Search(len(o.down), func(i int) bool { return o.down[i].window().end <= low })
-		return o.down[from:max(from, to)]
+// between returns the files of windows that may hold times from low to high, oldest first.
+func (o *fileOrder) between(low, high int64) []*file {
+	var out []*file
+	w := waiting{order: o, times: []span{{low, high}}}
+	for f := w.peek(); f != nil; f = w.peek() {
+		out = append(out, f)
+		w.pop()
 	}
-	from := sort.Search(len(o.up), func(i int) bool { return o.latest[i] > low })
-	to := sort.Search(len(o.up), func(i int) bool { return o.up[i].window().start > high })
-	return o.up[from:max(from, to)]
+	return out
 }
 
 // window is the range of event time that all rows of f are in; none if they may be of any.
 func (f *file) window() window { return window{f.info.BucketStart, f.info.BucketEnd} }
 
-// timesOf returns the event times that slices reach from and to, milliseconds; both included.
-func timesOf(t *mutation.Table, in clustering.Slices) (low, high int64) {
-	low, high = math.MinInt64, math.MaxInt64
-	if len(t.Clustering) == 0 || len(in) == 0 {
-		return low, high
+// maxTree finds the next of many numbers that is at least so large: each node is the larger of the two below it.
+type maxTree []int64
+
+func newMaxTree(n int, at func(i int) int64) maxTree {
+	leaves := 1
+	for leaves < n {
+		leaves *= 2
 	}
-	from, to := in[0].Start, in[len(in)-1].End
-	fromOut, toOut := excludesTime(t, from, clustering.SideAfter), excludesTime(t, to, clustering.SideBefore)
-	if t.Clustering[0].Desc {
-		from, to, fromOut, toOut = to, from, toOut, fromOut
-	}
-	if ms, ok := t.EventTime(from.Prefix); ok {
-		low = ms
-		if fromOut && ms < math.MaxInt64 {
-			low++
+	t := make(maxTree, 2*leaves)
+	for i := range leaves {
+		if t[leaves+i] = math.MinInt64; i < n {
+			t[leaves+i] = at(i)
 		}
 	}
-	if ms, ok := t.EventTime(to.Prefix); ok {
-		high = ms
-		if toOut && ms > math.MinInt64 {
-			high-- // 'before midnight' needs no file that begins with it
+	for i := leaves - 1; i > 0; i-- {
+		t[i] = max(t[2*i], t[2*i+1])
+	}
+	return t
+}
+
+// next returns the first place from i on whose number is at least limit; where there is none, a place behind all.
+func (t maxTree) next(i int, limit int64) int {
+	leaves := len(t) / 2
+	if i >= leaves {
+		return leaves
+	}
+	for i += leaves; t[i] < limit; i++ {
+		for i&1 == 1 {
+			if i >>= 1; i == 0 {
+				return leaves
+			}
 		}
 	}
-	return low, high
-}
-
-// excludesTime reports whether a bound leaves out all rows of its millisecond: it is on that side of a prefix that says the
-// whole time of its rows, no finer, and nothing else.
-func excludesTime(t *mutation.Table, b clustering.Bound, side clustering.Side) bool {
-	of := t.Clustering[0].Type
-	if b.Side != side || len(b.Prefix) != 1+of.FixedWidth() {
-		return false
+	for i < leaves {
+		if i *= 2; t[i] < limit {
+			i++
+		}
 	}
-	switch of.Kind() {
-	case types.KindTimestamp:
-		return true
-	case types.KindBigint, types.KindInt:
-		return t.UnitNanos == 0 || t.UnitNanos >= int64(time.Millisecond)
-	}
-	return false
-}
-
-// isNewestFirst reports whether a read of t in that direction goes from later times to earlier ones.
-func isNewestFirst(t *mutation.Table, reverse bool) bool {
-	return len(t.Clustering) > 0 && t.Clustering[0].Desc != reverse
+	return i - leaves
 }

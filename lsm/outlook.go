@@ -83,12 +83,7 @@ func (o *outlooker) inTime(t *tableVersion) []*file {
 	low, high := timesOf(t.table, o.slices)
 	order := t.fileOrder()
 	out := order.all[:len(order.all):len(order.all)]
-	for _, f := range order.within(low, high, false) {
-		if w := f.window(); w.end > low && w.start <= high {
-			out = append(out, f)
-		}
-	}
-	return out
+	return append(out, order.between(low, high)...)
 }
 
 // scan looks at all partitions of a range of tokens.

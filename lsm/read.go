@@ -1,14 +1,9 @@
 package lsm
 
 import (
-	"bytes"
 	"fmt"
 
-	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/lsm/memtable"
-	"github.com/eskerdb/esker/lsm/sstable"
 	"github.com/eskerdb/esker/mutation"
-	"github.com/eskerdb/esker/partition"
 )
 
 // Read reads rows of one partition: first what lies beside the rows, then the rows. Sources
@@ -88,11 +83,14 @@ func (r *reader) Close() {
 		r.current.Close()
 		r.current = nil
 	}
-	r.opened, r.waiting = nil, nil
+	r.opened, r.waiting = nil, waiting{}
 }
 
 // openRun chooses the lane for sources that overlap each other and nobody else.
 func (r *reader) openRun(run []source) mutation.BatchSource {
+	if !r.naive {
+		r.req.Slices = r.stage
+	}
 	if len(run) == 1 && !r.naive && run[0].shows(r) {
 		r.req.RowsMax = r.left()
 		if batches := run[0].run.Batches(&r.req); batches != nil {
@@ -177,65 +175,4 @@ func (l *rowLane) Close() {
 			c.Close()
 		}
 	}
-}
-
-// Frontier is how far a partition reaches: a row beyond it is new (R39c).
-type Frontier = memtable.Frontier
-
-// Frontier returns the frontier of a partition, whatever the sequence. It is false when there is
-// no such partition.
-func (v *View) Frontier(table mutation.TableID, key partition.DecoratedKey) (Frontier, bool, error) {
-	var out Frontier
-	t, err := v.table(table)
-	if err != nil {
-		return out, false, err
-	}
-	found := false
-	for _, m := range t.memories() {
-		if f, ok := m.Frontier(key); ok {
-			out, found = joinFrontiers(out, f), true
-		}
-	}
-	for _, f := range t.files {
-		o, has, err := f.reader.Outline(key)
-		if err != nil {
-			return out, false, fmt.Errorf("frontier in %s: %w", t.table.Name, corrupt(err))
-		}
-		if has {
-			out, found = joinFrontiers(out, fileFrontier(f, &o)), true
-		}
-	}
-	return out, found, nil
-}
-
-func fileFrontier(f *file, o *sstable.Outline) Frontier {
-	side := o.Side
-	out := Frontier{HasTombstones: f.info.HasTombstones(), Deletion: side.Deletion, First: o.First, Last: o.Last, HasRows: o.HasRows}
-	if n := len(side.Ranges); n > 0 {
-		out.HasRanges, out.Ranges = true, clustering.Slice{Start: side.Ranges[0].Slice.Start, End: side.Ranges[n-1].Slice.End}
-	}
-	return out
-}
-
-func joinFrontiers(a, b Frontier) Frontier {
-	switch {
-	case !a.HasRows:
-		a.HasRows, a.First, a.Last = b.HasRows, b.First, b.Last
-	case b.HasRows:
-		if bytes.Compare(b.First, a.First) < 0 {
-			a.First = b.First
-		}
-		if bytes.Compare(b.Last, a.Last) > 0 {
-			a.Last = b.Last
-		}
-	}
-	switch {
-	case !a.HasRanges:
-		a.HasRanges, a.Ranges = b.HasRanges, b.Ranges
-	case b.HasRanges:
-		a.Ranges = a.Ranges.Hull(b.Ranges)
-	}
-	a.HasTombstones = a.HasTombstones || b.HasTombstones
-	a.Deletion = mutation.MaxDeletion(a.Deletion, b.Deletion)
-	return a
 }

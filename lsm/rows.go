@@ -19,8 +19,8 @@ func (v *View) Rows(table mutation.TableID, key partition.DecoratedKey, slices c
 	req := &mutation.ReadRequest{Key: key, Slices: slices}
 	var s sources
 	err = s.open(t, req, v.sequence, false)
-	for err == nil && len(s.waiting) > 0 {
-		err = s.openWaiting(req, false)
+	for err == nil && s.waiting.peek() != nil {
+		err = s.openWaiting(req)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("rows of %s: %w", t.table.Name, corrupt(err))

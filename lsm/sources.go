@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -28,8 +29,11 @@ type sources struct {
 
 	newestFirst bool
 	opened      []source // nearest first
-	waiting     []*file  // likewise, by their windows
+	waiting     waiting  // files of windows
 	run         []source // that is being read
+	// left is what of the slices the runs so far have not read, stage what of them the run being read is of: mostly all that was left.
+	left, stage clustering.Slices
+	edge        *file // where the stage ends; nil: it ends where its sources do
 	openedBuf   [4]source
 	runBuf      [2]source
 }
@@ -39,7 +43,7 @@ func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint
 	s.table, s.sequence, s.limit = t.table, sequence, req.RowsMax
 	s.cost = cost{req.Statistics, len(t.files)}
 	s.newestFirst = isNewestFirst(t.table, req.Reverse)
-	s.opened, s.run = s.openedBuf[:0], s.runBuf[:0]
+	s.opened, s.run, s.left = s.openedBuf[:0], s.runBuf[:0], req.Slices
 	var buf [8]*mutation.Side
 	sides := buf[:0]
 	order := t.fileOrder()
@@ -52,14 +56,11 @@ func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint
 			sides = append(sides, side)
 		}
 	}
-	low, high := timesOf(t.table, req.Slices)
-	s.waiting = order.within(low, high, s.newestFirst)
 	if naive {
-		s.waiting = order.up
-	}
-	for naive && len(s.waiting) > 0 {
-		if err := s.openWaiting(req, naive); err != nil {
-			return err
+		for _, f := range order.up {
+			if _, err := s.openFile(f, req, naive); err != nil {
+				return err
+			}
 		}
 	}
 	for _, m := range t.sealed {
@@ -69,13 +70,17 @@ func (s *sources) open(t *tableVersion, req *mutation.ReadRequest, sequence uint
 	if len(sides) > 0 {
 		s.side = mutation.MergeSides(t.table.Law, sides...)
 	}
+	if !naive {
+		s.waiting.open(order, t.table, req, s.newestFirst)
+		s.waiting.deleted = deletedBy(t.table, &s.side, req.Slices)
+	}
 	s.cost.side(&s.side, req.Slices)
 	return nil
 }
 
 // openFile opens the partition in a file. It returns what the file holds beside its rows, nil if nothing.
 func (s *sources) openFile(f *file, req *mutation.ReadRequest, naive bool) (*mutation.Side, error) {
-	if f.info.Partitions == 0 || req.Key.Compare(f.info.FirstKey) < 0 || req.Key.Compare(f.info.LastKey) > 0 {
+	if !f.spans(req.Key) {
 		return nil, nil
 	}
 	s.cost.lookInto(f)
@@ -123,9 +128,14 @@ func (s *sources) add(one source, side *mutation.Side, req *mutation.ReadRequest
 		return
 	}
 	one.first, one.last = one.run.Bounds()
-	if !naive && !one.touches(req) {
+	if !naive && !one.touches(s.left) {
 		return
 	}
+	s.insert(one, req)
+}
+
+// insert puts a source where its nearest row belongs.
+func (s *sources) insert(one source, req *mutation.ReadRequest) {
 	at := len(s.opened)
 	for at > 0 && s.compare(s.opened[at-1].near(req), one.near(req), req) > 0 {
 		at--
@@ -133,9 +143,9 @@ func (s *sources) add(one source, side *mutation.Side, req *mutation.ReadRequest
 	s.opened = slices.Insert(s.opened, at, one)
 }
 
-func (s *source) touches(req *mutation.ReadRequest) bool {
-	i := req.Slices.Seek(s.first)
-	return i < len(req.Slices) && req.Slices[i].Start.CompareKey(s.last) < 0
+func (s *source) touches(in clustering.Slices) bool {
+	i := in.Seek(s.first)
+	return i < len(in) && in[i].Start.CompareKey(s.last) < 0
 }
 
 // near is the row of s that a read comes to first.
@@ -169,38 +179,63 @@ func (s *sources) reaches(f *file, key []byte) bool {
 	case !known:
 		return true
 	case s.newestFirst:
-		return ms < w.end
+		return ms <= w.last()
 	default:
 		return ms >= w.start
 	}
 }
 
-// openWaiting opens the nearest of the files that wait.
-func (s *sources) openWaiting(req *mutation.ReadRequest, naive bool) error {
-	f := s.waiting[0]
-	s.waiting = s.waiting[1:]
-	_, err := s.openFile(f, req, naive)
+// openWaiting opens the nearest of the files that wait, if there is one.
+func (s *sources) openWaiting(req *mutation.ReadRequest) error {
+	f := s.waiting.peek()
+	if f == nil {
+		return nil
+	}
+	s.waiting.pop()
+	_, err := s.openFile(f, req, false)
 	return err
 }
 
-// nextRun returns the sources that the read comes to next and that overlap each other, and nobody else; none
-// at the end. They are valid until the next call.
-func (s *sources) nextRun(req *mutation.ReadRequest) ([]source, error) {
-	for len(s.waiting) > 0 && (len(s.opened) == 0 || s.reaches(s.waiting[0], s.opened[0].near(req))) {
-		if err := s.openWaiting(req, false); err != nil {
-			return nil, err
+// openNear opens the files that may have rows before the nearest that is known.
+func (s *sources) openNear(req *mutation.ReadRequest) error {
+	for f := s.waiting.peek(); f != nil; f = s.waiting.peek() {
+		atEdge := s.edge != nil && s.edgeOf(f) == s.edgeOf(s.edge)
+		if len(s.opened) > 0 && !atEdge && !s.reaches(f, s.opened[0].near(req)) {
+			break
+		}
+		if err := s.openWaiting(req); err != nil {
+			return err
 		}
 	}
-	s.run = s.run[:0]
+	s.edge = nil
+	return nil
+}
+
+// edgeOf is where a read comes to a file of a window.
+func (s *sources) edgeOf(f *file) int64 {
+	if s.newestFirst {
+		return f.window().end
+	}
+	return f.window().start
+}
+
+// nextRun returns the sources that the read comes to next and that overlap each other, and nobody else, as far as the
+// stage goes; none at the end. They are valid until the next call.
+//
+// A source that reaches into the windows of files that wait does not open them: the stage ends where the nearest of them begins, and
+// the rest of the source is for later ones. So a late reading in a memtable does not make a read open all files since.
+func (s *sources) nextRun(req *mutation.ReadRequest) ([]source, error) {
+	if err := s.openNear(req); err != nil {
+		return nil, err
+	}
+	s.run, s.stage = s.run[:0], s.left
 	if len(s.opened) == 0 {
 		return nil, nil
 	}
 	far := s.take().far(req)
 	for {
-		for len(s.waiting) > 0 && s.reaches(s.waiting[0], far) {
-			if err := s.openWaiting(req, false); err != nil {
-				return nil, err
-			}
+		if f := s.waiting.peek(); f != nil && s.reaches(f, far) {
+			return s.run, s.cutAt(f, req)
 		}
 		if len(s.opened) == 0 || s.compare(s.opened[0].near(req), far, req) > 0 {
 			return s.run, nil
@@ -209,6 +244,39 @@ func (s *sources) nextRun(req *mutation.ReadRequest) ([]source, error) {
 			far = next
 		}
 	}
+}
+
+// cutAt ends the stage where a file of a window begins.
+func (s *sources) cutAt(f *file, req *mutation.ReadRequest) error {
+	cut, _ := s.table.TimeBound(s.edgeOf(f))
+	passed := func(key []byte) bool { return cut.CompareKey(key) > 0 != req.Reverse }
+	for len(s.opened) > 0 && passed(s.opened[0].near(req)) {
+		s.take()
+	}
+	s.stage, s.left, s.edge = s.left.From(cut, !req.Reverse), s.left.From(cut, req.Reverse), f
+	for _, one := range s.run {
+		if passed(one.far(req)) {
+			continue
+		}
+		near := cut.AppendBytes(nil) // a point, no row: before all that is left
+		if !one.applied {
+			row, err := one.run.Rows(s.left, req.Reverse).Next()
+			if err != nil {
+				return err
+			}
+			if row == nil {
+				continue
+			}
+			near = bytes.Clone(row.Clustering)
+		}
+		if req.Reverse {
+			one.last = near
+		} else {
+			one.first = near
+		}
+		s.insert(one, req)
+	}
+	return nil
 }
 
 // take moves the nearest source into the run.

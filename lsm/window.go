@@ -2,8 +2,10 @@ package lsm
 
 import (
 	"errors"
+	"math"
 	"sort"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
@@ -12,6 +14,30 @@ import (
 // window is a range of event time [start, end), milliseconds since 1970: one bucket or adjacent ones; the zero value is none.
 // A file of a window has rows of that event time only, and nothing beside rows.
 type window struct{ start, end int64 }
+
+// last is the last millisecond of w.
+func (w window) last() int64 {
+	if w.end == math.MaxInt64 {
+		return w.end // the last window includes it
+	}
+	return w.end - 1
+}
+
+// slice is what rows of w lie in.
+func (w window) slice(t *mutation.Table) clustering.Slice {
+	out := clustering.Whole()
+	from, to := &out.Start, &out.End
+	if len(t.Clustering) > 0 && t.Clustering[0].Desc {
+		from, to = to, from
+	}
+	if at, ok := t.TimeBound(w.start); ok && w.start != math.MinInt64 {
+		*from = at
+	}
+	if at, ok := t.TimeBound(w.end); ok && w.end != math.MaxInt64 {
+		*to = at
+	}
+	return out
+}
 
 // isBucketed reports whether new files of t are split by event time.
 func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() && len(t.Clustering) > 0 }

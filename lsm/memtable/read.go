@@ -143,12 +143,11 @@ func (m *Memtable) MinTimestampOf(key partition.DecoratedKey) int64 {
 // Frontier is how far a partition reaches on both sides, whatever the sequence: a row beyond it is new
 // (R39c). Readings in time order pass its end, or its beginning where the newest come first.
 type Frontier struct {
-	HasRows       bool              // any row
-	First, Last   []byte            // smallest and largest clustering of one, when there is any
-	HasRanges     bool              // any range tombstone
-	Ranges        clustering.Slice  // from the first start of one to the last end, when there are any
-	HasTombstones bool              // anything was deleted: cells, rows, ranges, all
-	Deletion      mutation.Deletion // of the partition
+	HasRows     bool              // any row
+	First, Last []byte            // no clustering of one lies outside, when there is any
+	HasRanges   bool              // any range tombstone
+	Ranges      clustering.Slice  // from the first start of one to the last end, when there are any
+	Deletion    mutation.Deletion // of the partition
 }
 
 // Frontier returns the frontier of a partition. It is false when there is no such partition.
@@ -160,7 +159,7 @@ func (m *Memtable) Frontier(key partition.DecoratedKey) (Frontier, bool) {
 	if p == nil {
 		return Frontier{}, false
 	}
-	f := Frontier{HasTombstones: p.tombstones}
+	var f Frontier
 	if b := s.besideLocked(p); b != nil {
 		f.Deletion, f.HasRanges, f.Ranges = b.deletion, len(b.ranges) > 0, b.rangeSpan
 	}
