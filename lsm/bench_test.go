@@ -150,3 +150,38 @@ func BenchmarkIngest(b *testing.B) {
 }
 
 var okText = []byte("ok")
+
+// BenchmarkLastRowOfManyBuckets reads the last row of a partition, and its frontier, where a table has as many files of a bucket each:
+// what they cost must not grow with the buckets.
+func BenchmarkLastRowOfManyBuckets(b *testing.B) {
+	for _, buckets := range []int{1, 100, 10_000} {
+		store := mustOpen(b, testOptions(vfs.NewMem(), clock.NewManual(start)))
+		table := testTable(1)
+		table.Bucket = partition.Bucketing{SizeMillis: 86_400_000}
+		mustNot(b, store.PutSchema(nil, []mutation.Table{table}))
+		for n := range buckets {
+			for key := range 3 {
+				_, err := store.Apply([]mutation.Mutation{rowMutation(&table, key, int64(n)*86_400_000, 1)})
+				mustNot(b, err)
+			}
+			mustNot(b, store.Flush(table.ID))
+		}
+		b.Run(fmt.Sprintf("read/%d", buckets), func(b *testing.B) {
+			benchRead(b, store, &table, 1, func(i int) mutation.ReadRequest {
+				return mutation.ReadRequest{Key: keyOf(i % 3), Slices: clustering.All(), Reverse: true, RowsMax: 1, Columns: []mutation.ColumnID{columnInt}}
+			})
+		})
+		b.Run(fmt.Sprintf("frontier/%d", buckets), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				v := store.View()
+				_, found, err := v.Frontier(table.ID, keyOf(i%3))
+				mustNot(b, err)
+				if !found {
+					b.Fatal("the partition is not there")
+				}
+				v.Close()
+			}
+		})
+		mustNot(b, store.Close())
+	}
+}

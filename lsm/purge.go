@@ -114,26 +114,7 @@ func (t *tableVersion) hiding(inputs []*file) func(*partition.DecoratedKey) (*mu
 	if len(files) == 0 {
 		return nil
 	}
-	return func(key *partition.DecoratedKey) (*mutation.Side, error) {
-		var sides []*mutation.Side
-		for _, f := range files {
-			if key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 {
-				continue
-			}
-			p, err := f.reader.Partition(*key)
-			if err != nil {
-				return nil, err
-			}
-			if p != nil && !p.Side().IsEmpty() {
-				sides = append(sides, p.Side())
-			}
-		}
-		if len(sides) == 0 {
-			return nil, nil
-		}
-		side := mutation.MergeSides(t.table.Law, sides...)
-		return &side, nil
-	}
+	return func(key *partition.DecoratedKey) (*mutation.Side, error) { return sideOf(t.table, key, files) }
 }
 
 // hasSides reports whether f deletes partitions or ranges of rows.

@@ -93,6 +93,9 @@ func (s *sources) openFile(f *file, req *mutation.ReadRequest, naive bool) (*mut
 	if side.IsEmpty() {
 		side = nil
 	}
+	if first, last, any := p.Bounds(); any && s.waiting.deleted.coversBetween(f, first, last) {
+		return side, nil // none of its rows shows
+	}
 	s.add(source{run: p.Run(), applied: true}, side, req, naive)
 	return side, nil
 }

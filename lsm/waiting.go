@@ -3,7 +3,6 @@ package lsm
 import (
 	"slices"
 
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -80,55 +79,4 @@ func (w *waiting) skip(f *file) bool {
 func (w *waiting) pop() {
 	w.at++
 	w.found = nil
-}
-
-// deleted is what lies beside the rows of a partition, as far as it deletes rows.
-type deleted struct {
-	table *mutation.Table
-	side  *mutation.Side
-	all   clustering.Slice // that the read asks for
-}
-
-// deletedBy returns nil if a side deletes no rows, or not by their timestamps, which is what is known of files.
-func deletedBy(t *mutation.Table, side *mutation.Side, in clustering.Slices) *deleted {
-	if t.Law != mutation.ByTimestamp || !hides(side) {
-		return nil
-	}
-	return &deleted{t, side, in.Span()}
-}
-
-// covers reports whether all rows of a file of a window that the read asks for are deleted.
-func (d *deleted) covers(f *file) bool {
-	if d == nil {
-		return false
-	}
-	newest := f.info.MaxTimestamp
-	if !d.side.Deletion.IsNone() && d.side.Deletion.MarkedAt >= newest {
-		return true
-	}
-	if !slices.ContainsFunc(d.side.Ranges, func(r mutation.RangeTombstone) bool { return r.Deletion.MarkedAt >= newest }) {
-		return false
-	}
-	return coveredBy(d.side.Ranges, f.window().slice(d.table).Intersect(d.all), newest)
-}
-
-// coveredBy reports whether ranges, sorted and apart, leave no gap in a slice and delete all that is not younger than a timestamp.
-func coveredBy(ranges []mutation.RangeTombstone, in clustering.Slice, newest int64) bool {
-	i, _ := slices.BinarySearchFunc(ranges, in.Start, func(r mutation.RangeTombstone, at clustering.Bound) int {
-		if r.Slice.End.Compare(at) > 0 {
-			return 1
-		}
-		return -1
-	})
-	for from := in.Start; i < len(ranges); i++ {
-		r := &ranges[i]
-		if r.Slice.Start.Compare(from) > 0 || r.Deletion.MarkedAt < newest {
-			return false
-		}
-		if r.Slice.End.Compare(in.End) >= 0 {
-			return true
-		}
-		from = r.Slice.End
-	}
-	return false
 }

@@ -63,6 +63,8 @@ type Options struct {
 	// Hides reports whether a deletion beside rows in file f may hide rows of file g. nil: not known. It is asked only of deletions that
 	// have waited for their grace.
 	Hides func(f, g uint64) bool
+	// Deleted reports whether all of file f is deleted by what other files hold beside rows. nil: not known.
+	Deleted func(f uint64) bool
 	// Busy are files that a running job has.
 	Busy map[uint64]bool
 }
@@ -91,7 +93,7 @@ type Reason string
 
 // The reasons, in the order in which they are considered.
 const (
-	Expired Reason = "expired" // all of it is dead and hides nothing elsewhere
+	Expired Reason = "expired" // all of it is dead and hides nothing elsewhere, or is deleted
 	Split   Reason = "split"   // rows of many windows, and many rows
 	Close   Reason = "close"   // the window is over
 	Late    Reason = "late"    // small runs beside a large one of a window that is over
@@ -171,11 +173,13 @@ func (f *File) overlaps(g *File) bool {
 }
 
 // pickExpired finds the files that may go unread (R35): dead, and nothing that lives may be
-// as old as what they hide. Dead files do not hold each other back.
+// as old as what they hide. Dead files do not hold each other back. What is deleted by other files goes too: those stay, and hide
+// all that it hid.
 func pickExpired(files []File, o Options) (Job, bool) {
 	job := Job{Reason: Expired, Drop: true}
 	for i := range files {
-		if f := &files[i]; !o.Busy[f.ID] && f.dead(o) && !hides(f, files, o) {
+		f := &files[i]
+		if !o.Busy[f.ID] && (f.dead(o) && !hides(f, files, o) || !f.Sides && o.Deleted != nil && o.Deleted(f.ID)) {
 			job.Inputs = append(job.Inputs, f.ID)
 		}
 	}
