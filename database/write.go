@@ -46,9 +46,9 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 // writeFollowed applies a write whose tables have copies or rollups, holding the latches of its
 // partitions from the first read until the memtables have it, but not while it is synced (R44).
 func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
-	unlock := d.latches.lock(partitionNames(plan))
-	defer unlock()
 	record := merged(plan)
+	unlock := d.latches.lock(partitionNames(record))
+	defer unlock()
 	copies, err := d.copyMutations(record)
 	if err != nil {
 		return nil, 0, err
@@ -107,22 +107,34 @@ func plainRecord(plan *planner.Write) []mutation.Mutation {
 // merged joins the mutations of each partition, so that a row changed twice in one record is
 // projected once.
 func merged(plan *planner.Write) []planner.Mutation {
-	if len(plan.Mutations) == 1 {
-		return plan.Mutations
+	all := plan.Mutations
+	if len(all) == 1 {
+		return all
 	}
-	out := make([]planner.Mutation, 0, len(plan.Mutations))
-	at := make(map[string]int, len(plan.Mutations))
-	for _, m := range plan.Mutations {
-		name := partitionName(&m)
+	var out []planner.Mutation
+	at := map[string]int{}
+	for len(all) > 0 {
+		// Rows of one partition mostly come one after the other.
+		n, rows := 1, len(all[0].Rows)
+		for n < len(all) && all[n].Mutation.Table == all[0].Mutation.Table && all[n].Key.Equal(all[0].Key) {
+			rows += len(all[n].Rows)
+			n++
+		}
+		name := partitionName(&all[0])
 		i, ok := at[name]
 		if !ok {
-			at[name] = len(out)
-			m.Rows = append([]mutation.Row(nil), m.Rows...)
-			m.Ranges = append([]mutation.RangeTombstone(nil), m.Ranges...)
-			out = append(out, m)
-			continue
+			i = len(out)
+			at[name] = i
+			first := all[0]
+			first.Rows = append(make([]mutation.Row, 0, rows), first.Rows...)
+			first.Ranges = slices.Clone(first.Ranges)
+			out, all = append(out, first), all[1:]
+			n--
 		}
-		join(&out[i].Mutation, &m.Mutation)
+		for j := range n {
+			join(&out[i].Mutation, &all[j].Mutation)
+		}
+		all = all[n:]
 	}
 	return out
 }
@@ -131,10 +143,10 @@ func partitionName(m *planner.Mutation) string {
 	return latchName(m.Mutation.Table, m.Key)
 }
 
-func partitionNames(plan *planner.Write) []string {
-	out := make([]string, len(plan.Mutations))
-	for i := range plan.Mutations {
-		out[i] = partitionName(&plan.Mutations[i])
+func partitionNames(record []planner.Mutation) []string {
+	out := make([]string, len(record))
+	for i := range record {
+		out[i] = partitionName(&record[i])
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package querytable
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -44,7 +45,9 @@ type projection struct {
 	values     [][]byte // of the copy's key: partition key, then clustering
 	computed   []byte   // holds those that are computed
 	elements   [][]byte
-	buckets    [][2]int64 // start and end of the time bucket computed last, for each key column
+	last       partition.DecoratedKey // of the copy's row placed last, which the next one often shares
+	scratch    []byte                 // a key is made in
+	buckets    [][2]int64             // start and end of the time bucket computed last, for each key column
 }
 
 func (p *Projector) open(key partition.DecoratedKey) (*projection, error) {
@@ -323,36 +326,33 @@ func (pr *projection) place(row mutation.Row, out []Row) ([]Row, error) {
 	if columns == 1 && len(pr.values[0]) == 0 {
 		return out, nil
 	}
-	key, err := partitionKey(pr.values[:columns])
-	if err != nil {
+	var err error
+	if pr.scratch, err = appendKey(pr.scratch[:0], pr.values[:columns]); err != nil {
 		return out, pr.failed("partition key", err)
+	}
+	if !bytes.Equal(pr.scratch, pr.last.Key) || pr.last.Key == nil {
+		pr.last = partition.Decorate(bytes.Clone(pr.scratch))
 	}
 	if row.Clustering, err = pr.Projector.clustering.Encode(pr.values[columns:]); err != nil {
 		return out, pr.failed("clustering", err)
 	}
-	return append(out, Row{Key: partition.Decorate(key), Row: row}), nil
+	return append(out, Row{Key: pr.last, Row: row}), nil
 }
 
-// partitionKey serializes a partition key into memory of its own.
-func partitionKey(values [][]byte) ([]byte, error) {
-	size := 0
-	for _, v := range values {
-		size += len(v) + 3
-	}
+// appendKey appends a serialized partition key.
+func appendKey(dst []byte, values [][]byte) ([]byte, error) {
+	at := len(dst)
 	if len(values) == 1 {
-		size -= 3
+		dst = append(dst, values[0]...)
+	} else {
+		for _, v := range values {
+			dst = append(append(binary.BigEndian.AppendUint16(dst, uint16(len(v))), v...), 0)
+		}
 	}
-	if size > partition.KeyBytesMax {
-		return nil, partition.Invalid(fmt.Sprintf("Key length of %d is longer than maximum of %d", size, partition.KeyBytesMax))
+	if size := len(dst) - at; size > partition.KeyBytesMax {
+		return dst, partition.Invalid(fmt.Sprintf("Key length of %d is longer than maximum of %d", size, partition.KeyBytesMax))
 	}
-	key := make([]byte, 0, size)
-	if len(values) == 1 {
-		return append(key, values[0]...), nil
-	}
-	for _, v := range values {
-		key = append(append(binary.BigEndian.AppendUint16(key, uint16(len(v))), v...), 0)
-	}
-	return key, nil
+	return dst, nil
 }
 
 // findCell is the cell of a static or regular column; nil where there is none.
