@@ -123,7 +123,7 @@ func (c *compiler) routed(stmt *cql.Select, base *schema.Table, best *candidate)
 	s.warnings = []string{"query table " + s.table.QualifiedName() + " served this query"}
 	s.choice = s.reason() + "; the key of " + base.QualifiedName() + " does not serve the statement"
 	if e, known := c.estimateOf(base); known {
-		s.choice += fmt.Sprintf(": about %d rows instead of %d", best.rows, e.Rows)
+		s.choice += ", which has about " + rowsText(e.Rows)
 	}
 	return s, nil
 }

@@ -60,13 +60,10 @@ func (c *compiler) scanText(stmt *cql.Select, s *selection) string {
 		_, known = c.estimateOf(best.table)
 		rows, of, whole = best.rows, " of "+KindText(best.table)+" "+best.table.QualifiedName(), "rows of a partition"
 	}
-	switch {
-	case !known:
+	if !known {
 		return whole + of
-	case rows == 1:
-		return "an estimated 1 row" + of
 	}
-	return "an estimated " + thousands(rows) + " rows" + of
+	return "an estimated " + rowsText(rows) + of
 }
 
 // filtered is the index or copy that ALLOW FILTERING would read; nil: it would read the base table. s is of that.
@@ -80,6 +77,14 @@ func (c *compiler) filtered(stmt *cql.Select, s *selection) *candidate {
 		return best
 	}
 	return nil
+}
+
+// rowsText is a number of rows in words.
+func rowsText(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return thousands(n) + " rows"
 }
 
 // thousands writes a number with commas between its thousands.

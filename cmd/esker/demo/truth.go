@@ -223,3 +223,15 @@ func (t *truth) occupied() (rows int, last time.Time) {
 	}
 	return rows, last
 }
+
+// between counts the readings of all sensors from one time up to another, which is not included.
+func (t *truth) between(from, to time.Time) (n int) {
+	for _, readings := range t.sensors {
+		for at := range readings {
+			if !at.Before(from) && at.Before(to) {
+				n++
+			}
+		}
+	}
+	return n
+}
