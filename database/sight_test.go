@@ -41,6 +41,20 @@ func TestBucketsView(t *testing.T) {
 	w.expect(read)
 }
 
+// A bucket is of the step that made it, also after the table has another.
+func TestEpochsOfBuckets(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE ks.t (k int, c timestamp, PRIMARY KEY (k, c)) WITH time_bucket = {'column': 'c', 'size': '6h'}")
+	w.run("INSERT INTO ks.t (k, c) VALUES (1, '2001-09-07 01:00:00+0000')", "INSERT INTO ks.t (k, c) VALUES (1, '2001-09-07 05:00:00+0000')", "ADMIN FLUSH ks.t")
+	w.run("ALTER TABLE ks.t WITH time_bucket = {'column': 'c', 'size': '1d'}", "INSERT INTO ks.t (k, c) VALUES (1, '2001-09-08 12:00:00+0000')")
+	const read = "SELECT bucket_start, bucket_end, epoch, rows FROM system_views.buckets WHERE keyspace_name = 'ks' AND table_name = 't'"
+	want := []string{"999820800000 999842400000 0 2", "999907200000 999993600000 1 1"}
+	w.expect(read, want...)
+	w.run("ADMIN FLUSH ks.t")
+	w.expect(read, want...)
+	w.reopen()
+	w.expect(read, want...)
+}
+
 // A partition may take exactly as many rows a second as its table says.
 func TestPartitionWriteRate(t *testing.T) {
 	w := newWorld(t, "CREATE TABLE ks.t (k int, c int, v int, b blob, PRIMARY KEY (k, c)) WITH partition_write_rate_max = 3")

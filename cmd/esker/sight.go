@@ -199,7 +199,8 @@ fewer than 2,000 a second they are exact. bytes are those of keys and values rea
 			view: "query_tables", tables: []string{"base_table_name", "table_name"},
 			columns: []string{"keyspace_name", "base_table_name", "table_name", "kind", "state", "built", "rows_written"},
 		}.command(t, "querytables", "Show query tables, views and indexes, and how far they are built",
-			`A query table that is made of a table with rows is built while both are in use; until it is live, no SELECT is served from it.`,
+			`A query table that is made of a table with rows is built while both are in use; until it is live no SELECT of
+another table is served from it, and one that names it gets a warning.`,
 			"  esker admin querytables\n  esker admin querytables iot.readings_by_site"),
 	}
 }
