@@ -34,8 +34,11 @@ type Fill struct {
 	Step   *Step
 	// Descending says that the answer goes from later steps to earlier ones.
 	Descending bool
-	From, To   StepBound                 // the first and the last step in time, by WHERE
-	Values     map[*AggregateExpr][]byte // of FillValue: what each aggregate gets; nil is null
+	From, To   StepBound // the first and the last step in time, by WHERE
+	// Whole says that WHERE names partitions with one series each, and both bounds: a partition without rows is filled too.
+	Whole  bool
+	Fixed  map[*schema.Column][]byte // with Whole: the clustering columns before Column, which rows would have
+	Values map[*AggregateExpr][]byte // of FillValue: what each aggregate gets; nil is null
 }
 
 // StepBound is the start of a step at which filling begins or ends. Where it is not known, that is the first or last
@@ -176,7 +179,30 @@ func (s *selection) bindFill(r *Read, values []Value, ctx Context) error {
 		return err
 	}
 	r.Fill = f
+	if f.From.Known && f.To.Known && f.From.Start <= f.To.Start && r.Keys != nil {
+		if err := s.bindFillWhole(f, values, ctx); err != nil {
+			return err
+		}
+	}
 	return s.bindFillValues(r, values, ctx)
+}
+
+// bindFillWhole finds out whether each partition has one series, known before its rows are.
+func (s *selection) bindFillWhole(f *Fill, values []Value, ctx Context) error {
+	f.Fixed = map[*schema.Column][]byte{}
+	for _, col := range s.table.Clustering[:f.Column.Column.Position] {
+		r := s.access.columns[col]
+		if r == nil || r.in || len(r.terms) != 1 {
+			return nil
+		}
+		v, _, err := r.terms[0].bind(values, ctx)
+		if err != nil {
+			return err
+		}
+		f.Fixed[col] = v
+	}
+	f.Whole = true
+	return nil
 }
 
 // knows reports whether an expression has a value in a step without rows.

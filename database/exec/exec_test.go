@@ -548,6 +548,13 @@ func BenchmarkAggregate(b *testing.B) {
 		"one":    "SELECT count(*), sum(w), min(w), max(w) FROM t WHERE k = 1",
 		"hourly": "SELECT floor(ts, 1h), avg(w), min(w), max(w) FROM t WHERE k = 1 GROUP BY k, floor(ts, 1h)",
 		"rows":   "SELECT ts, w FROM t WHERE k = 1",
+
+		"stddev":            "SELECT stddev(w) FROM t WHERE k = 1",
+		"percentile":        "SELECT percentile(w, 0.99) FROM t WHERE k = 1",
+		"distinct":          "SELECT distinct(w) FROM t WHERE k = 1",
+		"rate":              "SELECT rate(w) FROM t WHERE k = 1",
+		"time_weighted_avg": "SELECT time_weighted_avg(w) FROM t WHERE k = 1",
+		"zone":              "SELECT time_bucket(ts, 1d, 'Europe/Berlin'), max(w) FROM t WHERE k = 1 GROUP BY k, time_bucket(ts, 1d, 'Europe/Berlin')",
 	} {
 		read := plan(b, table, text)
 		b.Run(name, func(b *testing.B) {
@@ -560,6 +567,23 @@ func BenchmarkAggregate(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What aggregates keep is leased, as it grows.
+func TestAggregatesAreLeased(t *testing.T) {
+	account := memory.NewAccount("test", 64<<10)
+	lease := account.Lease(0)
+	src := &repeated{batch: fullBatch(false), rounds: 2}
+	_, err := Run(src, plan(t, readings(), "SELECT distinct(v) FROM t WHERE k = 1"), Options{NowSec: nowSec, Memory: lease})
+	if err != nil || account.Used() < 16<<10 {
+		t.Errorf("%v, %d bytes are held for a count of 1,024 values", err, account.Used())
+	}
+	lease.Free()
+	var full *memory.FullError
+	if _, err := Run(src, plan(t, readings(), "SELECT distinct(v), distinct(d), median(v), median(d), percentile(v, 0.1) FROM t WHERE k = 1"), Options{NowSec: nowSec, Memory: lease}); !errors.As(err, &full) {
+		t.Errorf("beyond the account: %v", err)
+	}
+	lease.Free()
 }
 
 // A page takes its memory from the lease, sorted or not, and is refused when there is none.

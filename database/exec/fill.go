@@ -30,6 +30,7 @@ type filler struct {
 	before  closedGroup // the last group that was closed
 	next    int64       // start of the step to come
 	ended   bool        // there is none: time itself ends
+	found   bool        // the partition under way has a series
 	resumed []byte      // next is where the page before ended, in the series whose rows begin with these bytes; nil: it is not
 
 	shown []([]byte) // aggregates of the row being made
@@ -170,7 +171,7 @@ func (f *filler) close() error {
 
 // beginSeries opens the series that the group under way is the first of.
 func (f *filler) beginSeries() {
-	f.open, f.ended = true, false
+	f.open, f.found, f.ended = true, true, false
 	f.before = closedGroup{place: f.here.place}
 	f.prefix = f.prefix[:0]
 	for i := range f.g.terms[:len(f.g.terms)-1] {
@@ -189,6 +190,14 @@ func (f *filler) beginSeries() {
 	default:
 		f.next = f.here.start
 	}
+}
+
+// first is the bound at which the answer begins.
+func (f *filler) first() planner.StepBound {
+	if f.plan.Descending {
+		return f.plan.To
+	}
+	return f.plan.From
 }
 
 // isBefore compares times in the direction of the answer.
@@ -291,15 +300,34 @@ func (f *filler) endSeries() error {
 	return nil
 }
 
-// endPartition ends the series of a partition, unless the page is over.
+// endPartition ends the series of a partition, unless the page is over. One without rows has a series all the same
+// where it was asked for by its key and between two times.
 func (f *filler) endPartition() error {
-	if !f.g.run.done {
+	r := f.g.run
+	if !r.done && !f.found && f.plan.Whole {
+		if err := f.emptySeries(); err != nil {
+			return err
+		}
+	}
+	if !r.done {
 		if err := f.endSeries(); err != nil {
 			return err
 		}
 	}
-	f.open, f.resumed = false, nil
+	f.open, f.found, f.resumed = false, false, nil
 	return nil
+}
+
+// emptySeries opens a series without rows.
+func (f *filler) emptySeries() error {
+	f.open, f.ended, f.before = true, false, closedGroup{}
+	if f.resumed == nil {
+		f.next = f.first().Start
+	}
+	r := f.g.run
+	r.row.fixed = f.plan.Fixed
+	defer func() { r.row.fixed = nil }()
+	return f.g.hold()
 }
 
 // value is an expression in the row being made.

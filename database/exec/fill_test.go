@@ -3,6 +3,7 @@ package exec
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -98,6 +100,7 @@ type question struct {
 	mode        string
 	low, high   *int64 // ts >= low, ts < high
 	one         bool   // of partition 1 alone, so that there may be an ORDER BY
+	sensor      int32  // of this c alone; 0: any
 	reverse     bool
 	limit, most int // LIMIT, PER PARTITION LIMIT; 0: none
 	descending  bool
@@ -107,6 +110,9 @@ func (q *question) text() string {
 	var where []string
 	if q.one {
 		where = append(where, "k = 1")
+	}
+	if q.sensor > 0 {
+		where = append(where, fmt.Sprint("c = ", q.sensor))
 	}
 	if q.low != nil {
 		where = append(where, fmt.Sprint("ts >= ", *q.low))
@@ -136,7 +142,7 @@ func (q *question) answer(points []point) [][]any {
 	byKey := map[[2]int32][]point{}
 	var keys [][2]int32
 	for _, p := range points {
-		if q.one && p.k != 1 || q.low != nil && p.ts < *q.low || q.high != nil && p.ts >= *q.high {
+		if q.one && p.k != 1 || q.sensor > 0 && p.c != q.sensor || q.low != nil && p.ts < *q.low || q.high != nil && p.ts >= *q.high {
 			continue
 		}
 		key := [2]int32{p.k, p.c}
@@ -144,6 +150,9 @@ func (q *question) answer(points []point) [][]any {
 			keys = append(keys, key)
 		}
 		byKey[key] = append(byKey[key], p)
+	}
+	if q.one && q.sensor > 0 && q.low != nil && q.high != nil && len(keys) == 0 && *q.low < *q.high { // it was named
+		keys = [][2]int32{{1, q.sensor}}
 	}
 	up := !q.reverse || !q.one
 	slices.SortFunc(keys, func(a, b [2]int32) int {
@@ -175,7 +184,10 @@ func (q *question) answer(points []point) [][]any {
 // series are the rows of one series, in the order of time.
 func (q *question) series(key [2]int32, points []point) [][]any {
 	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.ts, b.ts) })
-	from, to := q.step.start(points[0].ts), q.step.start(points[len(points)-1].ts)
+	from, to := int64(0), int64(0)
+	if len(points) > 0 {
+		from, to = q.step.start(points[0].ts), q.step.start(points[len(points)-1].ts)
+	}
 	if q.low != nil {
 		from = q.step.start(*q.low)
 	}
@@ -270,6 +282,9 @@ func drawQuestion(t *rapid.T, steps []stepper) *question {
 	}
 	q.low, q.high = bound("low", -5, 20), bound("high", 10, 70)
 	q.one, q.reverse = rapid.Bool().Draw(t, "one"), rapid.Bool().Draw(t, "reverse")
+	if rapid.Bool().Draw(t, "one sensor") {
+		q.sensor = rapid.Int32Range(1, 2).Draw(t, "sensor")
+	}
 	q.descending = rapid.Bool().Draw(t, "descending")
 	if rapid.Bool().Draw(t, "limited") {
 		q.limit, q.most = rapid.IntRange(0, 12).Draw(t, "limit"), rapid.IntRange(0, 9).Draw(t, "most")
@@ -369,4 +384,30 @@ func TestFillGoesOnWithoutTheGroupBefore(t *testing.T) {
 	if got := rowsOf(elsewhere); len(got) != 0 {
 		t.Errorf("the partition is gone: %x", got)
 	}
+}
+
+// A paging state of FILL that no page gave leads to an answer or to an InvalidError.
+func FuzzFillState(f *testing.F) {
+	table := series(false)
+	src := sourceOf(table, []point{{k: 1, c: 1, ts: 0}, {k: 1, c: 1, ts: 50 * minute}, {k: 2, c: 1, ts: 20 * minute}}, 2)
+	read := plan(f, table, "SELECT c, floor(ts, 10m), count(*) FROM t WHERE k IN (1, 3) AND c = 1 AND ts >= 0 AND ts < 9600000 GROUP BY k, c, floor(ts, 10m) FILL(prev)")
+	for size := 1; size < 20; size += 3 {
+		page, err := Run(src, read, Options{NowSec: nowSec, PageSize: size})
+		if err != nil || page.State == nil {
+			f.Fatal(err)
+		}
+		f.Add(page.State)
+		f.Add(page.State[:len(page.State)-1])
+		f.Add(append(page.State[:len(page.State)-1:len(page.State)-1], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1))
+	}
+	f.Fuzz(func(t *testing.T, state []byte) {
+		if state == nil {
+			return
+		}
+		_, err := Run(src, read, Options{NowSec: nowSec, State: state})
+		var invalid *planner.InvalidError
+		if err != nil && !errors.As(err, &invalid) {
+			t.Fatalf("state %x: %v", state, err)
+		}
+	})
 }

@@ -166,6 +166,22 @@ func (g *grouping) begin() error {
 			return err
 		}
 	}
+	if err := g.hold(); err != nil {
+		return err
+	}
+	if s := g.run.sort; s != nil {
+		g.sortValues = s.values(row)
+	}
+	g.open = true
+	if g.fill != nil {
+		return g.fill.begin()
+	}
+	return nil
+}
+
+// hold keeps what the row under way decides for its group.
+func (g *grouping) hold() error {
+	row := &g.run.row
 	for e, held := range g.firsts {
 		v, err := row.eval(e)
 		if err != nil {
@@ -174,13 +190,6 @@ func (g *grouping) begin() error {
 		if *held = nil; v != nil {
 			*held = append([]byte{}, v...)
 		}
-	}
-	if s := g.run.sort; s != nil {
-		g.sortValues = s.values(row)
-	}
-	g.open = true
-	if g.fill != nil {
-		return g.fill.begin()
 	}
 	return nil
 }

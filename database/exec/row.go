@@ -21,7 +21,8 @@ type row struct {
 	statics   []*mutation.Cell // living ones, by place in table.Statics; nil: null
 	batch     *mutation.Batch  // nil: a partition with static content only
 	i         int
-	scratch   []byte // values made for one evaluation
+	scratch   []byte                    // values made for one evaluation
+	fixed     map[*schema.Column][]byte // clustering columns without a row; nil: they are null
 }
 
 // takeStatics keeps the static cells that live, and reports whether there is one.
@@ -67,7 +68,10 @@ func (r *row) column(e *planner.ColumnExpr) []byte {
 		return nil
 	}
 	v := r.vector(e.Column, e.Slot)
-	if v == nil || !v.Has(r.i) {
+	if v == nil {
+		return r.fixed[e.Column]
+	}
+	if !v.Has(r.i) {
 		return nil
 	}
 	if v.Physical == mutation.PhysicalBytes {

@@ -46,7 +46,7 @@ func (r *run) encodeState() ([]byte, error) {
 }
 
 // encodeFilling is the state of a page that goes on with a step of FILL, of which the group at a clustering is the
-// last before, or the first behind where there is none before. The start of the step follows the state.
+// last before, or the first behind where there is none before; of a series without rows the clustering is empty. The start of the step follows the state.
 func (r *run) encodeFilling(at []byte, step int64) []byte {
 	return binary.AppendVarint(r.appendState(stateStep, at), step)
 }
@@ -88,7 +88,8 @@ func (r *run) decodeState(src []byte) error {
 		return errState
 	}
 	values, err := r.plan.Table.ClusteringLayout().Decode(at)
-	if err != nil || inside && len(values) != len(r.plan.Table.Clustering) || !inside && len(at) != 0 {
+	whole, none := len(values) == len(r.plan.Table.Clustering), len(at) == 0
+	if err != nil || inside && !whole && !(filling && none) || !inside && !none {
 		return errState
 	}
 	decorated := partition.Decorate(key)
@@ -106,9 +107,11 @@ func (r *run) decodeFilling(src []byte, values [][]byte) error {
 	if used != len(src) {
 		return errState
 	}
-	series := []byte{}
-	for i, col := range r.plan.Table.ClusteringLayout()[:r.plan.Fill.Column.Slot] {
-		series = col.Append(series, values[i])
+	series := []byte{} // of a series without rows: any
+	if len(values) > 0 {
+		for i, col := range r.plan.Table.ClusteringLayout()[:r.plan.Fill.Column.Slot] {
+			series = col.Append(series, values[i])
+		}
 	}
 	r.begin.filling, r.begin.step, r.begin.series = true, step, series
 	return nil
