@@ -68,6 +68,9 @@ func (d *Database) flush(store Maintained, plan *planner.Admin) (*Result, error)
 			return nil, fmt.Errorf("ADMIN FLUSH %s: %w", t.QualifiedName(), err)
 		}
 	}
+	if err := d.buckets.Look(); err != nil {
+		return nil, fmt.Errorf("ADMIN FLUSH: sizes of buckets: %w", err)
+	}
 	return &Result{Kind: ResultVoid}, nil
 }
 
@@ -76,6 +79,9 @@ func (d *Database) compact(store Maintained, plan *planner.Admin) (*Result, erro
 		if err := store.Compact(t.ID); err != nil {
 			return nil, fmt.Errorf("ADMIN COMPACT %s: %w", t.QualifiedName(), err)
 		}
+	}
+	if err := d.buckets.Look(); err != nil {
+		return nil, fmt.Errorf("ADMIN COMPACT: sizes of buckets: %w", err)
 	}
 	return &Result{Kind: ResultVoid}, nil
 }

@@ -58,6 +58,7 @@ type Database struct {
 	catalog *catalog.Catalog
 	node    identity
 	rollups *jobs.Rollups
+	buckets *jobs.Buckets
 	builds  *jobs.Builds
 
 	schemaMu sync.Mutex                      // held while the schema changes
@@ -138,6 +139,7 @@ func Open(o Options) (*Database, error) {
 		d.rollups.Close()
 		return nil, err
 	}
+	d.buckets = jobs.StartBuckets(bucketStore{d}, o.Clock)
 	return d, nil
 }
 
@@ -145,6 +147,7 @@ func Open(o Options) (*Database, error) {
 func (d *Database) Close() error {
 	d.rollups.Close()
 	d.builds.Close()
+	d.buckets.Close()
 	return d.store.Close()
 }
 

@@ -3,6 +3,9 @@ package planner
 import (
 	"strconv"
 	"strings"
+
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
 )
 
 // BucketTargetBytes is what buckets of size 'auto' aim at unless the table says otherwise.
@@ -36,4 +39,19 @@ func parseBytes(text string) (int64, bool) {
 		return n << u.shift, true
 	}
 	return 0, false
+}
+
+// Resized is a table of size 'auto' whose buckets are of another size from now on: a new epoch.
+func Resized(t *schema.Table, sizeMillis, nowMillis int64) (*schema.Table, error) {
+	days, rest := int32(sizeMillis/dayMillis), sizeMillis%dayMillis
+	was := t.Bucket
+	step, err := partition.NewBucketing(0, days, rest*nanosPerMilli, was.Step.Zone, was.Step.OriginMillis)
+	if err != nil {
+		return nil, bucketErrorf(t, "%v", err)
+	}
+	next := *was
+	next.Step, next.ChangedMillis = step, nowMillis
+	out := t.Clone()
+	out.Bucket = succeed(was, &next)
+	return out, nil
 }

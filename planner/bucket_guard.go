@@ -5,6 +5,7 @@ import (
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -36,6 +37,9 @@ func (g *rowGuard) check(m *mutation.Mutation, ctx Context) error {
 	}
 	for i := range m.Rows {
 		ms, ok := g.clock.of(m.Rows[i].Clustering)
+		if !ok && g.adopted != nil {
+			return g.adopted.noTime(g.table)
+		}
 		if !ok {
 			continue // an empty value is of no time
 		}
@@ -43,7 +47,7 @@ func (g *rowGuard) check(m *mutation.Mutation, ctx Context) error {
 			return err
 		}
 		if g.adopted != nil {
-			if err := g.checkBucket(m, ms); err != nil {
+			if err := g.checkBucket(m.Key.Key, ms); err != nil {
 				return err
 			}
 		}
@@ -71,8 +75,8 @@ func instantText(ms int64) string {
 }
 
 // checkBucket refuses a row whose bucket column says another bucket than its time.
-func (g *rowGuard) checkBucket(m *mutation.Mutation, ms int64) error {
-	parts, err := g.table.PartitionLayout().Decode(m.Key.Key)
+func (g *rowGuard) checkBucket(key []byte, ms int64) error {
+	parts, err := g.table.PartitionLayout().Decode(key)
 	if err != nil {
 		return invalidf("table %s: %v", g.table.QualifiedName(), err)
 	}
@@ -89,6 +93,31 @@ func (g *rowGuard) checkBucket(m *mutation.Mutation, ms int64) error {
 
 func (b *bucketColumn) noValue(t *schema.Table, ms int64) error {
 	return invalidf("table %s: no %s of column %s names the bucket of %s", t.QualifiedName(), b.column.Type, b.column.Name, instantText(ms))
+}
+
+func (b *bucketColumn) noTime(t *schema.Table) error {
+	return invalidf("table %s: %s is empty, and so the row is of no bucket of column %s", t.QualifiedName(), t.Clustering[0].Name, b.column.Name)
+}
+
+// Adoption checks rows that were there before their bucket column was adopted.
+type Adoption struct{ guard *rowGuard }
+
+// AdoptionOf checks the rows of a table that has a bucket column.
+func AdoptionOf(t *schema.Table) *Adoption { return &Adoption{rowGuardOf(t)} }
+
+// Check refuses a row of a partition that lies in another bucket than its time says. first is the value of its
+// first clustering column.
+func (a *Adoption) Check(key partition.DecoratedKey, first []byte) error {
+	g := a.guard
+	ms, ok := g.clock.at(first)
+	err := g.adopted.noTime(g.table)
+	if ok {
+		err = g.checkBucket(key.Key, ms)
+	}
+	if err != nil {
+		return bucketErrorf(g.table, "column '%s' cannot be adopted, since a SELECT would not find all rows that are there: %v", g.adopted.column.Name, err)
+	}
+	return nil
 }
 
 // bucketTerm is the value of an adopted bucket column that a statement leaves out.
@@ -109,7 +138,7 @@ func (t *bucketTerm) bind(values []Value, ctx Context) (value []byte, unset bool
 	}
 	ms, ok := t.clock.of(row)
 	if !ok {
-		return nil, false, invalidf("table %s: %s is empty, and so %s cannot be filled", t.table.QualifiedName(), t.table.Clustering[0].Name, t.column.Name)
+		return nil, false, t.noTime(t.table)
 	}
 	if value, ok = t.value(ms); !ok {
 		return nil, false, t.noValue(t.table, ms)

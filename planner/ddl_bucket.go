@@ -103,7 +103,7 @@ func readBucket(t *schema.Table, was *schema.TimeBucket) (*schema.TimeBucket, er
 	if r.out.TargetBytes > 0 && was != nil && was.TargetBytes > 0 && !was.Step.IsNone() {
 		// The size that was found stays, unless days begin at another time now.
 		if was.Step.Zone == r.out.Step.Zone && was.Step.OriginMillis == r.out.Step.OriginMillis {
-			r.out.Step = was.Step
+			r.out.Step, r.out.ChangedMillis = was.Step, was.ChangedMillis
 		}
 	}
 	return &r.out, nil

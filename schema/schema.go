@@ -55,6 +55,7 @@ type TimeBucket struct {
 	Step            partition.Bucketing   // used when SizeMillis is 0
 	UnitNanos       int64                 `json:",omitempty"` // of an integer column: one unit; 0: a millisecond
 	TargetBytes     int64                 `json:",omitempty"` // of size 'auto': bytes a bucket aims at
+	ChangedMillis   int64                 `json:",omitempty"` // of size 'auto': when another size was chosen last, ms since 1970
 	MaxFutureMillis int64                 `json:",omitempty"` // a row dated further ahead is refused; 0: none is
 	MaxPastMillis   int64                 `json:",omitempty"` // a row older than that is refused; 0: none is
 	As              string                `json:",omitempty"` // the hand-made bucket column that the server fills; a partition key column
