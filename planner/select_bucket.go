@@ -188,7 +188,7 @@ func (b *bucketColumn) count(low, high int64) int64 {
 }
 
 // times are the first and the last time that a range allows, in milliseconds. A side that it leaves open is where the
-// rows of the table end, or for the later one max_future from now.
+// rows of the table end. Of a store that tells nothing, the later one is max_future from now.
 func (a *access) times(in interval, ctx Context) (low, high int64, err error) {
 	low, high = math.MinInt64, math.MaxInt64
 	openLow, openHigh := in.low == nil, in.high == nil
@@ -204,18 +204,19 @@ func (a *access) times(in interval, ctx Context) (low, high int64, err error) {
 		}
 		high = ms
 	}
-	if e, known := a.estimate(ctx); known && e.Timed {
+	e, known := a.estimate(ctx)
+	if known && e.Timed {
 		last := e.ToMillis
 		if last < math.MaxInt64 {
 			last--
 		}
 		return max(low, e.FromMillis), min(high, last), nil // of an empty table both are 0: no time is left
 	}
-	if openHigh && a.table.Bucket != nil && a.table.Bucket.MaxFutureMillis > 0 {
+	if openHigh && !known && a.table.Bucket != nil && a.table.Bucket.MaxFutureMillis > 0 {
 		high, openHigh = ctx.NowMillis+a.table.Bucket.MaxFutureMillis, false
 	}
 	if openLow || openHigh {
-		return 0, 0, invalidf("column %s of table %s may be left out where %s is bounded on both sides; it is bounded on one, and where its rows end is not known",
+		return 0, 0, invalidf("column %s of table %s may be left out where %s is bounded on both sides; it is bounded on one, and where the rows end is not known: bound both, or ADMIN COMPACT a table whose rows are from before it had time buckets",
 			a.adopted.column.Name, a.table.QualifiedName(), a.table.Clustering[0].Name)
 	}
 	return low, high, nil

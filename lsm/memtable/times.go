@@ -10,14 +10,14 @@ import (
 // there are none.
 type timeRange struct {
 	low, high int64
-	unknown   bool // some row has no time, or nobody looked
+	unknown   bool // some row has no time
 }
 
 var noTimes = timeRange{low: math.MaxInt64, high: math.MinInt64}
 
 // note adds the times of the rows of a mutation of t.
 func (r *timeRange) note(t *mutation.Table, mu *mutation.Mutation) {
-	if t.Bucket.IsNone() {
+	if len(t.Clustering) == 0 {
 		r.unknown = r.unknown || len(mu.Rows) > 0
 		return
 	}
@@ -25,14 +25,14 @@ func (r *timeRange) note(t *mutation.Table, mu *mutation.Mutation) {
 		ms, ok := t.EventTime(mu.Rows[i].Clustering)
 		if !ok {
 			r.unknown = true
-			continue
+			return // nor will any other row have one
 		}
 		r.low, r.high = min(r.low, ms), max(r.high, ms)
 	}
 }
 
 // Times returns the range of the event times of the rows, in milliseconds since 1970, both included; low is above
-// high where there are no rows. It is not known for tables that are not bucketed.
+// high where there are no rows. It is not known where a row has no time, as those of tables whose first clustering column is none.
 func (m *Memtable) Times() (low, high int64, known bool) {
 	all := noTimes
 	m.each(func(s *shard) {
