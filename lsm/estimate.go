@@ -14,7 +14,7 @@ type Estimate struct {
 	Bytes      int64
 	Files      int
 	From, To   int64 // ms since 1970, half open: event times of rows, as far as they are known; both 0: of none
-	Timed      bool  // they are of all rows
+	Timed      bool  // they are of all rows; false for a table that is not bucketed
 }
 
 // Estimate estimates a table. It reads no file and waits for nobody, and what files hold is added up once
@@ -42,6 +42,7 @@ func (s *Store) FilesEstimate(table mutation.TableID) (Estimate, bool) {
 
 func (t *tableVersion) estimate() Estimate {
 	out := t.fileOrder().sums.of(t.files)
+	out.Timed = out.Timed && isBucketed(t.table)
 	for _, m := range t.memories() {
 		out.Rows += m.Rows()
 		out.Bytes += m.Bytes()
