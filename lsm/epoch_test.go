@@ -56,6 +56,8 @@ func (w *epochWorld) key(ms int64) []byte {
 		value = types.MinTimeUUID(ms)
 	case types.KindInt:
 		value = types.AppendInt(nil, int32(ms/1000))
+	case types.KindDate:
+		value = types.AppendDate(nil, int32(ms/dayMillis))
 	default:
 		if w.table.UnitNanos > 0 {
 			ms = ms * 1_000_000 / w.table.UnitNanos
@@ -219,7 +221,7 @@ func TestEpochs(t *testing.T) {
 	}{
 		{clustering.Column{Type: types.Timestamp}, 0}, {clustering.Column{Type: types.Timestamp, Desc: true}, 0},
 		{clustering.Column{Type: types.Bigint, Desc: true}, 1_000_000_000}, {clustering.Column{Type: types.Bigint}, 1_000},
-		{clustering.Column{Type: types.Int}, 1_000_000_000}, {clustering.Column{Type: types.TimeUUID, Desc: true}, 0},
+		{clustering.Column{Type: types.Int}, 1_000_000_000}, {clustering.Column{Type: types.Date, Desc: true}, 0}, {clustering.Column{Type: types.TimeUUID, Desc: true}, 0},
 	} {
 		t.Run(fmt.Sprintf("%s desc %v", c.of.Type, c.of.Desc), func(t *testing.T) {
 			testEpochs(t, newEpochWorld(t, c.of, c.unit, 1))
@@ -262,9 +264,57 @@ func testEpochs(t *testing.T, w *epochWorld) {
 	w.clock.Advance(40 * 24 * time.Hour) // the last windows are over
 	w.drain(t)
 	w.check(t, from, from+days*day, 50)
+	if n := len(filesOf(w.store, w.table.ID)); n > 60 {
+		t.Errorf("%d files are left", n)
+	}
 	mustNot(t, w.store.Compact(w.table.ID))
 	w.drain(t)
 	w.check(t, from, from+days*day, 50)
+}
+
+// A step that becomes shorter splits the ranges that are not over, and keeps those that are; one that becomes longer joins small ones.
+func TestFormerRanges(t *testing.T) {
+	w := newEpochWorld(t, clustering.Column{Type: types.Timestamp}, 0, 6)
+	const days = 24
+	from := start.UnixMilli()/dayMillis*dayMillis - days*dayMillis
+	alter := func(b partition.Bucketing) {
+		w.table.Bucket = b
+		mustNot(t, w.store.PutSchema([]byte("schema"), []mutation.Table{w.table}))
+		w.drain(t)
+		w.check(t, from, from+days*dayMillis, 30)
+	}
+	widest := func() (out int64) {
+		for _, f := range filesOf(w.store, w.table.ID) {
+			if win := f.window(); win.end > w.clock.Now().UnixMilli() {
+				out = max(out, (win.end-win.start)/dayMillis)
+			}
+		}
+		return out
+	}
+	alter(partition.Bucketing{Months: 1})
+	for d := range int64(days) {
+		for n := range int64(200) {
+			w.write(t, from+d*dayMillis+n*60_000)
+		}
+	}
+	mustNot(t, w.store.Flush(w.table.ID))
+	w.clock.Set(time.UnixMilli(from + 20*dayMillis)) // in the month that has most
+	w.drain(t)
+	if widest() < 28 {
+		t.Errorf("the widest range that is not over has %d days", widest())
+	}
+	alter(partition.Bucketing{SizeMillis: dayMillis})
+	if widest() > 1 {
+		t.Errorf("a range of %d days is not over and not split", widest())
+	}
+	w.clock.Advance(100 * 24 * time.Hour)
+	w.drain(t)
+	before := len(filesOf(w.store, w.table.ID))
+	w.store.opts.Tuning.ShareRows = 100_000
+	alter(partition.Bucketing{Months: 1})
+	if after := len(filesOf(w.store, w.table.ID)); after >= before {
+		t.Errorf("%d files of days became %d of months", before, after)
+	}
 }
 
 // A late reading in a memtable does not make a read of the newest rows look into all windows since.

@@ -94,7 +94,7 @@ type Reason string
 // The reasons, in the order in which they are considered.
 const (
 	Expired Reason = "expired" // all of it is dead and hides nothing elsewhere, or is deleted
-	Split   Reason = "split"   // rows of many windows, and many rows
+	Split   Reason = "split"   // rows of many windows, and many rows; or a range of a former step that is not over
 	Close   Reason = "close"   // the window is over
 	Late    Reason = "late"    // small runs beside a large one of a window that is over
 	Join    Reason = "join"    // few rows in adjacent windows that are over
@@ -127,7 +127,7 @@ func Pick(files []File, o Options) (Job, bool) {
 		return job, true
 	}
 	groups := groupsOf(idle, o)
-	for _, pick := range []func(*group, Options) (Job, bool){pickWide, pickClosed} {
+	for _, pick := range []func(*group, Options) (Job, bool){pickFormer, pickWide, pickClosed} {
 		if job, ok := pickFirst(groups, o, pick); ok {
 			return job, true
 		}
@@ -208,6 +208,20 @@ func pickMixed(files []File, o Options) (Job, bool) {
 	}
 	job.Reason = Split
 	return job, len(job.Inputs) > 0
+}
+
+// pickFormer finds runs in ranges of a former step that are not over: they are split by the step of now, so that what follows goes
+// to the same ranges. Ranges that are over keep theirs; where they are small, they are joined.
+func pickFormer(g *group, o Options) (Job, bool) {
+	if g.IsNone() || g.writes || g.closed || o.Bucket.IsNone() {
+		return Job{}, false
+	}
+	if _, ok := levelOf(o.Bucket, g.Range); ok {
+		return Job{}, false
+	}
+	job := g.job(g.runs, Split, o)
+	job.Into = Range{}
+	return job, true
 }
 
 // pickWide finds a run of several windows that has grown worth splitting.

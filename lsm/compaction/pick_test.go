@@ -229,7 +229,7 @@ func TestPickComesToRest(t *testing.T) {
 		}
 		// And files of before the table was altered.
 		for range rapid.IntRange(0, 3).Draw(t, "altered") {
-			at := rapid.Int64Range(0, 20).Draw(t, "window")
+			at := rapid.Int64Range(0, 70).Draw(t, "window")
 			f := content{rows: map[int64]int64{at: 50, at + 1: 7}}
 			f.BucketStart, f.BucketEnd = at*windowMillis, (at+2)*windowMillis
 			w.add(f)
@@ -240,6 +240,10 @@ func TestPickComesToRest(t *testing.T) {
 			total += f.Rows
 			if f.Mixed {
 				t.Errorf("%+v is still mixed", f)
+			}
+			r := Range{f.BucketStart, f.BucketEnd}
+			if _, ok := levelOf(w.o.Bucket, r); !ok && !r.IsNone() && r.End > w.o.ClosedBefore {
+				t.Errorf("%+v is not over and of a former step", f)
 			}
 		}
 		// What is at rest stays so.
