@@ -22,10 +22,10 @@ type twins struct {
 	indexed   map[string]int // SELECTs by how they were served
 }
 
-const twinColumns = " (a int, b int, c int, d int, v int, site text, w int, s int STATIC, tags frozen<set<int>>, m frozen<map<int, int>>, l frozen<list<int>>, " +
+const twinColumns = " (a int, b int, c int, d int, v int, site text, w int, dec decimal, s int STATIC, tags frozen<set<int>>, m frozen<map<int, int>>, l frozen<list<decimal>>, " +
 	"PRIMARY KEY ((a, b), c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)"
 
-var twinIndexes = []string{"(v)", "(w) USING 'sai'", "(site) USING 'sai'", "(a)", "(b)", "(c) USING 'sai'", "(d)", "(s)", "(values(tags))", "(values(m))", "(keys(m))",
+var twinIndexes = []string{"(v)", "(w) USING 'sai'", "(site) USING 'sai'", "(a)", "(b)", "(c) USING 'sai'", "(d)", "(s)", "(dec)", "(values(tags))", "(values(m))", "(keys(m))",
 	"(entries(m))", "(full(m))", "(values(l))", "(full(tags)) USING 'sai'"}
 
 // value is a literal of a column, from few so that they meet.
@@ -39,7 +39,9 @@ func (w *twins) value(column string) string {
 	case "m":
 		return []string{"{1: 1, 2: 1}", "{1: 2}", "{2: 2, 1: 2}"}[n]
 	case "l":
-		return []string{"[1, 2, 1]", "[2]", "[]"}[n]
+		return []string{"[1, 2, 1.0]", "[2.00]", "[]"}[n]
+	case "dec":
+		return []string{"1.0", "1.00", "-3E+1"}[n]
 	}
 	return fmt.Sprint(n)
 }
@@ -60,7 +62,7 @@ func (w *twins) write() string {
 	if w.rng.IntN(4) == 0 {
 		using += fmt.Sprintf(" AND TTL %d", 1+w.rng.IntN(3))
 	}
-	regular := []string{"v", "site", "w", "tags", "m", "l"}
+	regular := []string{"v", "site", "w", "dec", "tags", "m", "l"}
 	column := regular[w.rng.IntN(len(regular))]
 	deleted := fmt.Sprintf(" FROM TABLE USING TIMESTAMP %d WHERE ", w.timestamp)
 	switch w.rng.IntN(13) {
@@ -93,7 +95,7 @@ func (w *twins) write() string {
 func (w *twins) query() string {
 	conditions := []string{
 		"v = " + w.value("v"), "w = " + w.value("w"), "site = " + w.value("site"), "a = " + w.value("a"), "b = " + w.value("b"), "c = " + w.value("c"), "d = " + w.value("d"),
-		"s = " + w.value("s"), "tags CONTAINS 2", "m CONTAINS 1", "m CONTAINS KEY 2", "m[1] = 2", "m = " + w.value("m"), "l CONTAINS 1", "tags = " + w.value("tags"),
+		"s = " + w.value("s"), "tags CONTAINS 2", "m CONTAINS 1", "m CONTAINS KEY 2", "m[1] = 2", "m = " + w.value("m"), "l CONTAINS 1.00", "l CONTAINS 2", "dec = " + w.value("dec"), "dec = 1", "tags = " + w.value("tags"),
 		w.where("a", "b"), w.where("a", "b") + " AND c > 0", "w > 0", "token(a, b) > 0", "token(a, b) <= token(1, 1)", "v IN (0, 1)", "c >= 1", "c < 2", "site > 'x'",
 		w.where("a", "b", "c") + " AND d <= 1", "a IN (0, 2) AND b = 1",
 	}

@@ -257,11 +257,16 @@ func indexTable(base *schema.Table, of *schema.IndexOf) *schema.Table {
 	return t
 }
 
-// indexedColumn is the partition key of an index: the column itself, or a part of a collection.
+// indexedColumn is the partition key of an index: the column itself, or a part of a collection. Of a type that has several
+// forms of one value it is one of them.
 func indexedColumn(t, base *schema.Table, of *schema.IndexOf) *schema.Column {
 	from := base.Column(of.Column)
 	col := &schema.Column{Name: from.Name, Kind: schema.PartitionKey, Type: from.Type}
 	if of.Target == "" || of.Target == schema.IndexFull {
+		if from.Type.HasForms() {
+			col.Name = freeColumnName(base, "esker_value")
+			t.Copy.Keys = append(t.Copy.Keys, schema.CopyKey{Column: col.Name, Function: schema.CopyForm, From: from.Name})
+		}
 		return col
 	}
 	function, elems := schema.CopyUnnest, from.Type.Elems()

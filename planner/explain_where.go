@@ -219,7 +219,7 @@ func indexedText(t *schema.Table, key partition.DecoratedKey) string {
 	if err != nil || len(values) == 0 {
 		return "a partition" // it was made by the planner: it decodes
 	}
-	return "partition " + equalText(t.PartitionKey[:1], values[:1])
+	return "partition " + t.Copy.Index.TargetText() + " = " + shortLiteral(t.PartitionKey[0].Type, values[0])
 }
 
 // text says what of an index is read.

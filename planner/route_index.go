@@ -318,11 +318,11 @@ func (q *indexQuery) whereOf(use *found) (*where, error) {
 
 // restrict restricts what only an index has: the value it is found by, and the token of the base partition.
 func (q *indexQuery) restrict(w *where, use *found) error {
-	term, err := q.term(use.by)
+	value, zero := use.index.PartitionKey[0], use.index.PartitionKey[1]
+	term, err := q.term(use.by, value.Type)
 	if err != nil {
 		return err
 	}
-	value, zero := use.index.PartitionKey[0], use.index.PartitionKey[1]
 	w.columns[value] = &restriction{choice: choice{terms: []boundTerm{term}}}
 	w.columns[zero] = &restriction{choice: choice{terms: []boundTerm{constant{0}}}}
 	token := &restriction{}
@@ -379,15 +379,15 @@ func (t ringEnd) bind(values []Value, ctx Context) ([]byte, bool, error) {
 	return v, unset, err
 }
 
-// term is the value that an index is asked for.
-func (q *indexQuery) term(by asked) (boundTerm, error) {
+// term is the value of some type that an index is asked for.
+func (q *indexQuery) term(by asked, of *types.Type) (boundTerm, error) {
 	col := q.base.Column(by.column)
 	w := &where{table: q.base, columns: map[*schema.Column]*restriction{}}
 	var terms []boundTerm
 	switch r := by.relation.(type) {
 	case *cql.InRelation:
 		t, err := q.columnTerm(q.base, col, r.Values[0])
-		return &comparedTerm{col, []boundTerm{t}}, err
+		return &comparedTerm{col, of, []boundTerm{t}}, err
 	case *cql.ElementRelation:
 		if err := q.whereElement(w, q.base, r); err != nil {
 			return nil, err
@@ -407,19 +407,21 @@ func (q *indexQuery) term(by asked) (boundTerm, error) {
 		}
 		terms = []boundTerm{t}
 	}
-	return &comparedTerm{col, terms}, nil
+	return &comparedTerm{col, of, terms}, nil
 }
 
-// comparedTerm is what an index is asked for: a value, or the tuple of several. None is null.
+// comparedTerm is what an index is asked for: a value, or the tuple of several, in the form that equal ones share. None
+// is null.
 type comparedTerm struct {
 	col   *schema.Column
+	of    *types.Type
 	terms []boundTerm
 }
 
 func (t *comparedTerm) bind(values []Value, ctx Context) ([]byte, bool, error) {
 	if len(t.terms) == 1 {
 		v, err := bindCompared(t.col, t.terms[0], values, ctx)
-		return v, false, err
+		return t.of.OneForm(v), false, err
 	}
 	out := []byte{}
 	for _, one := range t.terms {
@@ -429,7 +431,7 @@ func (t *comparedTerm) bind(values []Value, ctx Context) ([]byte, bool, error) {
 		}
 		out = types.AppendElem(out, v)
 	}
-	return out, false, nil
+	return t.of.OneForm(out), false, nil
 }
 
 // Through names the partitions of a Read by the rows of one partition of an index.

@@ -216,6 +216,8 @@ func (pr *projection) keyValues(base Base) (ok bool, err error) {
 			pr.values[i] = pr.compute(func(dst []byte) []byte { return types.AppendBigint(dst, int64(pr.key.Token)) })
 		case schema.CopyZero:
 			pr.values[i] = zero
+		case schema.CopyForm:
+			pr.values[i] = k.of.OneForm(pr.value(base, &k.source))
 		case schema.CopyTimeBucket:
 			ms, ok := timeMillis(k.of, pr.value(base, &k.source))
 			if !ok {
@@ -225,6 +227,9 @@ func (pr *projection) keyValues(base Base) (ok bool, err error) {
 		default:
 			if pr.elements, err = elements(k, pr.value(base, &k.source), pr.elements[:0]); err != nil {
 				return false, pr.failed("elements of a key column", err)
+			}
+			if of := pr.copy.PartitionKey[0].Type; pr.copy.Copy.Index != nil && of.HasForms() {
+				pr.elements = oneForms(of, pr.elements)
 			}
 		}
 	}
@@ -297,8 +302,21 @@ func elements(k *keyPart, value []byte, out [][]byte) ([][]byte, error) {
 	if step == 1 && k.of.Kind() == types.KindSet || k.function == schema.CopyUnnest && step == 2 || len(out) < 2 {
 		return out, nil
 	}
-	slices.SortFunc(out, func(a, b []byte) int { return slices.Compare(a, b) })
-	return slices.CompactFunc(out, func(a, b []byte) bool { return string(a) == string(b) }), nil
+	return distinct(out), nil
+}
+
+// distinct sorts values and keeps each once.
+func distinct(values [][]byte) [][]byte {
+	slices.SortFunc(values, func(a, b []byte) int { return slices.Compare(a, b) })
+	return slices.CompactFunc(values, func(a, b []byte) bool { return string(a) == string(b) })
+}
+
+// oneForms are the values of an index: of those that are equal one.
+func oneForms(of *types.Type, values [][]byte) [][]byte {
+	for i, v := range values {
+		values[i] = of.OneForm(v)
+	}
+	return distinct(values)
 }
 
 // cells are the copied values, with the timestamps and TTLs they have in the base.

@@ -166,7 +166,7 @@ func (p *Projector) addKey(c *schema.Column) error {
 			return fmt.Errorf("query table %s: key column %s: only one column can be unnested", p.copy.QualifiedName(), c.Name)
 		}
 		p.unnested = len(p.keys)
-	case 0, schema.CopyTimeBucket:
+	case 0, schema.CopyTimeBucket, schema.CopyForm:
 	default:
 		return fmt.Errorf("query table %s: key column %s: function %d is unknown", p.copy.QualifiedName(), c.Name, part.function)
 	}

@@ -98,6 +98,7 @@ const (
 	CopyEntry      CopyFunction = 4 // stored: never reuse; a row for each entry of a map, as a frozen tuple of key and value
 	CopyValue      CopyFunction = 5 // stored: never reuse; a row for each value of a map
 	CopyZero       CopyFunction = 6 // stored: never reuse; the tinyint 0: a partition key of two columns also has the empty value
+	CopyForm       CopyFunction = 7 // stored: never reuse; From in the form that all equal values share (types.Type.OneForm)
 )
 
 // CopyKey is a key column of a copy that is computed.
