@@ -84,21 +84,26 @@ type copyCheck struct {
 // checkCopy carries out CHECK QUERY TABLE. Every row is compared with its counterpart in one View, many rows in the same;
 // a long check takes a new one from time to time. What diverges is in all of them.
 func (d *Database) checkCopy(st *Statement, plan *planner.CheckCopy) (*Result, error) {
-	d.reads <- struct{}{}
-	defer func() { <-d.reads }()
 	c := &copyCheck{d: d, id: plan.Table.ID, keyspace: plan.Table.Keyspace, name: plan.Table.Name, repair: plan.Repair}
 	c.answer.Columns = st.Plan.Result
-	defer c.close()
-	if err := c.renew(); err != nil {
-		return nil, err
-	}
-	if err := c.pass(func() mutation.TableID { return c.base.ID }, c.compareBase); err != nil {
-		return nil, err
-	}
-	if err := c.pass(func() mutation.TableID { return c.copied.ID }, c.compareCopy); err != nil {
+	if err := c.run(); err != nil {
 		return nil, err
 	}
 	return &Result{Kind: ResultRows, Rows: &c.answer, Warnings: []string{c.summary()}}, nil
+}
+
+// run compares the base with the copy, and then the copy with the base.
+func (c *copyCheck) run() error {
+	c.d.reads <- struct{}{}
+	defer func() { <-c.d.reads }()
+	defer c.close()
+	if err := c.renew(); err != nil {
+		return err
+	}
+	if err := c.pass(func() mutation.TableID { return c.base.ID }, c.compareBase); err != nil {
+		return err
+	}
+	return c.pass(func() mutation.TableID { return c.copied.ID }, c.compareCopy)
 }
 
 func (c *copyCheck) close() {

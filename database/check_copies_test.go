@@ -207,6 +207,20 @@ func TestCheckSaysHowMuchItCompared(t *testing.T) {
 	w.run("REBUILD QUERY TABLE byv")
 }
 
+// TestAppendOnlyWantsEqualCopies: a promise that makes the server stop looking is taken only where there is nothing to see.
+func TestAppendOnlyWantsEqualCopies(t *testing.T) {
+	w := newWorld(t)
+	load(w, 3, 3)
+	w.run(byv)
+	w.built()
+	w.inject(1, 0, 1, gone)
+	w.refused("ALTER TABLE t WITH append_only = true", "query table ks.byv differs from it, by 1 rows; mend it first: CHECK QUERY TABLE ks.byv REPAIR")
+	w.run("UPDATE t SET v = 1 WHERE k = 0 AND c = 0", "CHECK QUERY TABLE byv REPAIR", "ALTER TABLE t WITH append_only = true")
+	w.refused("UPDATE t SET v = 2 WHERE k = 0 AND c = 0", "append_only")
+	w.run("ALTER TABLE t WITH append_only = false", "UPDATE t SET v = 2 WHERE k = 0 AND c = 0")
+	w.equal()
+}
+
 // TestCheckWhileOthersWrite: rows that come and go under the check are no divergences.
 func TestCheckWhileOthersWrite(t *testing.T) {
 	w := newWorld(t)

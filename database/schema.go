@@ -131,6 +131,9 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if change.Next == nil {
 		return &Result{Kind: ResultVoid, Warnings: change.Warnings}, nil
 	}
+	if err := d.requireEqualCopies(before, change.Next); err != nil {
+		return nil, err
+	}
 	if err := d.install(change.Next); err != nil {
 		return nil, err
 	}

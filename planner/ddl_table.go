@@ -435,8 +435,6 @@ func (c *compiler) alterOptions(t, old *schema.Table, action *cql.AlterOptions) 
 		switch o.Name {
 		case "rollups":
 			return nil, nil, invalidf("the rollups of table %s are declared when it is created in this build", t.QualifiedName())
-		case "append_only":
-			return nil, nil, invalidf("append_only of table %s is declared when it is created in this build", t.QualifiedName())
 		case "id":
 			return nil, nil, &ConfigError{Message: "Cannot alter table id."}
 		}
