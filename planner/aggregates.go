@@ -126,15 +126,13 @@ func timeColumn(t *schema.Table) (*ColumnExpr, int64) {
 	return nil, 0
 }
 
-// checkSeries refuses aggregates of one series over groups that hold several: of several partitions, or of several
-// values of the clustering columns before the time.
+// checkSeries refuses aggregates of one series over groups that hold several.
 func (s *selection) checkSeries(*cql.Select) error {
 	if len(s.series) == 0 {
 		return nil
 	}
-	at, _ := timeColumn(s.table)
 	var missing []string
-	for _, col := range slices.Concat(s.table.PartitionKey, s.table.Clustering[:at.Slot]) {
+	for _, col := range s.seriesKey() {
 		if !s.fixed(col) && !s.groups(col) {
 			missing = append(missing, cql.QuoteIdentifier(col.Name))
 		}
@@ -144,6 +142,30 @@ func (s *selection) checkSeries(*cql.Select) error {
 	}
 	return invalidf("%s is of one series of readings, and a group here has several: add %s to GROUP BY, or restrict each with =",
 		cql.FormatTerm(s.series[0]), strings.Join(missing, " and "))
+}
+
+// seriesKey are the columns that a series has one value of: the key before the time column. A copy has the series of
+// its base table besides, whose rows its own key may mix.
+func (s *selection) seriesKey() []*schema.Column {
+	at, _ := timeColumn(s.table)
+	out := slices.Concat(s.table.PartitionKey, s.table.Clustering[:at.Slot])
+	if s.table.Copy == nil {
+		return out
+	}
+	base := s.schema.Table(s.table.Keyspace, s.table.Copy.Base)
+	if base == nil {
+		return out
+	}
+	before := len(base.Clustering)
+	if at, _ := timeColumn(base); at != nil {
+		before = at.Slot
+	}
+	for _, col := range slices.Concat(base.PartitionKey, base.Clustering[:before]) {
+		if own := s.table.Column(col.Name); own != nil && !slices.Contains(out, own) {
+			out = append(out, own)
+		}
+	}
+	return out
 }
 
 // fixed reports whether WHERE gives a key column one value.

@@ -109,10 +109,13 @@ func (c *compiler) selectionOf(stmt *cql.Select, t, named *schema.Table, where f
 	if err := s.checkDistinct(stmt); err != nil {
 		return nil, err
 	}
-	for _, check := range []func(*cql.Select) error{s.addGroups, s.checkSeries, s.addFill, s.addOrder} {
+	for _, check := range []func(*cql.Select) error{s.addGroups, s.checkSeries, s.addOrder} {
 		if err := check(stmt); err != nil {
 			return nil, &shapeError{err}
 		}
+	}
+	if err := s.addFill(stmt); err != nil {
+		return nil, err
 	}
 	return s, s.addLimits(stmt)
 }
