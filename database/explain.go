@@ -82,6 +82,9 @@ func (d *Database) explainRead(out *explanation, plan *planner.Read, analyze boo
 			return nil, err
 		}
 		outlook.Read, warnings = m.text(), m.warnings
+		if outlook.Index != nil {
+			outlook.Index.Read = "read " + costText(plan.Through.Index, m.index)
+		}
 	}
 	steps := plan.Explain(outlook)
 	for i := range steps {
@@ -106,11 +109,21 @@ func outlookOf(source readSource, plan *planner.Read) (planner.Outlook, error) {
 	if !ok {
 		return out, nil
 	}
+	if t := plan.Through; t != nil { // which partitions it names is only known when it is read
+		o, err := view.Outlook(t.Index.ID, []partition.DecoratedKey{t.Key}, partition.Range{}, t.Slices)
+		out.Index = new(planner.Outlook)
+		know(out.Index, &o)
+		return out, err
+	}
 	o, err := view.Outlook(plan.Table.ID, plan.Keys, plan.Range, plan.Slices)
+	know(&out, &o)
+	return out, err
+}
+
+func know(out *planner.Outlook, o *lsm.Outlook) {
 	out.Known, out.Rows = true, o.Rows
 	out.Buckets, out.AllBuckets, out.Files, out.AllFiles = o.Buckets, o.AllBuckets, o.Files, o.AllFiles
 	out.RowGroups, out.AllRowGroups, out.Memtables = o.RowGroups, o.AllRowGroups, o.Memtables
-	return out, err
 }
 
 // measured is what a run of a plan cost.
@@ -119,6 +132,7 @@ type measured struct {
 	rows     int
 	stats    exec.Stats
 	cost     *mutation.ReadStatistics
+	index    *mutation.ReadStatistics
 	warnings []string
 }
 
@@ -128,12 +142,13 @@ func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) 
 	defer func() { <-d.reads }()
 	guard := d.guard(plan)
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: d.clock.Now().Unix(), Memory: req.Memory, Statistics: &guard.cost, Check: guard.check, Clock: d.clock, Discard: true,
+		NowSec: d.clock.Now().Unix(), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
+		Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &measured{plan: plan, rows: rows.RowCount, stats: rows.Stats, cost: &guard.cost, warnings: guard.after(&rows.Stats)}, nil
+	return &measured{plan: plan, rows: rows.RowCount, stats: rows.Stats, cost: &guard.cost, index: &guard.index, warnings: guard.after(&rows.Stats)}, nil
 }
 
 // of returns rows and microseconds of a step.
@@ -146,10 +161,12 @@ func (m *measured) of(step *planner.ExplainRow) (rows, micros int64) {
 	switch step.Kind {
 	case planner.StepRead:
 		return s.RowsRead + s.RowsSummarized, spent(s.Times.Read)
+	case planner.StepIndex:
+		return m.index.Rows, planner.Unknown // its time is part of the next step's
 	case planner.StepFilter:
 		return s.RowsPassed, spent(s.Times.Filter)
 	case planner.StepAggregate:
-		return int64(m.rows), spent(s.Times.Aggregate)
+		return s.Groups, spent(s.Times.Aggregate)
 	case planner.StepSort:
 		return int64(m.rows), spent(s.Times.Sort)
 	case planner.StepAnswer:
@@ -168,8 +185,13 @@ func (m *measured) text() string {
 	if m.plan.Table.Kind == schema.Virtual {
 		return out + ", " + counted(s.RowsRead, "row")
 	}
-	out += fmt.Sprintf(", %d of %s", c.Files, counted(int64(c.Files+c.FilesSkipped), "file"))
-	if m.plan.Table.Bucket != nil {
+	return out + ", " + costText(m.plan.Table, c)
+}
+
+// costText says what of a table was read.
+func costText(t *schema.Table, c *mutation.ReadStatistics) string {
+	out := fmt.Sprintf("%d of %s", c.Files, counted(int64(c.Files+c.FilesSkipped), "file"))
+	if t.Bucket != nil {
 		out += " in " + counted(int64(c.Buckets), "bucket")
 	}
 	out += fmt.Sprintf(", %s, %d of %s", counted(int64(c.Memtables), "memtable"), c.RowGroups, counted(c.RowGroups+c.RowGroupsSkipped, "row group"))

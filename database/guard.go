@@ -25,6 +25,7 @@ type guard struct {
 	rails *Guardrails
 	plan  *planner.Read
 	cost  mutation.ReadStatistics
+	index mutation.ReadStatistics // of the index that names the partitions
 
 	rowsBefore       int64  // read before the stretch of an aggregation under way
 	tombstonesBefore int64  // passed before it
@@ -47,9 +48,12 @@ func (g *guard) off() bool { return g.plan.Table.Kind == schema.Virtual }
 // limit makes readers give up with the first deletion that is too many.
 func (g *guard) limit() {
 	if fail := g.rails.Tombstones.Fail; fail != Off {
-		g.cost.TombstonesMax = g.tombstonesBefore + fail
+		g.cost.TombstonesMax, g.index.TombstonesMax = g.tombstonesBefore+fail, g.tombstonesBefore+fail
 	}
 }
+
+// passed is how many deletions the page has passed, those of the index too.
+func (g *guard) passed() int64 { return g.cost.Tombstones + g.index.Tombstones }
 
 // before refuses a read, or warns of it, by what its plan says.
 func (g *guard) before(pageSize int) (warnings []string, err error) {
@@ -85,9 +89,12 @@ func (g *guard) check(stats *exec.Stats, key [][]byte) error {
 	if g.off() {
 		return nil
 	}
-	if n := g.cost.Tombstones - g.tombstonesBefore; n > g.tombstones {
+	if n := g.passed() - g.tombstonesBefore; n > g.tombstones {
 		if g.tombstones = n; g.rails.Tombstones.warns(n) || g.rails.Tombstones.fails(n) {
-			g.worst = planner.PartitionText(g.plan.Table, key)
+			g.worst = "partition " + planner.PartitionText(g.plan.Table, key)
+			if key == nil { // no partition was reached
+				g.worst = "the index"
+			}
 		}
 	}
 	switch {
@@ -99,7 +106,7 @@ func (g *guard) check(stats *exec.Stats, key [][]byte) error {
 		return &planner.InvalidError{Message: g.filteredText(stats, g.rails.FilteredRows.Fail, "filtered_rows_fail_threshold")}
 	}
 	if g.plan.Grouped && stats.RowsRead-g.rowsBefore >= aggregationRows {
-		g.rowsBefore, g.tombstonesBefore = stats.RowsRead, g.cost.Tombstones
+		g.rowsBefore, g.tombstonesBefore = stats.RowsRead, g.passed()
 		g.limit()
 	}
 	return nil
@@ -127,7 +134,7 @@ func (g *guard) table() string {
 }
 
 func (g *guard) tombstoneText(threshold int64, name string) string {
-	return fmt.Sprintf("%s: this read passed %d tombstones, at last in partition %s, above %s %d: narrow the WHERE to rows that are there, let data end by TTL or whole buckets instead of deleting rows, and ADMIN COMPACT once gc_grace_seconds are over",
+	return fmt.Sprintf("%s: this read passed %d tombstones, at last in %s, above %s %d: narrow the WHERE to rows that are there, let data end by TTL or whole buckets instead of deleting rows, and ADMIN COMPACT once gc_grace_seconds are over",
 		g.table(), g.tombstones, g.worst, name, threshold)
 }
 

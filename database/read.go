@@ -32,7 +32,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	defer source.Close()
 	rows, err := exec.Run(source, plan, exec.Options{
 		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
-		Statistics: &guard.cost, Check: guard.check,
+		Statistics: &guard.cost, IndexStatistics: &guard.index, Check: guard.check,
 	})
 	if err != nil {
 		return nil, err

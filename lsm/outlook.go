@@ -64,7 +64,7 @@ type outlooker struct {
 
 // finish returns the Outlook of as many times what was looked at.
 func (o *outlooker) finish(times float64) Outlook {
-	o.out.Rows = int64(math.Round(o.rows * times))
+	o.out.Rows = int64(math.Ceil(o.rows * times))
 	o.out.RowGroups = int64(float64(o.out.RowGroups) * times)
 	o.out.AllRowGroups = int64(float64(o.out.AllRowGroups) * times)
 	return o.out

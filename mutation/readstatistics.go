@@ -24,7 +24,8 @@ type ReadStatistics struct {
 	// TombstonesMax is how many deletions may be passed; 0: any. A reader that passes one more gives up with ErrTombstones.
 	TombstonesMax int64
 
-	seen seen
+	files, memtables seen[uint64]
+	buckets          seen[[2]int64]
 }
 
 // ErrTombstones means that a read passed more deletions than ReadStatistics.TombstonesMax.
@@ -43,9 +44,9 @@ func (s *ReadStatistics) LookInto(file uint64, start, end int64, total int) {
 	if s == nil {
 		return
 	}
-	if s.seen.add(looked{file: file}) {
+	if s.files.add(file) {
 		s.Files++
-		if start != end && s.seen.add(looked{start: start, end: end, bucket: true}) {
+		if start != end && s.buckets.add([2]int64{start, end}) {
 			s.Buckets++
 		}
 	}
@@ -54,7 +55,7 @@ func (s *ReadStatistics) LookInto(file uint64, start, end int64, total int) {
 
 // LookIntoMemtable counts a memtable by its epoch.
 func (s *ReadStatistics) LookIntoMemtable(epoch uint64) {
-	if s != nil && s.seen.add(looked{file: epoch, memtable: true}) {
+	if s != nil && s.memtables.add(epoch) {
 		s.Memtables++
 	}
 }
@@ -97,21 +98,14 @@ func (s *ReadStatistics) Pass(rows, tombstones int) {
 }
 
 // seen remembers what was looked into: few things in place, many in a map.
-type seen struct {
-	few  [4]looked
+type seen[T comparable] struct {
+	few  [4]T
 	used int
-	many map[looked]struct{}
-}
-
-// looked is a file, a memtable or a bucket.
-type looked struct {
-	file             uint64
-	start, end       int64
-	memtable, bucket bool
+	many map[T]struct{}
 }
 
 // add reports whether one is new.
-func (s *seen) add(one looked) bool {
+func (s *seen[T]) add(one T) bool {
 	for i := range s.used {
 		if s.few[i] == one {
 			return false
@@ -126,7 +120,7 @@ func (s *seen) add(one looked) bool {
 		return false
 	}
 	if s.many == nil {
-		s.many = make(map[looked]struct{})
+		s.many = make(map[T]struct{})
 	}
 	s.many[one] = struct{}{}
 	return true

@@ -25,6 +25,7 @@ type StepKind uint8
 const (
 	StepOther     StepKind = iota // none
 	StepRead                      // rows of the store
+	StepIndex                     // rows of the index that names the partitions
 	StepFilter                    // rows that passed the filters
 	StepAggregate                 // groups
 	StepSort                      // rows
@@ -38,10 +39,11 @@ type Outlook struct {
 	Files, AllFiles         int
 	RowGroups, AllRowGroups int64
 	Memtables               int
-	Rows                    int64  // read, about
-	Excludes                bool   // statistics of row groups may exclude them by a filter
-	Summaries               bool   // statistics of row groups may be the answer
-	Read                    string // what was read, once it was
+	Rows                    int64    // read, about
+	Excludes                bool     // statistics of row groups may exclude them by a filter
+	Summaries               bool     // statistics of row groups may be the answer
+	Read                    string   // what was read, once it was
+	Index                   *Outlook // of the index that names the partitions; nil: of none
 }
 
 // Explain lists the steps of the plan in the order in which they run.
@@ -53,7 +55,7 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 	}
 	e.add("use "+KindText(r.Table), StepOther, choice)
 	if r.Through != nil {
-		e.out = append(e.out, ExplainRow{Operation: "read index", Object: objectName(r.Through.Index), Detail: r.Through.text(), Rows: Unknown})
+		e.out = append(e.out, o.indexRow(r.Through))
 	}
 	e.rows = e.readRows()
 	e.add("read", StepRead, e.readText())
@@ -80,7 +82,7 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 	}
 	if r.PartitionMax > 0 {
 		e.limit(r.PartitionMax * len(r.Keys))
-		e.add("limit", StepAnswer, strconv.Itoa(r.PartitionMax)+" rows a partition")
+		e.add("limit", StepAnswer, counted(int64(r.PartitionMax), "row")+" a partition")
 	}
 	if r.Limit > 0 {
 		e.limit(r.Limit)
@@ -92,6 +94,19 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 	}
 	e.add("return", StepAnswer, few(names, ", "))
 	return e.out
+}
+
+// indexRow is the step that reads the index.
+func (o *Outlook) indexRow(t *Through) ExplainRow {
+	row := ExplainRow{Operation: "read index", Object: objectName(t.Index), Detail: t.text(), Kind: StepIndex, Rows: Unknown}
+	switch {
+	case o.Index == nil:
+	case o.Index.Read != "":
+		row.Detail, row.Rows = row.Detail+"; "+o.Index.Read, o.Index.Rows
+	case o.Index.Known:
+		row.Detail, row.Rows = row.Detail+"; "+o.Index.text(), o.Index.Rows
+	}
+	return row
 }
 
 // explainer collects steps.

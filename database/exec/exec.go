@@ -32,6 +32,8 @@ type Options struct {
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
 	// Statistics counts what the source reads, added to what it holds; nil: nobody asks.
 	Statistics *mutation.ReadStatistics
+	// IndexStatistics counts likewise what is read of the index that names the partitions.
+	IndexStatistics *mutation.ReadStatistics
 	// Check is called when a partition was opened and after each batch, with the key of the partition; its error ends the
 	// read, also where the source gave up with mutation.ErrTombstones. nil: nobody looks.
 	Check   func(stats *Stats, key [][]byte) error
@@ -54,6 +56,7 @@ type Stats struct {
 	RowsRead   int64 // that the source gave, hidden ones included
 	// RowsSummarized were not read: what is known of their row groups was enough.
 	RowsSummarized int64
+	Groups         int64 // of rows, those filled in not counted
 	RowsPassed     int64 // of those read: they show and pass the filters
 	RowsFiltered   int64 // of those read: they show and do not pass
 	Times          Times // if Options.Clock is set
@@ -74,7 +77,7 @@ func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
 		key, err := walk.next()
 		r.watch.lap(&r.result.Stats.Times.Read)
 		if err != nil {
-			return nil, err
+			return nil, r.check(err)
 		}
 		if key == nil {
 			break

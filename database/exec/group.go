@@ -252,6 +252,7 @@ func (g *grouping) end() error {
 
 // emit closes the open group.
 func (g *grouping) emit() (err error) {
+	g.run.result.Stats.Groups++
 	if g.fill != nil {
 		err = g.fill.close()
 	} else {

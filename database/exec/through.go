@@ -50,7 +50,7 @@ func (r *run) through() (*throughKeys, error) {
 	if len(slices) == 0 {
 		return k, nil
 	}
-	k.reader, err = r.src.Read(t.Index, mutation.ReadRequest{Key: t.Key, Slices: slices, NowSec: r.opts.NowSec})
+	k.reader, err = r.src.Read(t.Index, mutation.ReadRequest{Key: t.Key, Slices: slices, NowSec: r.opts.NowSec, Statistics: r.opts.IndexStatistics})
 	return k, err
 }
 
