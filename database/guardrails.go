@@ -98,7 +98,7 @@ func (g *Guardrails) Set(assignment string) error {
 		for i, s := range guardrails {
 			names[i] = s.name
 		}
-		return fmt.Errorf("guardrail %s is unknown; there are %s", name, strings.Join(names, ", "))
+		return fmt.Errorf("guardrail %s: there is none of that name; there are %s", assignment, strings.Join(names, ", "))
 	}
 	s := &guardrails[i]
 	n, err := s.parse(value)

@@ -244,7 +244,7 @@ func TestGuardrailsAreSet(t *testing.T) {
 	}
 	for a, want := range map[string]string{
 		"tombstone_warn_threshold":                    "want name=value",
-		"tombstones=1":                                "guardrail tombstones is unknown; there are partition_size_warn_threshold, ",
+		"tombstones=1":                                "guardrail tombstones=1: there is none of that name; there are partition_size_warn_threshold, ",
 		"page_size_warn_threshold=0":                  "want a whole number of at least 1, or -1 for never",
 		"page_size_warn_threshold=1MiB":               "want a whole number",
 		"page_size_warn_threshold=":                   "want a whole number",

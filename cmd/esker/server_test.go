@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -195,12 +196,50 @@ func manifestFiles(t *testing.T) []string {
 func TestFlagsThatCannotBeAreRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"--listen", "0.0.0.0:0"}, {"--listen", ":0"}, {"--listen", "[::]:0"}, {"--listen", "192.0.2.1:0"}, {"--listen", "localhost"},
-		{"--log-mode", "never"}, {"--log-level", "loud"}, {"--nonsense"}, {"argument"},
+		{"--log-mode", "never"}, {"--log-level", "loud"}, {"--guardrail", "nonsense=1"},
+		{"--guardrail", "tombstone_warn_threshold=many"}, {"--guardrail", "tombstone_warn_threshold=200000"}, {"--nonsense"}, {"argument"},
 	} {
 		line := refused(t, append([]string{"server", "--data", t.TempDir()}, args...)...)
 		if !strings.HasPrefix(line, "esker: ") || !strings.Contains(line, strings.Trim(args[len(args)-1], "-")) {
 			t.Errorf("%q: %q", args, line)
 		}
+	}
+}
+
+// Guardrails of the command line warn and fail, with the codes and texts that a client sees.
+func TestGuardrailsReachTheClient(t *testing.T) {
+	p := startServer(t, "--data", t.TempDir(), "--guardrail", "tombstone_warn_threshold=2", "--guardrail", "tombstone_failure_threshold=3")
+	p.run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+		"CREATE TABLE ks.t (k int, c int, PRIMARY KEY (k, c))")
+	if row := p.run("SELECT value FROM system_views.settings WHERE name = 'tombstone_failure_threshold'"); len(row) != 1 || string(row[0]) != "3" {
+		t.Errorf("settings: %q", row)
+	}
+	c, err := client.Dial(t.Context(), client.Options{Addr: p.address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for deleted := 1; deleted <= 4; deleted++ {
+		p.run("DELETE FROM ks.t WHERE k = 1 AND c = " + strconv.Itoa(deleted))
+		r, err := c.Query(t.Context(), "SELECT * FROM ks.t WHERE k = 1")
+		var refused *client.Error
+		switch deleted {
+		case 4:
+			if !errors.As(err, &refused) || refused.Code != 0x1300 || !strings.HasPrefix(refused.Message, "table ks.t: this read passed 4 tombstones, at last in partition k = 1, above tombstone_failure_threshold 3: ") {
+				t.Errorf("%d: %v", deleted, err)
+			}
+		case 3:
+			if err != nil || len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "table ks.t: this read passed 3 tombstones") {
+				t.Errorf("%d: %v, %v", deleted, r, err)
+			}
+		default:
+			if err != nil || len(r.Warnings) != 0 {
+				t.Errorf("%d: %v, %v", deleted, r, err)
+			}
+		}
+	}
+	if code := p.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d: %s", code, p.log.String())
 	}
 }
 
