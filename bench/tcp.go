@@ -160,8 +160,8 @@ func (r *tcpRun) query(ctx context.Context, texts ...string) error {
 	return nil
 }
 
-// tableOptions are of the workload's tables in esker.
-const tableOptions = "time_bucket = {'column': 'ts', 'size': '1d'}"
+// tableOptions are of the workload's tables in esker. A long run goes on beyond tomorrow.
+const tableOptions = "time_bucket = {'column': 'ts', 'size': '1d', 'max_future': 'none'}"
 
 // Tables of a run over TCP, in Keyspace.
 const (
