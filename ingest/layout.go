@@ -82,7 +82,7 @@ func (p *planner) plan(device string, header [][]byte, fields int) (*layout, err
 		}
 	}
 	for _, c := range p.table.columns {
-		if c.isKey() && !slices.ContainsFunc(l.columns, func(has column) bool { return has.name == c.name }) {
+		if c.isKey() && c.name != p.table.filled && !slices.ContainsFunc(l.columns, func(has column) bool { return has.name == c.name }) {
 			return nil, fmt.Errorf("key column %s of %s is missing: no field gives it", c.name, p.table)
 		}
 	}
@@ -126,6 +126,9 @@ func (p *planner) fieldNames(header [][]byte, fields int) ([]string, error) {
 			if !given[c.name] {
 				names = append(names, c.name)
 			}
+		}
+		if p.table.filled != "" && fields == len(names)-1 {
+			names = slices.DeleteFunc(names, func(name string) bool { return name == p.table.filled })
 		}
 		if fields != len(names) {
 			return nil, fmt.Errorf("the first record has %d fields and %s has %d columns to fill: say with a map which field goes where", fields, p.table, len(names))

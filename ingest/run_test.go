@@ -191,6 +191,23 @@ func TestGivenUpInTheMiddle(t *testing.T) {
 	}
 }
 
+// A bucket column that the server fills need not be in the file, with or without a header.
+func TestFilledColumn(t *testing.T) {
+	for name, text := range map[string]string{"header.csv": "ts,value,note\n2024-01-01,1,x\n2024-01-02,2,y\n", "plain.csv": "2024-01-01,x,1\n2024-01-02,y,2\n"} {
+		y := newTry(t, map[string]string{name: text})
+		y.options.Format.NoHeader = name == "plain.csv"
+		if _, err := y.run(t.Context(), name); err == nil {
+			t.Errorf("%s: loaded without its key", name)
+		}
+		y = newTry(t, map[string]string{name: text})
+		y.options.Format.NoHeader = name == "plain.csv"
+		y.stub.bucket = "{'as': 'device', 'column': 'ts', 'size': '1d'}"
+		if r := y.mustRun(name); r.Rows != 2 || len(y.stub.rows) != 2 {
+			t.Errorf("%s: %+v, %v, %s", name, r, y.stub.rows, y.read("t.err"))
+		}
+	}
+}
+
 // What the server refuses is found row by row.
 func TestServerRefusesOneRow(t *testing.T) {
 	y := newTry(t, map[string]string{"in.csv": manyRows(50)})

@@ -25,6 +25,8 @@ type stub struct {
 
 	// answer says what a batch gets, by its number from 1; nil takes all.
 	answer func(number int, m *wire.Batch) stubAnswer
+	// bucket is the time_bucket of the table; empty without one.
+	bucket string
 
 	mu         sync.Mutex
 	sockets    []net.Conn                   // guarded by mu
@@ -129,6 +131,14 @@ func (s *stub) query(text string) wire.Response {
 		rows := &wire.Rows{Metadata: stubMetadata("keyspace_name")}
 		if strings.Contains(text, "'ks'") {
 			rows.RowCount, rows.Content = 1, wire.AppendBytes(nil, []byte("ks"))
+		}
+		return rows
+	}
+	if strings.Contains(text, "system_schema.tables") {
+		rows := &wire.Rows{Metadata: stubMetadata("extensions")}
+		if s.bucket != "" {
+			extensions := types.MapOf(types.Text, types.Blob).AppendCollection(nil, [][]byte{[]byte("esker.time_bucket"), []byte(s.bucket)})
+			rows.RowCount, rows.Content = 1, wire.AppendBytes(nil, extensions)
 		}
 		return rows
 	}

@@ -35,6 +35,7 @@ func (c column) rank() int {
 type table struct {
 	keyspace, name string
 	columns        []column // in the order of SELECT *
+	filled         string   // the key column that rows may leave out; empty: there is none
 }
 
 // parseTarget reads keyspace.table.
@@ -105,7 +106,7 @@ func (t *table) readColumns(ctx context.Context, c *client.Conn) error {
 		}
 		return strings.Compare(a.name, b.name)
 	})
-	return nil
+	return t.readFilled(ctx, c)
 }
 
 // missing says what is not there: the keyspace or the table.
