@@ -272,3 +272,49 @@ func TestIndexedValuesHaveALimit(t *testing.T) {
 	w.refused("SELECT * FROM t WHERE v = '"+long+"'", "longer than maximum of 65535")
 	w.expect("SELECT k FROM t")
 }
+
+// Rows may have lived by a dropped column alone: an index of the key, which cannot tell, is built again.
+func TestIndexesFollowDroppedColumns(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k int, c int, v int, x int, PRIMARY KEY (k, c))", "CREATE INDEX ON t (c)", "CREATE INDEX ON t (v)",
+		"UPDATE t SET x = 1 WHERE k = 1 AND c = 1", "UPDATE t SET v = 1 WHERE k = 2 AND c = 1", "INSERT INTO t (k, c, x) VALUES (3, 1, 1)")
+	id := func(index string) [16]byte { return w.db.Schema().Table("ks", "t."+index).ID }
+	ofKey, ofValue := id("t_c_idx"), id("t_v_idx")
+	w.run("ALTER TABLE t DROP x")
+	w.built()
+	if id("t_c_idx") == ofKey || id("t_v_idx") != ofValue {
+		t.Error("the index of the key is the old one, or that of a regular column is new")
+	}
+	w.expect("SELECT k FROM t WHERE c = 1", w.rows("SELECT k FROM t")...)
+	w.expect("SELECT k FROM t WHERE v = 1", "2")
+	w.run("ALTER TABLE t ADD x int", "UPDATE t SET x = 2 WHERE k = 4 AND c = 1")
+	w.expect("SELECT k, x FROM t WHERE c = 1", w.rows("SELECT k, x FROM t")...)
+	w.expect("SELECT x FROM t WHERE c = 1 AND k = 4", "2")
+	w.expect("CHECK QUERY TABLE t_c_idx")
+	w.expect("CHECK QUERY TABLE t_v_idx")
+}
+
+// A page goes on in the table that it began in: what another one says of its place means nothing there.
+func TestPagesEndWithTheirIndex(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k text PRIMARY KEY, v text)", "CREATE INDEX ON t (v)")
+	for k := range 5 {
+		w.run(fmt.Sprintf("INSERT INTO t (k, v) VALUES ('%d', 'x')", k))
+	}
+	page := func(state []byte) (*Result, error) {
+		st, err := w.db.Prepare("ks", "SELECT k FROM t WHERE v = 'x' ALLOW FILTERING")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.db.Execute(st, Request{PageSize: 2, PagingState: state})
+	}
+	first, err := page(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := page(first.PagingState); err != nil {
+		t.Errorf("the second page: %v", err)
+	}
+	w.run("DROP INDEX t_v_idx")
+	if _, err := page(first.PagingState); err == nil || !strings.Contains(err.Error(), "Invalid value for the paging state") {
+		t.Errorf("the second page without its index: %v", err)
+	}
+}

@@ -17,7 +17,7 @@ const RowsBytesMax = 16 << 20
 
 // read runs a SELECT on one pinned View.
 func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Result, error) {
-	state, err := d.openState(st, req.PagingState)
+	state, err := d.openState(st, plan, req.PagingState)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 		return nil, err
 	}
 	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), warnings, guard.after(&rows.Stats))
-	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, rows.State), Warnings: warnings}, nil
+	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, plan, rows.State), Warnings: warnings}, nil
 }
 
 // pageBytes bounds paged answers; an unpaged one was asked for whole.
@@ -89,25 +89,28 @@ func (catalogSource) Close() {}
 // and a forged one, or one of another statement, is refused.
 const stateMACBytes = 16
 
-func (d *Database) stateMAC(st *Statement, state []byte) []byte {
+func (d *Database) stateMAC(st *Statement, plan *planner.Read, state []byte) []byte {
 	mac := hmac.New(sha256.New, d.node.PagingSecret[:])
 	mac.Write(st.ID[:])
+	if plan.Table != plan.Named {
+		mac.Write(plan.Table.ID[:])
+	}
 	mac.Write(state)
 	return mac.Sum(nil)[:stateMACBytes]
 }
 
-func (d *Database) sealState(st *Statement, state []byte) []byte {
+func (d *Database) sealState(st *Statement, plan *planner.Read, state []byte) []byte {
 	if state == nil {
 		return nil
 	}
-	return append(d.stateMAC(st, state), state...)
+	return append(d.stateMAC(st, plan, state), state...)
 }
 
-func (d *Database) openState(st *Statement, sealed []byte) ([]byte, error) {
+func (d *Database) openState(st *Statement, plan *planner.Read, sealed []byte) ([]byte, error) {
 	if sealed == nil {
 		return nil, nil
 	}
-	if len(sealed) < stateMACBytes || !hmac.Equal(sealed[:stateMACBytes], d.stateMAC(st, sealed[stateMACBytes:])) {
+	if len(sealed) < stateMACBytes || !hmac.Equal(sealed[:stateMACBytes], d.stateMAC(st, plan, sealed[stateMACBytes:])) {
 		return nil, &planner.InvalidError{Message: "Invalid value for the paging state"}
 	}
 	return sealed[stateMACBytes:], nil

@@ -334,6 +334,10 @@ func followIndexes(s *schema.Snapshot, old, now *schema.Table) *schema.Snapshot 
 			renameKey(t, col, name)
 		}
 		copyToIndex(t, now)
+		if kind := old.Column(definition.Index.Column).Kind; len(t.Copy.Columns) < len(i.Copy.Columns) && (kind == schema.PartitionKey || kind == schema.ClusteringKey) {
+			// Rows that lived by a dropped column alone are gone. An index of a regular column cannot have them: they have that.
+			t = t.BuiltAgain()
+		}
 		s = s.WithTable(t)
 	}
 	return s

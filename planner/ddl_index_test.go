@@ -9,7 +9,7 @@ import (
 )
 
 // altered runs DDL statements one after the other.
-func altered(t *testing.T, s *schema.Snapshot, statements ...string) *schema.Snapshot {
+func altered(t testing.TB, s *schema.Snapshot, statements ...string) *schema.Snapshot {
 	t.Helper()
 	for _, text := range statements {
 		tree, err := cql.Parse(text)

@@ -20,12 +20,14 @@ func FuzzPrepare(f *testing.F) {
 		"CREATE QUERY TABLE q ON one (v) PRIMARY KEY ((c), k)", "CREATE MATERIALIZED VIEW m AS SELECT * FROM one WHERE k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (c, k)",
 		"ALTER TABLE one DROP v", "ALTER TABLE t RENAME k TO kk", "ALTER TABLE t ADD x frozen<map<text, int>>", "ALTER TABLE t WITH comment = 'x' AND compaction = '{}'",
 		"CREATE ROLLUP x ON r AS SELECT k, floor(ts, 1d) AS ts, max(v) AS v FROM r GROUP BY k, floor(ts, 1d)", "DROP KEYSPACE ks", "DROP TABLE r", "TRUNCATE one",
-		"DESCRIBE TABLE t", "EXPLAIN ANALYZE SELECT * FROM t WHERE k = ?", "USE ks", "CREATE TYPE a (b int)", "GRANT ALL ON KEYSPACE ks TO x", "CREATE INDEX ON t (v)",
+		"DESCRIBE TABLE t", "EXPLAIN ANALYZE SELECT * FROM t WHERE k = ?", "USE ks", "CREATE TYPE a (b int)", "GRANT ALL ON KEYSPACE ks TO x", "CREATE INDEX ON t (v)", "CREATE CUSTOM INDEX i ON t (KEYS(v)) USING 'sai' WITH OPTIONS = {'ascii': true}", "DROP INDEX IF EXISTS i", "SELECT * FROM i WHERE m CONTAINS KEY ? AND m[?] = 1 ALLOW FILTERING",
+		"SELECT k, c FROM i WHERE v = ? AND token(k) > ?", "SELECT DISTINCT k FROM i WHERE s IN (?)", "SELECT c FROM i WHERE m = ? AND c > 1 LIMIT ?", "SELECT v FROM i WHERE m[?] = ? AND k = ?",
 		"ADMIN FLUSH ks", "ADMIN TABLESTATS ks.t WITH FILES", "ADMIN BACKUP '/b'",
 	} {
 		f.Add(seed, []byte{0, 0, 0, 1})
 	}
-	s := writeSchema(f)
+	s := altered(f, writeSchema(f), "CREATE TABLE i (k int, c int, v text, m frozen<map<text, decimal>>, s int STATIC, PRIMARY KEY (k, c))",
+		"CREATE INDEX ON i (v)", "CREATE INDEX ON i (c) USING 'sai'", "CREATE INDEX ON i (s)", "CREATE INDEX ON i (ENTRIES(m))", "CREATE INDEX ON i (FULL(m)) USING 'sai'")
 	f.Fuzz(func(t *testing.T, text string, value []byte) {
 		tree, err := cql.Parse(text)
 		if err != nil {

@@ -166,7 +166,10 @@ func (c *compiler) byIndex(stmt *cql.Select, base *schema.Table, a *access) (*se
 	case a.keys != nil:
 		return q.inPartitions(use)
 	case use != nil:
-		if other := c.bestCopy(stmt, base); other != nil && !covered && other.access.refusal == "" {
+		if covered {
+			return q.through(use)
+		}
+		if other := c.bestCopy(stmt, base); other != nil && other.access.refusal == "" {
 			return nil, nil // a query table that leaves nothing to filter
 		}
 		return q.through(use)
