@@ -28,6 +28,11 @@ type world struct {
 	clock *clock.Manual
 	store *lsm.Store
 	db    *Database
+	judge func(vfs.Op) error // sees every file operation; nil: nobody does
+
+	mode  lsm.LogMode
+
+	buildRowsMax int // of Options
 }
 
 const createKeyspace = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -48,11 +53,15 @@ func newWorld(t testing.TB, texts ...string) *world {
 
 func (w *world) open() {
 	w.t.Helper()
+	var fs vfs.FS = w.fs
+	if w.judge != nil {
+		fs = vfs.NewFaulty(fs, w.judge)
+	}
 	var err error
-	if w.store, err = lsm.Open(lsm.Options{FS: w.fs, Dir: "data", Clock: w.clock, MemtableBytes: 1 << 20, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20}}); err != nil {
+	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock}); err != nil {
+	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax}); err != nil {
 		w.t.Fatal(err)
 	}
 }
