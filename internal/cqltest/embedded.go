@@ -33,6 +33,8 @@ type Options struct {
 	Tuning lsm.Tuning
 	// Seed of what a crash leaves of unsynced bytes.
 	Seed uint64
+	// BuildRowsMax as of the database.
+	BuildRowsMax int
 	// MemtableBytes as of the store. Default 1 MiB, so that many scripts fit on a machine.
 	MemtableBytes int64
 }
@@ -66,7 +68,7 @@ func (e *Embedded) open() error {
 	if err != nil {
 		return err
 	}
-	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: e.clock})
+	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: e.clock, BuildRowsMax: e.options.BuildRowsMax})
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
