@@ -233,7 +233,11 @@ func (d *Database) buildWarning(t *schema.Table) []string {
 		return nil
 	}
 	p := d.builds.Of(t.ID)
-	return []string{fmt.Sprintf("query table %s is being built: it has the rows of about %.0f %% of %s.%s", t.QualifiedName(), 100*p.Fraction(), t.Keyspace, t.Copy.Base)}
+	out := fmt.Sprintf("query table %s is being built: it has the rows of about %.0f %% of %s.%s", t.QualifiedName(), 100*p.Fraction(), t.Keyspace, t.Copy.Base)
+	if err := d.builds.Failure(t.ID); err != nil {
+		out += fmt.Sprintf("; it does not get on: %v", err)
+	}
+	return []string{out}
 }
 
 // Build implements catalog.Status.

@@ -311,6 +311,13 @@ func (b *Builds) Of(id mutation.TableID) Progress {
 	return b.progress[id]
 }
 
+// Failure is why the last step of a build failed; nil: it did not.
+func (b *Builds) Failure(id mutation.TableID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed[id]
+}
+
 // note remembers what has been written.
 func (b *Builds) note(id mutation.TableID, p Progress) {
 	b.mu.Lock()
