@@ -30,7 +30,7 @@ type world struct {
 	db    *Database
 	judge func(vfs.Op) error // sees every file operation; nil: nobody does
 
-	mode  lsm.LogMode
+	mode lsm.LogMode
 
 	buildRowsMax int // of Options
 }
