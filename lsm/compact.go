@@ -157,7 +157,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	job, found := pick(t, compaction.Options{
 		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows, Deleted: t.isDeleted,
+		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
 	})
 	if !found {
 		return false, nil

@@ -67,24 +67,37 @@ func coveredBy(ranges []mutation.RangeTombstone, in clustering.Slice, newest int
 	return false
 }
 
-// isDeleted reports whether all that the file with that number holds is deleted by what other files hold beside rows, so that it
-// may go unread: the deletions stay until they have waited for their grace. It reads keys, no rows.
-func (t *tableVersion) isDeleted(number uint64) bool {
-	f := t.file(number)
-	if f == nil || f.window() == (window{}) || t.table.Law != mutation.ByTimestamp {
-		return false
+// deletedFiles tells of files whether all that they hold is deleted by what other files hold beside rows, so that they may go
+// unread: the deletions stay until they have waited for their grace. It reads keys, no rows. nil: nothing is deleted so.
+func (t *tableVersion) deletedFiles() func(number uint64) bool {
+	order := t.fileOrder()
+	sides := slices.DeleteFunc(slices.Clone(order.all), func(f *file) bool { return !f.hasSides() })
+	if t.table.Law != mutation.ByTimestamp || len(sides) == 0 {
+		return nil
 	}
-	var sides []*file
+	windows := make(map[uint64]*file, len(order.up))
+	for _, f := range order.up {
+		windows[f.number] = f
+	}
+	return func(number uint64) bool {
+		f, found := windows[number]
+		return found && f.isDeletedBy(t.table, sides)
+	}
+}
+
+// isDeletedBy remembers which files do not delete all of f, and asks only when there are others.
+func (f *file) isDeletedBy(t *mutation.Table, sides []*file) bool {
+	var newer []*file
 	var numbers []uint64
-	for _, g := range t.files {
-		if g != f && g.hasSides() && g.info.MaxTimestamp >= f.info.MaxTimestamp && g.meets(f) {
-			sides, numbers = append(sides, g), append(numbers, g.number)
+	for _, g := range sides {
+		if g.info.MaxTimestamp >= f.info.MaxTimestamp && g.meets(f) {
+			newer, numbers = append(newer, g), append(numbers, g.number)
 		}
 	}
-	if len(sides) == 0 || slices.Equal(numbers, f.notDeletedBy) {
+	if len(newer) == 0 || slices.Equal(numbers, f.notDeletedBy) {
 		return false
 	}
-	if f.isDeletedBy(t.table, sides) {
+	if f.eachKeyDeletedBy(t, newer) {
 		return true
 	}
 	f.notDeletedBy = numbers
@@ -96,7 +109,7 @@ func (f *file) meets(g *file) bool {
 	return f.spans(g.info.FirstKey) || g.spans(f.info.FirstKey)
 }
 
-func (f *file) isDeletedBy(t *mutation.Table, sides []*file) bool {
+func (f *file) eachKeyDeletedBy(t *mutation.Table, sides []*file) bool {
 	keys := f.reader.Keys(partition.Range{})
 	defer keys.Close()
 	for {
