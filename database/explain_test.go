@@ -45,7 +45,7 @@ func newDays(t *testing.T, days int) *world {
 }
 
 // dayAt is when a day begins, in milliseconds.
-func dayAt(day int) int64 { return int64(10_000+day) * 86_400_000 }
+func dayAt(day int) int64 { return int64(7900+day) * 86_400_000 }
 
 // readStep is the second step of a plan.
 func (w *world) readStep(text string) string {
