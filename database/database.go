@@ -76,6 +76,7 @@ type Database struct {
 	ticks        ascending // 100 ns since 1970: the times of now()
 	guardrails   Guardrails
 	sizes        partitionSizes
+	reading      readTotals
 	// largePartition is Options.LargePartition.
 	largePartition func(table, partition string, bytes int64)
 

@@ -89,6 +89,15 @@ func (g *guard) check(stats *exec.Stats, key [][]byte) error {
 	if g.off() {
 		return nil
 	}
+	err := g.exceeded(stats, key)
+	if err != nil {
+		g.d.reading.of(g.plan.Table).failed.Add(1)
+	}
+	return err
+}
+
+// exceeded is the failure of a threshold that was passed.
+func (g *guard) exceeded(stats *exec.Stats, key [][]byte) error {
 	if n := g.passed() - g.tombstonesBefore; n > g.tombstones {
 		if g.tombstones = n; g.rails.Tombstones.warns(n) || g.rails.Tombstones.fails(n) {
 			g.worst = "partition " + planner.PartitionText(g.plan.Table, key)
@@ -126,6 +135,7 @@ func (g *guard) after(stats *exec.Stats) (warnings []string) {
 	if g.rails.FilteredRows.warns(stats.RowsFiltered) {
 		warnings = append(warnings, g.filteredText(stats, g.rails.FilteredRows.Warn, "filtered_rows_warn_threshold"))
 	}
+	g.d.reading.of(g.plan.Table).add(stats, &g.cost, len(warnings) > 0)
 	return warnings
 }
 

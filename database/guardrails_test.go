@@ -269,6 +269,24 @@ func TestGuardrailsAreSet(t *testing.T) {
 	}
 }
 
+// system_views.read_statistics adds up what pages cost, table by table; what guardrails gave up is counted, too.
+func TestReadStatisticsAreAddedUp(t *testing.T) {
+	w := newDays(t, 3)
+	w.run("CREATE TABLE ks.t (k int, c int, v int, PRIMARY KEY (k, c))", "INSERT INTO ks.t (k, c, v) VALUES (1, 1, 1)", "DELETE FROM ks.t WHERE k = 1 AND c = 2")
+	w.rows("SELECT * FROM ks.r WHERE d = 'a'")
+	w.rows("SELECT * FROM ks.r WHERE d = 'a' LIMIT 1")
+	w.rows("SELECT * FROM ks.r WHERE d = 'a' AND v = 3.5 ALLOW FILTERING")
+	w.rows("SELECT * FROM ks.t")
+	w.db.guardrails = *guarded(t, "query_buckets_fail_threshold=2")
+	w.refused("SELECT * FROM ks.r", "query_buckets_fail_threshold")
+	w.db.guardrails = *guarded(t, "query_buckets_warn_threshold=2")
+	w.rows("SELECT * FROM ks.r")
+	const views = "SELECT table_name, pages, partitions, buckets, files, row_groups, rows, rows_filtered, tombstones, warned, failed FROM system_views.read_statistics WHERE keyspace_name = 'ks'"
+	w.expect(views, "r 4 4 10 10 10 217 69 0 1 1", "t 1 1 0 0 0 2 0 1 0 0")
+	w.run("DROP TABLE ks.t")
+	w.expect(views, "r 4 4 10 10 10 217 69 0 1 1")
+}
+
 func TestGuardrailsAreSettings(t *testing.T) {
 	w := newWorld(t)
 	w.expect("SELECT value FROM system_views.settings WHERE name = 'tombstone_failure_threshold'", "100000")

@@ -93,20 +93,7 @@ func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
 }
 
 // keep forgets tables that are gone.
-func (p *partitionSizes) keep(s *schema.Snapshot) {
-	there := map[mutation.TableID]bool{}
-	for _, k := range s.Keyspaces {
-		for _, t := range k.Tables {
-			there[t.ID] = true
-		}
-	}
-	p.byTable.Range(func(id, _ any) bool {
-		if !there[id.(mutation.TableID)] {
-			p.byTable.Delete(id)
-		}
-		return true
-	})
-}
+func (p *partitionSizes) keep(s *schema.Snapshot) { keepTables(&p.byTable, s) }
 
 // keyText is a partition key as conditions of CQL.
 func keyText(t *schema.Table, key []byte) string {

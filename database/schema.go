@@ -76,6 +76,7 @@ func (d *Database) publish(s *schema.Snapshot) {
 	d.projectors.reset()
 	d.limits.keep(s)
 	d.sizes.keep(s)
+	d.reading.keep(s)
 	d.schema.Store(catalog.WithVirtual(s))
 }
 

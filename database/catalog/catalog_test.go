@@ -50,6 +50,8 @@ func (noStatus) Caches() []Cache {
 	return []Cache{{Name: "blocks", CapacityBytes: 10, Bytes: 9, Entries: 8, Hits: 3, Requests: 4}}
 }
 
+func (noStatus) Reads(*schema.Table) Reads { return Reads{Pages: 1} }
+
 func (noStatus) WriteLimit(t *schema.Table) WriteLimit {
 	if t.Name != "base" {
 		return WriteLimit{}

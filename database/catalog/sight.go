@@ -20,6 +20,8 @@ type Sight interface {
 	TopPartitions(t *schema.Table) []TopPartition
 	// Caches are the caches of the store.
 	Caches() []Cache
+	// Reads is what SELECTs of a table cost since the start.
+	Reads(t *schema.Table) Reads
 	// WriteLimit is what partition_write_rate_max did to a table since the start.
 	WriteLimit(t *schema.Table) WriteLimit
 }
@@ -50,6 +52,14 @@ type WriteLimit struct {
 	Last             partition.DecoratedKey // the partition it was for
 }
 
+// Reads adds up what pages of SELECTs cost.
+type Reads struct {
+	Pages, Partitions, Buckets, Files int64 // looked into, those of each page
+	RowGroups, RowGroupsSkipped       int64
+	Rows, Filtered, Tombstones        int64 // decoded, dropped by ALLOW FILTERING, passed
+	Warned, Failed                    int64 // pages, by guardrails
+}
+
 // Cache says how a cache does, since the start.
 type Cache struct {
 	Name                    string
@@ -62,6 +72,7 @@ type Cache struct {
 var perTable = map[string]func(s *Source, t *schema.Table) (n int, row func(i int) values){
 	"system_views.buckets":          (*Source).buckets,
 	"system_views.large_partitions": (*Source).largePartitions,
+	"system_views.read_statistics":  (*Source).readStatistics,
 	"system_views.top_partitions":   (*Source).topPartitions,
 	"system_views.write_limits":     (*Source).writeLimits,
 }
@@ -131,6 +142,20 @@ func (s *Source) writeLimits(t *schema.Table) (int, func(int) values) {
 			row["last_refused"] = types.AppendTimestampMillis(nil, limit.LastMillis)
 		}
 		return row
+	}
+}
+
+func (s *Source) readStatistics(t *schema.Table) (int, func(int) values) {
+	r := s.catalog.status.Reads(t)
+	if r.Pages == 0 && r.Failed == 0 {
+		return 0, nil
+	}
+	return 1, func(int) values {
+		return values{
+			"pages": bigint(r.Pages), "partitions": bigint(r.Partitions), "buckets": bigint(r.Buckets), "files": bigint(r.Files),
+			"row_groups": bigint(r.RowGroups), "row_groups_skipped": bigint(r.RowGroupsSkipped), "rows": bigint(r.Rows),
+			"rows_filtered": bigint(r.Filtered), "tombstones": bigint(r.Tombstones), "warned": bigint(r.Warned), "failed": bigint(r.Failed),
+		}
 	}
 }
 
