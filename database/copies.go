@@ -14,6 +14,8 @@ type followers struct {
 	copies  []*querytable.Projector
 	rollups []*schema.Table
 	err     error // a definition that does not fit its base; writes report it
+	// appendOnly is the promise as it is now; a write may have been planned before it was made, or while it held.
+	appendOnly bool
 }
 
 func (f *followers) any() bool { return len(f.copies) > 0 || len(f.rollups) > 0 || f.err != nil }
@@ -40,6 +42,7 @@ func (c *projectorCache) of(s *schema.Snapshot, t *schema.Table) *followers {
 	}
 	f = &followers{rollups: s.RollupsOf(t)}
 	now := s.Table(t.Keyspace, t.Name)
+	f.appendOnly = now.AppendOnly
 	for _, copied := range s.CopiesOf(t) {
 		p, err := querytable.New(now, copied)
 		if err != nil {
@@ -69,7 +72,7 @@ func (d *Database) copyMutations(record []planner.Mutation) ([]mutation.Mutation
 		if len(f.copies) == 0 {
 			continue
 		}
-		ms, err := w.follow(f.copies, &record[i])
+		ms, err := w.follow(f, &record[i])
 		if err != nil {
 			return nil, err
 		}

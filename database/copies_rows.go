@@ -47,9 +47,10 @@ func (w *copyWriter) newest() View {
 }
 
 // follow are the mutations of all copies that follow from what a record does to one base partition.
-func (w *copyWriter) follow(copies []*querytable.Projector, m *planner.Mutation) ([]mutation.Mutation, error) {
+func (w *copyWriter) follow(f *followers, m *planner.Mutation) ([]mutation.Mutation, error) {
+	copies := f.copies
 	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), followers: make([]*querytable.Follower, len(copies)),
-		out: make([][]mutation.Mutation, len(copies))}
+		out: make([][]mutation.Mutation, len(copies)), appendOnly: f.appendOnly && m.Table.AppendOnly}
 	for i, c := range copies {
 		f, err := c.Follow(m.Key, w.nowSec)
 		if err != nil {
@@ -87,6 +88,7 @@ type partitionWriter struct {
 	*copyWriter
 	m             *planner.Mutation
 	law           mutation.Law
+	appendOnly    bool           // nothing of it can be there
 	written       []mutation.Row // of m, by clustering, each once
 	followers     []*querytable.Follower
 	out           [][]mutation.Mutation // of each follower
@@ -132,7 +134,7 @@ func (p *partitionWriter) onlyNew() (bool, error) {
 	if len(m.Ranges) > 0 || !m.Deletion.IsNone() {
 		return false, nil
 	}
-	if p.m.Table.AppendOnly || len(m.Rows) == 0 {
+	if p.appendOnly || len(m.Rows) == 0 {
 		return true, nil
 	}
 	for i := range m.Rows {
