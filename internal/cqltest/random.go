@@ -101,6 +101,8 @@ func (g *generator) action() action {
 		return g.selection()
 	case n < 40:
 		return g.batch()
+	case n < 42 && !g.judge && g.table.Bucket != nil:
+		return g.rebucket()
 	case n < 55 && !g.judge:
 		return action{weather: g.weather()}
 	}
@@ -108,6 +110,20 @@ func (g *generator) action() action {
 	text, op := g.write(fmt.Sprintf(" USING TIMESTAMP %d", ts))
 	op.Timestamp = ts
 	return action{text: text, ops: []model.Op{op}}
+}
+
+// rebucket begins a new epoch of time buckets, or ends them: no answer may show it (R38).
+func (g *generator) rebucket() action {
+	options := []string{
+		"time_bucket = {}",
+		"compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', 'compaction_window_size': 7}",
+		"time_bucket = {'column': 'c', 'size': '1h', 'max_future': 'none'}",
+		"time_bucket = {'column': 'c', 'size': '1d', 'timezone': 'America/Santiago'}",
+		"time_bucket = {'column': 'c', 'size': '1w', 'origin': '2026-01-05T06:00:00Z'}",
+		"time_bucket = {'column': 'c', 'size': '1mo'}",
+		"time_bucket = {'column': 'c', 'size': 'auto'}",
+	}
+	return action{text: "ALTER TABLE t WITH " + options[g.rng.IntN(len(options))]}
 }
 
 func (g *generator) weather() *Step {
