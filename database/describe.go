@@ -65,7 +65,7 @@ func listed(s *schema.Snapshot, kind cql.DescribeKind, keyspace string) []elemen
 			continue
 		}
 		for _, t := range s.Keyspaces[name].SortedTables() {
-			if t.Kind != schema.Index {
+			if t.Kind != schema.Index && t.Kind != schema.View { // as Cassandra: views are no tables here
 				out = append(out, element{name, "table", t.Name, ""})
 			}
 		}

@@ -35,7 +35,7 @@ func shortClass(class string) string {
 }
 
 // CreationOrder are the tables of the keyspace in an order in which their CREATE texts load: base
-// tables, each with its indexes, then what else is kept of them. Rollups of the one-line option are left out: the text of their
+// tables, each with its indexes and copies, then rollups. Those of the one-line option are left out: the text of their
 // table makes them.
 func (k *Keyspace) CreationOrder() []*Table {
 	implied := map[string]bool{}
@@ -45,11 +45,17 @@ func (k *Keyspace) CreationOrder() []*Table {
 		}
 	}
 	var bases, kept []*Table
-	for _, t := range k.SortedTables() {
+	tables := k.SortedTables()
+	for _, t := range tables {
 		switch {
-		case implied[t.Name] || t.Kind == Index:
+		case implied[t.Name] || t.Copy != nil:
 		case t.Kind == Base || t.Kind == Virtual:
 			bases = append(append(bases, t), k.Indexes(t)...)
+			for _, c := range tables {
+				if c.Copy != nil && c.Kind != Index && c.Copy.Base == t.Name {
+					bases = append(bases, c)
+				}
+			}
 		default:
 			kept = append(kept, t)
 		}
