@@ -326,3 +326,30 @@ func TestRebuild(t *testing.T) {
 	w.refused("REBUILD QUERY TABLE t", "ks.t is not a query table, view or index")
 	w.refused("REBUILD QUERY TABLE nope", "query table ks.nope does not exist")
 }
+
+// TestAlteringWhenRowsEndBuildsAgain: rows that had ended come back, others end earlier than they did.
+func TestAlteringWhenRowsEndBuildsAgain(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k int, ts timestamp, v int, PRIMARY KEY (k, ts))")
+	w.run("CREATE QUERY TABLE q ON t (v) PRIMARY KEY ((ts), k) WITH retention = {'duration': '1h', 'by': 'ts'}")
+	for i := range 5 {
+		w.run(fmt.Sprintf("INSERT INTO t (k, ts, v) VALUES (%d, %d, 7)", i, 1_000_000_000_000+i*3_600_000))
+	}
+	w.clock.Advance(150 * time.Minute)
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"ALTER QUERY TABLE q WITH comment = 'the same'", []string{"2", "3", "4"}},
+		{"ALTER QUERY TABLE q WITH retention = {'duration': '2h', 'by': 'ts'}", []string{"1", "2", "3", "4"}},
+		{"ALTER QUERY TABLE q WITH retention = {'duration': '1m', 'by': 'ts'}", []string{"3", "4"}},
+		{"ALTER QUERY TABLE q WITH default_time_to_live = 60", nil},
+		{"ALTER QUERY TABLE q WITH default_time_to_live = 0 AND retention = {'duration': '10h', 'by': 'ts'}", []string{"0", "1", "2", "3", "4"}},
+	} {
+		w.run(c.text)
+		w.built()
+		if got := w.sorted("SELECT k FROM q"); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", c.text, got)
+		}
+		w.expect("CHECK QUERY TABLE q")
+	}
+}

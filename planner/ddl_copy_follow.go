@@ -89,7 +89,7 @@ func usesColumn(q *schema.Table, col *schema.Column) bool {
 		slices.ContainsFunc(slices.Concat(q.PartitionKey, q.Clustering), func(k *schema.Column) bool { return k.Name == col.Name })
 }
 
-// alterCopy applies ALTER of a query table or view: the options that do not change what is in it.
+// alterCopy applies ALTER of a query table or view. One that changes when rows end makes it be built again.
 func (c *compiler) alterCopy(name cql.QualifiedName, ifExists bool, options cql.TableOptions, kind schema.TableKind) (*Alter, error) {
 	keyspace, old, err := c.existing(name)
 	if err != nil {
@@ -109,21 +109,17 @@ func (c *compiler) alterCopy(name cql.QualifiedName, ifExists bool, options cql.
 		return nil, invalidf("the clustering order of %s cannot be altered", old.QualifiedName())
 	}
 	for _, o := range options.Options {
-		switch o.Name {
-		case "id":
+		if o.Name == "id" {
 			return nil, &ConfigError{Message: "Cannot alter table id."}
-		case "retention":
-			return nil, invalidf("%s of %s decides which rows are in it: drop it and create it again", o.Name, old.QualifiedName())
-		case "default_time_to_live":
-			if old.Kind == schema.QueryTable {
-				return nil, invalidf("%s of %s decides which rows are in it: drop it and create it again", o.Name, old.QualifiedName())
-			}
 		}
 	}
 	t := cloneCopy(old)
 	warnings, err := c.copyOptions(t, c.schema.Table(keyspace, old.Copy.Base), options.Options)
 	if err != nil {
 		return nil, err
+	}
+	if t.Copy.RetentionMillis != old.Copy.RetentionMillis || t.Copy.RetentionBy != old.Copy.RetentionBy || t.Options.DefaultTTLSec != old.Options.DefaultTTLSec {
+		t = t.BuiltAgain()
 	}
 	return &Alter{Next: c.schema.WithTable(t), Change: changeUpdated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
 }
