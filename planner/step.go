@@ -38,19 +38,32 @@ func (s *Step) Of(ms int64) (start, end int64, err error) {
 	return start, end, nil
 }
 
+// monthMillis is a 12th of the mean year of the calendar.
+const monthMillis = 2_629_746_000
+
 // calendar is the step of a floor by months, and a fixed rest beside them, in UTC.
 func (s *Step) calendar(ms int64) (start, end int64) {
-	origin := time.UnixMilli(s.start).UTC()
-	at := func(n int64) int64 { return addMonths(origin, n*int64(s.months)).UnixMilli() + n*s.rest }
-	// A month has at most 31 days: the guess is never too far, and the steps left are few.
-	n := floorDiv(ms-s.start, int64(s.months)*31*dayMillis+s.rest)
-	if ms < s.start {
-		n = floorDiv(ms-s.start, int64(s.months)*28*dayMillis+s.rest)
+	// By the mean month the guess is off by a step or two, however far away the time is.
+	n := int64(math.Floor((float64(ms) - float64(s.start)) / (float64(s.months)*monthMillis + float64(s.rest))))
+	for s.boundary(n) > ms {
+		n--
 	}
-	for at(n+1) <= ms {
+	for end = s.boundary(n + 1); end <= ms && end < math.MaxInt64; end = s.boundary(n + 1) {
 		n++
 	}
-	return at(n), at(n + 1)
+	return s.boundary(n), end
+}
+
+// boundary is where the nth step of a floor by months begins, cut at the ends of the integers.
+func (s *Step) boundary(n int64) int64 {
+	at := addMonths(time.UnixMilli(s.start).UTC(), n*int64(s.months))
+	switch about := float64(at.Unix())*1000 + float64(n)*float64(s.rest); {
+	case about >= math.MaxInt64:
+		return math.MaxInt64
+	case about <= math.MinInt64:
+		return math.MinInt64
+	}
+	return at.UnixMilli() + n*s.rest
 }
 
 // addMonths keeps the day of the month, or takes the last one of a shorter month.
@@ -63,7 +76,6 @@ func addMonths(t time.Time, months int64) time.Time {
 
 // Count is about how many steps there are from one time to a later one.
 func (s *Step) Count(from, to int64) int64 {
-	const monthMillis = 2_629_746_000 // a 12th of the mean year
 	size := int64(s.months)*monthMillis + s.rest
 	if s.months == 0 {
 		size = max(s.bucketing.SizeMillis, int64(s.bucketing.Days)*dayMillis, int64(s.bucketing.Months)*monthMillis, 1)
