@@ -3,6 +3,7 @@ package lsm
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -413,6 +414,66 @@ func TestFrontierOfWindows(t *testing.T) {
 		}
 		if new < days*10*epochPartitions/2 {
 			t.Errorf("desc %v: only %d of %d rows were beyond", desc, new, days*10*epochPartitions)
+		}
+	}
+}
+
+// A table that has files of ranges keeps the unit they are told in; one that has none takes another.
+func TestUnitOfRangesStays(t *testing.T) {
+	w := newEpochWorld(t, clustering.Column{Type: types.Bigint}, 0, 8)
+	put := func(b partition.Bucketing, unit int64) error {
+		w.table.Bucket, w.table.UnitNanos = b, unit
+		err := w.store.PutSchema([]byte("schema"), []mutation.Table{w.table})
+		w.table = w.store.Tables()[0]
+		return err
+	}
+	day := partition.Bucketing{SizeMillis: dayMillis}
+	mustNot(t, put(day, 0))
+	mustNot(t, put(day, 1_000_000_000)) // no files yet
+	from := start.UnixMilli() / 1000 * 1000
+	for d := range int64(10) {
+		for n := range int64(10) {
+			w.write(t, from+d*dayMillis+n*1000)
+		}
+		mustNot(t, w.store.Flush(w.table.ID))
+	}
+	mustNot(t, put(partition.Bucketing{}, 0)) // turned off
+	if w.table.UnitNanos != 1_000_000_000 {
+		t.Errorf("the unit became %d ns", w.table.UnitNanos)
+	}
+	w.check(t, from, from+10*dayMillis, 50)
+	if err := put(day, 1_000); err == nil {
+		t.Error("files tell their ranges in seconds, and the unit became a microsecond")
+	}
+	w.check(t, from, from+10*dayMillis, 50)
+}
+
+// Rows at the ends of time are in the first and the last bucket, and are read in order.
+func TestEndsOfTime(t *testing.T) {
+	for _, step := range []partition.Bucketing{{SizeMillis: dayMillis}, {Months: 1, Zone: "Europe/Berlin"}, {Days: 1, Zone: "America/New_York"}} {
+		for _, desc := range []bool{false, true} {
+			w := newEpochWorld(t, clustering.Column{Type: types.Timestamp, Desc: desc}, 0, 9)
+			w.table.Bucket = step
+			mustNot(t, w.store.PutSchema([]byte("schema"), []mutation.Table{w.table}))
+			for range 2 {
+				for _, ms := range []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64} {
+					for range 6 {
+						w.write(t, ms)
+					}
+					mustNot(t, w.store.Flush(w.table.ID))
+				}
+				for n := range epochPartitions {
+					for _, reverse := range []bool{false, true} {
+						for _, limit := range []int{0, 1, 3} {
+							req := mutation.ReadRequest{Key: keyOf(n), Slices: clustering.All(), Reverse: reverse, RowsMax: limit, Columns: []mutation.ColumnID{columnInt}}
+							if got, want := w.read(t, req, 1<<30), w.want(&req); !slices.Equal(got, want) {
+								t.Errorf("%+v, desc %v, reverse %v, limit %d: %q, want %q", step, desc, reverse, limit, got, want)
+							}
+						}
+					}
+				}
+				w.drain(t)
+			}
 		}
 	}
 }

@@ -50,12 +50,18 @@ func (o *fileOrder) fill(files []*file) {
 // between returns the files of windows that may hold times from low to high, oldest first.
 func (o *fileOrder) between(low, high int64) []*file {
 	var out []*file
-	w := waiting{order: o, times: []span{{low, high}}}
+	o.each(low, high, func(f *file) { out = append(out, f) })
+	return out
+}
+
+// each calls fn with the files of between.
+func (o *fileOrder) each(low, high int64, fn func(*file)) {
+	times := [1]span{{low, high}}
+	w := waiting{order: o, times: times[:]}
 	for f := w.peek(); f != nil; f = w.peek() {
-		out = append(out, f)
+		fn(f)
 		w.pop()
 	}
-	return out
 }
 
 // window is the range of event time that all rows of f are in; none if they may be of any.

@@ -32,31 +32,35 @@ func (s *Store) purge(t *tableVersion, inputs []*file, now int64) func(*partitio
 		return nil
 	}
 	// What is outside of the event times of the merge, or younger than all of it, is hidden by nothing in it.
-	matters := func(f *file) bool {
-		w := f.window()
-		return !slices.Contains(inputs, f) &&
-			(w == (window{}) || w.start < hull.end && hull.start < w.end) &&
-			f.oldest(t.table.Law) <= latest
-	}
+	elsewhere := others{table: t.table, in: hull, matters: func(f *file) bool {
+		return f.oldest(t.table.Law) <= latest && !slices.Contains(inputs, f)
+	}}
 	return func(key *partition.DecoratedKey) ttl.Purge {
 		return ttl.Purge{
 			Law: t.table.Law, NowSec: now, GCGraceSec: t.table.GCGraceSec,
-			OldestElsewhere: s.oldestElsewhere(t.table.ID, *key, matters, nil),
+			OldestElsewhere: s.oldestElsewhere(&elsewhere, *key, nil),
 			OldestIn: func(in clustering.Slice) int64 {
-				return s.oldestElsewhere(t.table.ID, *key, matters, clustering.Slices{in})
+				return s.oldestElsewhere(&elsewhere, *key, clustering.Slices{in})
 			},
 			KeepExpired: t.table.KeepExpired,
 		}
 	}
 }
 
+// others is what a merge asks of sources outside of it.
+type others struct {
+	table   *mutation.Table
+	in      window // of event times that the merge has
+	matters func(*file) bool
+}
+
 // oldestElsewhere is not above any timestamp that sources outside a merge, those that matter to it, hold of a partition, or
 // will get from records that are logged and not yet applied (R33, R42); with slices, of the rows in them. It looks at the sources
 // of now: a flush may have moved rows since the merge began. What is written later follows R36.
-func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey, matters func(*file) bool, in clustering.Slices) int64 {
+func (s *Store) oldestElsewhere(o *others, key partition.DecoratedKey, in clustering.Slices) int64 {
 	v, _ := s.acquire()
 	defer v.unref()
-	t := v.tables[id]
+	t := v.tables[o.table.ID]
 	oldest := ttl.Everywhere
 	for _, m := range t.memories() {
 		if m.applying.Load() > 0 {
@@ -67,18 +71,22 @@ func (s *Store) oldestElsewhere(id mutation.TableID, key partition.DecoratedKey,
 		}
 		oldest = min(oldest, m.MinTimestampOf(key))
 	}
-	for _, f := range t.files {
-		if f.info.Partitions == 0 || key.Compare(f.info.FirstKey) < 0 || key.Compare(f.info.LastKey) > 0 || !matters(f) {
-			continue
+	ask := func(f *file) {
+		if oldest == math.MinInt64 || !f.spans(key) || !o.matters(f) {
+			return
 		}
 		ts, found, err := f.oldestOf(key, t.table.Law, in)
 		if err != nil {
-			return math.MinInt64 // not known: forget nothing
-		}
-		if found {
+			oldest = math.MinInt64 // not known: forget nothing
+		} else if found {
 			oldest = min(oldest, ts)
 		}
 	}
+	order := t.fileOrder()
+	for _, f := range order.all {
+		ask(f)
+	}
+	order.each(o.in.start, o.in.last(), ask)
 	return oldest
 }
 
