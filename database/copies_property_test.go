@@ -20,7 +20,7 @@ import (
 // copiedTables are a base table with every kind of copy.
 var copiedTables = []string{
 	`CREATE TABLE t (k int, c timestamp, s text static, g int static, a int, tags frozen<set<text>>, v int, PRIMARY KEY (k, c))
-		WITH CLUSTERING ORDER BY (c DESC)`,
+		WITH CLUSTERING ORDER BY (c DESC) AND gc_grace_seconds = 0`,
 	"CREATE QUERY TABLE plain ON t (v) PRIMARY KEY ((a), k, c)",
 	"CREATE QUERY TABLE by_static ON t * PRIMARY KEY ((s), c, k)",
 	"CREATE QUERY TABLE by_tag ON t (v, g) PRIMARY KEY ((UNNEST(tags)), k, c)",
