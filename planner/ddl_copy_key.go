@@ -48,7 +48,7 @@ func (d *copyDefinition) keyColumns(key []cql.Selector) ([]copyKey, error) {
 }
 
 func (d *copyDefinition) badKey(t cql.Term) error {
-	return invalidf("key column %s of %s: a key column is a column, time_bucket(column, duration [, time zone]), floor(column, duration [, start]) or UNNEST(column)",
+	return invalidf("key column %s of %s: a key column is a column, time_bucket(column, duration [, time zone] [, origin]), floor(column, duration [, start]) or UNNEST(column)",
 		cql.FormatTerm(t), d.name.Name)
 }
 
@@ -71,13 +71,36 @@ func (d *copyDefinition) computedKey(call *cql.FunctionCall) (copyKey, error) {
 			return copyKey{}, invalidf("key column %s of %s: UNNEST takes a frozen set, list or map, and %s is a %s", cql.FormatTerm(call), d.name.Name, from.Name, from.Type)
 		}
 		return copyKey{name: from.Name + "_element", from: from.Name, function: schema.CopyUnnest}, nil
-	case (call.Name == "time_bucket" || call.Name == "floor") && (len(call.Args) == 2 || len(call.Args) == 3):
+	case call.Name == "time_bucket" && len(call.Args) >= 2 && len(call.Args) <= 4, call.Name == "floor" && (len(call.Args) == 2 || len(call.Args) == 3):
 		return d.bucketKey(call, from)
 	}
 	return copyKey{}, d.badKey(call)
 }
 
-// bucketKey reads time_bucket(column, duration [, zone]) and floor(column, duration [, start]).
+// zoneAndOrigin reads what may follow the step: a time zone, an origin, or both; of floor an origin.
+func (d *copyDefinition) zoneAndOrigin(call *cql.FunctionCall) (zone string, origin int64, err error) {
+	bad := invalidf("key column %s of %s: behind the step of time_bucket may be the text of a time zone, of a time to count from, or both; behind that of floor a time",
+		cql.FormatTerm(call), d.name.Name)
+	rest := call.Args[2:]
+	for i, t := range rest {
+		l, ok := t.(*cql.Literal)
+		if !ok || l.Class != cql.LiteralString {
+			return "", 0, bad
+		}
+		value, err := types.Timestamp.ParseLiteral(typesLiteral(l))
+		switch {
+		case err == nil && i == len(rest)-1:
+			origin = types.DecodeInt64(value)
+		case err != nil && i == 0 && call.Name == "time_bucket":
+			zone = l.Text
+		default:
+			return "", 0, bad
+		}
+	}
+	return zone, origin, nil
+}
+
+// bucketKey reads time_bucket(column, duration [, zone] [, origin]) and floor(column, duration [, start]).
 func (d *copyDefinition) bucketKey(call *cql.FunctionCall, from *schema.Column) (copyKey, error) {
 	text := cql.FormatTerm(call)
 	kind := from.Type.Kind()
@@ -96,19 +119,12 @@ func (d *copyDefinition) bucketKey(call *cql.FunctionCall, from *schema.Column) 
 	if err != nil {
 		return copyKey{}, invalidf("key column %s of %s: %v", text, d.name.Name, err)
 	}
-	zone, origin := "", int64(0)
-	if len(call.Args) == 3 {
-		last, ok := call.Args[2].(*cql.Literal)
-		if !ok || last.Class != cql.LiteralString {
-			return copyKey{}, invalidf("key column %s of %s: the last argument is a text: a time zone of time_bucket, the start of floor", text, d.name.Name)
-		}
-		if call.Name == "time_bucket" {
-			zone = last.Text
-		} else if value, err = types.Timestamp.ParseLiteral(typesLiteral(last)); err != nil {
-			return copyKey{}, invalidf("key column %s of %s: %v", text, d.name.Name, err)
-		} else {
-			origin = types.DecodeInt64(value)
-		}
+	zone, origin, err := d.zoneAndOrigin(call)
+	if err != nil {
+		return copyKey{}, err
+	}
+	if kind == types.KindDate && zone != "" {
+		return copyKey{}, invalidf("key column %s of %s: a date has no time zone", text, d.name.Name)
 	}
 	if kind == types.KindDate && nanos != 0 {
 		return copyKey{}, invalidf("key column %s of %s: dates have buckets of whole days", text, d.name.Name)

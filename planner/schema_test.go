@@ -360,7 +360,7 @@ func genTables(r *rapid.T) []string {
 // genQueryTable draws a copy of the table of genTables, whose clustering columns are key.
 func genQueryTable(r *rapid.T, key string) string {
 	partition := []string{"v", "k"}
-	for _, part := range []string{`time_bucket("Ts", 6h)`, `time_bucket("Ts", 1d) AS "The day"`, "UNNEST(tags)", "UNNEST(m) AS of_m", "s", "num"} {
+	for _, part := range []string{`time_bucket("Ts", 6h)`, `time_bucket("Ts", 1d) AS "The day"`, `floor("Ts", 7d, '2026-01-05') AS week`, `time_bucket("Ts", 1mo, 'Europe/Berlin') AS month`, `time_bucket("Ts", 8h, 'Asia/Tokyo', '2026-01-01T06:00:00Z') AS shift`, "UNNEST(tags)", "UNNEST(m) AS of_m", "s", "num"} {
 		if rapid.Bool().Draw(r, part) && !(strings.HasPrefix(part, "UNNEST") && strings.Contains(strings.Join(partition, ""), "UNNEST")) {
 			partition = append(partition, part)
 		}

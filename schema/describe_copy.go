@@ -83,13 +83,13 @@ func bucketText(from string, b partition.Bucketing) string {
 	case b.Days > 0:
 		step = strconv.Itoa(int(b.Days)) + "d"
 	}
-	switch {
-	case b.Zone != "":
-		return fmt.Sprintf("time_bucket(%s, %s, %s)", from, step, quote(b.Zone))
-	case b.OriginMillis != 0:
-		return fmt.Sprintf("floor(%s, %s, '%s')", from, step, time.UnixMilli(b.OriginMillis).UTC().Format("2006-01-02T15:04:05.000Z"))
+	if b.Zone != "" {
+		step += ", " + quote(b.Zone)
 	}
-	return fmt.Sprintf("time_bucket(%s, %s)", from, step)
+	if b.OriginMillis != 0 {
+		step += time.UnixMilli(b.OriginMillis).UTC().Format(", '2006-01-02T15:04:05.000Z'")
+	}
+	return "time_bucket(" + from + ", " + step + ")"
 }
 
 func (t *Table) createView(b *strings.Builder, base *Table) {
