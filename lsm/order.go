@@ -47,14 +47,7 @@ func (o *fileOrder) fill(files []*file) {
 	o.back = newMaxTree(len(o.down), func(i int) int64 { return ^o.down[i].window().start })
 }
 
-// between returns the files of windows that may hold times from low to high, oldest first.
-func (o *fileOrder) between(low, high int64) []*file {
-	var out []*file
-	o.each(low, high, func(f *file) { out = append(out, f) })
-	return out
-}
-
-// each calls fn with the files of between.
+// each calls fn with the files of windows that may hold times from low to high, oldest first.
 func (o *fileOrder) each(low, high int64, fn func(*file)) {
 	times := [1]span{{low, high}}
 	w := waiting{order: o, times: times[:]}

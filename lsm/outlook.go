@@ -80,10 +80,15 @@ func (o *outlooker) lookInto(f *file) {
 
 // inTime are the files that a read looks into if they have the partition.
 func (o *outlooker) inTime(t *tableVersion) []*file {
-	low, high := timesOf(t.table, o.slices)
 	order := t.fileOrder()
 	out := order.all[:len(order.all):len(order.all)]
-	return append(out, order.between(low, high)...)
+	var w waiting
+	w.open(order, t.table, &mutation.ReadRequest{Slices: o.slices}, isNewestFirst(t.table, false))
+	for f := w.peek(); f != nil; f = w.peek() {
+		out = append(out, f)
+		w.pop()
+	}
+	return out
 }
 
 // scan looks at all partitions of a range of tokens.

@@ -83,7 +83,7 @@ func (b *batchSource) Next() (*mutation.Batch, error) {
 			if err != nil {
 				return nil, b.walk.fail(err)
 			}
-			b.walk.count.Decode()
+			b.walk.spans.p.countDecoded(s.group)
 		}
 		b.picks.reset(b.req.Reverse)
 		err := b.pick()
@@ -122,7 +122,7 @@ func (b *batchSource) nextGroup() (*span, error) {
 				return nil, b.walk.fail(err)
 			}
 			if none {
-				b.walk.count.Exclude()
+				b.walk.spans.p.countExcluded(s.group)
 				continue
 			}
 		}

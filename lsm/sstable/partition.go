@@ -15,6 +15,7 @@ type Partition struct {
 	side        *mutation.Side
 	first, last []byte                   // clustering; nil without rows
 	count       *mutation.ReadStatistics // nil: nobody asks
+	counted     int                      // one more than the row group that was counted last
 	rough       bool                     // where only the rows know first and last, those of all partitions of the row group will do
 }
 
@@ -106,6 +107,22 @@ func (r *Reader) withoutDropped(cells []mutation.Cell) []mutation.Cell {
 func (p *Partition) Count(count *mutation.ReadStatistics) {
 	if p.count = count; p.hasRows() {
 		count.Skip(p.at.lastGroup() + 1 - p.at.start.group())
+	}
+}
+
+// countDecoded counts a row group, and once only where a read that goes on in it decodes it again.
+func (p *Partition) countDecoded(group int) {
+	if p.counted != group+1 {
+		p.counted = group + 1
+		p.count.Decode()
+	}
+}
+
+// countExcluded is countDecoded for a row group that is left out.
+func (p *Partition) countExcluded(group int) {
+	if p.counted != group+1 {
+		p.counted = group + 1
+		p.count.Exclude()
 	}
 }
 

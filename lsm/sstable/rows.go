@@ -33,7 +33,7 @@ func (s *rowSource) Next() (*mutation.Row, error) {
 		if err != nil {
 			return nil, w.fail(err)
 		}
-		w.count.Decode()
+		w.spans.p.countDecoded(at.group)
 	}
 	r := w.peek(1)
 	err := s.decode(r.from)
