@@ -356,9 +356,11 @@ func checkWindow(m map[string]string) error {
 	return err
 }
 
-// changesBucket reports whether options can change the bucket of a table.
-func changesBucket(options []cql.Option) bool {
-	return slices.ContainsFunc(options, func(o cql.Option) bool { return o.Name == "time_bucket" || o.Name == "compaction" })
+// changesBucket reports whether options that were applied to a table can change its bucket.
+func changesBucket(t *schema.Table, options []cql.Option) bool {
+	return slices.ContainsFunc(options, func(o cql.Option) bool {
+		return o.Name == "time_bucket" || o.Name == "compaction" && len(t.Options.TimeBucketOption) == 0
+	})
 }
 
 // renameBucket follows the new name of a key column.

@@ -169,3 +169,27 @@ func TestTimeBucketFollowsNames(t *testing.T) {
 		t.Errorf("the snapshot before was changed: %+v, %v", before.Bucket, before.Options.TimeBucketOption)
 	}
 }
+
+// A table of a release that knew no limits gets them with time_bucket, and with nothing else.
+func TestBucketsOfEarlierReleasesTakeEveryTime(t *testing.T) {
+	s := schemaOf(t, "CREATE TABLE a (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH time_bucket = {'column': 'ts', 'size': '1d'}")
+	old := s.Table("ks", "a").Clone()
+	old.Bucket = &schema.TimeBucket{Column: "ts", SizeMillis: 86_400_000}
+	s = s.WithTable(old)
+	for _, tt := range []struct {
+		alter string
+		limit int64
+	}{
+		{"ALTER TABLE a WITH compaction = {'class': 'TimeWindowCompactionStrategy'} AND comment = 'x'", 0},
+		{"ALTER TABLE a RENAME ts TO at", 0},
+		{"ALTER TABLE a WITH time_bucket = {'column': 'at', 'size': '1d'}", 86_400_000},
+	} {
+		var err error
+		if s, _, err = alter(s, tt.alter); err != nil {
+			t.Fatal(err)
+		}
+		if b := s.Table("ks", "a").Bucket; b.MaxFutureMillis != tt.limit || b.Epoch != 0 || b.Bucketing().SizeMillis != 86_400_000 {
+			t.Errorf("%s: %+v", tt.alter, b)
+		}
+	}
+}

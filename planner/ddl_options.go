@@ -134,7 +134,7 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 			warnings = append(warnings, "table "+t.QualifiedName()+": "+w)
 		}
 	}
-	if changesBucket(options) {
+	if changesBucket(t, options) {
 		if err := layBucket(t, t.Bucket); err != nil {
 			return nil, err
 		}
