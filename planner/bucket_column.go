@@ -138,6 +138,9 @@ func (b *bucketColumn) stepMillis() int64 {
 
 // localDays is the date at an instant, in days since 1970.
 func (b *bucketColumn) localDays(ms int64) int64 {
+	if b.place == time.UTC {
+		return floorDiv(ms, dayMillis)
+	}
 	_, offset := time.UnixMilli(ms).In(b.place).Zone()
 	shift := int64(offset) * 1000
 	if shift > 0 && ms > math.MaxInt64-shift || shift < 0 && ms < math.MinInt64-shift {

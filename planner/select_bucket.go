@@ -103,7 +103,7 @@ func (a *access) bindBuckets(r *Read, sort []SortKey, values []Value, ctx Contex
 			if err != nil {
 				return invalidf("%v", err)
 			}
-			r.Keys = append(r.Keys, partition.Decorate(slices.Clone(key)))
+			r.Keys = append(r.Keys, partition.Decorate(key))
 		}
 	}
 	if len(combinations) > 1 {
