@@ -196,69 +196,73 @@ func (w *world) shortDiffers(base []copiedRow, now int64) (string, error) {
 	return "", nil
 }
 
+// drawValue draws a literal for a column.
+func drawValue(r *rapid.T, column string) string {
+	switch {
+	case rapid.IntRange(0, 4).Draw(r, "null") == 0:
+		return "null"
+	case column == "s":
+		return rapid.SampledFrom([]string{"'p'", "'q'", "''"}).Draw(r, "s")
+	case column == "tags":
+		return rapid.SampledFrom([]string{"{'x'}", "{'x', 'y'}", "{'y', 'z'}", "{}"}).Draw(r, "tags")
+	}
+	return fmt.Sprint(rapid.IntRange(0, 3).Draw(r, column))
+}
+
+// drawUsing draws a USING clause, without TTL for deletions.
+func drawUsing(r *rapid.T, expiring bool) string {
+	var parts []string
+	if rapid.IntRange(0, 3).Draw(r, "timestamp") == 0 {
+		parts = append(parts, fmt.Sprintf("TIMESTAMP %d", 1_000_000_000_000_000+rapid.Int64Range(-3, 3).Draw(r, "at")*50_000_000))
+	}
+	if expiring && rapid.IntRange(0, 2).Draw(r, "expires") == 0 {
+		parts = append(parts, fmt.Sprintf("TTL %d", rapid.SampledFrom([]int{5, 60, 300}).Draw(r, "ttl")))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " USING " + strings.Join(parts, " AND ")
+}
+
+// drawColumns draws some of the columns.
+func drawColumns(r *rapid.T, of ...string) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 1, len(of), rapid.ID[string]).Draw(r, "columns")
+}
+
+// drawSets draws the assignments of an UPDATE.
+func drawSets(r *rapid.T, of ...string) string {
+	var sets []string
+	for _, n := range drawColumns(r, of...) {
+		sets = append(sets, n+" = "+drawValue(r, n))
+	}
+	return strings.Join(sets, ", ")
+}
+
 // drawWrite draws one statement.
 func drawWrite(r *rapid.T) string {
 	k := rapid.IntRange(0, 1).Draw(r, "k")
 	c := timeLiteral(rapid.SampledFrom(rowTimes).Draw(r, "c"))
-	var using []string
-	switch rapid.IntRange(0, 3).Draw(r, "timestamp") {
-	case 0:
-		using = append(using, fmt.Sprintf("TIMESTAMP %d", 1_000_000_000_000_000+rapid.Int64Range(-3, 3).Draw(r, "at")*50_000_000))
-	}
-	ttl := rapid.IntRange(0, 2).Draw(r, "expires") == 0
-	clause := func(expiring bool) string {
-		parts := using
-		if expiring && ttl {
-			parts = append(slices.Clone(using), fmt.Sprintf("TTL %d", rapid.SampledFrom([]int{5, 60, 300}).Draw(r, "ttl")))
-		}
-		if len(parts) == 0 {
-			return ""
-		}
-		return " USING " + strings.Join(parts, " AND ")
-	}
-	value := func(column string) string {
-		switch {
-		case rapid.IntRange(0, 4).Draw(r, "null") == 0:
-			return "null"
-		case column == "s":
-			return rapid.SampledFrom([]string{"'p'", "'q'", "''"}).Draw(r, "s")
-		case column == "tags":
-			return rapid.SampledFrom([]string{"{'x'}", "{'x', 'y'}", "{'y', 'z'}", "{}"}).Draw(r, "tags")
-		}
-		return fmt.Sprint(rapid.IntRange(0, 3).Draw(r, column))
-	}
-	columns := func(of ...string) []string {
-		return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 1, len(of), rapid.ID[string]).Draw(r, "columns")
-	}
-	assign := func(names []string) string {
-		var sets []string
-		for _, n := range names {
-			sets = append(sets, n+" = "+value(n))
-		}
-		return strings.Join(sets, ", ")
-	}
-	switch rapid.IntRange(0, 11).Draw(r, "kind") {
+	switch rapid.IntRange(0, 12).Draw(r, "kind") {
 	case 0, 1, 2, 3:
 		names, values := []string{"k", "c"}, []string{fmt.Sprint(k), c}
-		for _, n := range columns("a", "tags", "v", "s", "g") {
-			names, values = append(names, n), append(values, value(n))
+		for _, n := range drawColumns(r, "a", "tags", "v", "s", "g") {
+			names, values = append(names, n), append(values, drawValue(r, n))
 		}
-		return fmt.Sprintf("INSERT INTO t (%s) VALUES (%s)%s", strings.Join(names, ", "), strings.Join(values, ", "), clause(true))
+		return fmt.Sprintf("INSERT INTO t (%s) VALUES (%s)%s", strings.Join(names, ", "), strings.Join(values, ", "), drawUsing(r, true))
 	case 4, 5, 6:
-		return fmt.Sprintf("UPDATE t%s SET %s WHERE k = %d AND c = %s", clause(true), assign(columns("a", "tags", "v")), k, c)
+		return fmt.Sprintf("UPDATE t%s SET %s WHERE k = %d AND c = %s", drawUsing(r, true), drawSets(r, "a", "tags", "v"), k, c)
 	case 7:
-		return fmt.Sprintf("UPDATE t%s SET %s WHERE k = %d", clause(true), assign(columns("s", "g")), k)
+		return fmt.Sprintf("UPDATE t%s SET %s WHERE k IN (0, %d)", drawUsing(r, true), drawSets(r, "s", "g"), k)
 	case 8:
-		return fmt.Sprintf("DELETE %s FROM t%s WHERE k = %d AND c = %s", strings.Join(columns("a", "tags", "v"), ", "), clause(false), k, c)
+		return fmt.Sprintf("DELETE %s FROM t%s WHERE k = %d AND c = %s", strings.Join(drawColumns(r, "a", "tags", "v"), ", "), drawUsing(r, false), k, c)
 	case 9:
-		return fmt.Sprintf("DELETE FROM t%s WHERE k = %d AND c = %s", clause(false), k, c)
+		return fmt.Sprintf("DELETE FROM t%s WHERE k = %d AND c = %s", drawUsing(r, false), k, c)
 	case 10:
-		return fmt.Sprintf("DELETE FROM t%s WHERE k = %d AND c %s %s", clause(false), k, rapid.SampledFrom([]string{"<", "<=", ">", ">="}).Draw(r, "op"), c)
+		return fmt.Sprintf("DELETE FROM t%s WHERE k = %d AND c %s %s", drawUsing(r, false), k, rapid.SampledFrom([]string{"<", "<=", ">", ">="}).Draw(r, "op"), c)
+	case 11:
+		return fmt.Sprintf("DELETE %s FROM t%s WHERE k = %d", strings.Join(drawColumns(r, "s", "g"), ", "), drawUsing(r, false), k)
 	}
-	if rapid.Bool().Draw(r, "statics") {
-		return fmt.Sprintf("DELETE %s FROM t%s WHERE k = %d", strings.Join(columns("s", "g"), ", "), clause(false), k)
-	}
-	return fmt.Sprintf("DELETE FROM t%s WHERE k = %d", clause(false), k)
+	return fmt.Sprintf("DELETE FROM t%s WHERE k IN (%d, 1)", drawUsing(r, false), k)
 }
 
 // weathers are what happens to a store between statements.

@@ -191,76 +191,99 @@ func touchedAgain(r *rapid.T, row *mutation.Row) *mutation.Row {
 	return out
 }
 
+// history is a base under change with a copy that follows it.
+type history struct {
+	*rapid.T
+	p       *Projector
+	rows    map[place]*mutation.Row
+	statics map[int64]*mutation.Row
+	copies  map[string]mutation.Row
+	now     int64
+}
+
+// apply writes what a change makes of the copy.
+func (h *history) apply(at place, before, after Base) {
+	ms, err := h.p.Difference(partition.Decorate(types.AppendInt(nil, int32(at.k))), before, after, h.now)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, m := range ms {
+		for _, row := range m.Rows {
+			h.copies[string(m.Key.Key)+"\xff\xff"+string(row.Clustering)] = row
+		}
+	}
+}
+
+func (h *history) number() string {
+	return string(types.AppendInt(nil, rapid.Int32Range(0, 2).Draw(h.T, "number")))
+}
+
+func (h *history) text() string {
+	return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(h.T, "text")
+}
+
+func (h *history) tags() string {
+	some := rapid.SampledFrom([][][]byte{{}, {[]byte("p")}, {[]byte("p"), []byte("q")}, {[]byte("q"), []byte("r")}}).Draw(h.T, "tags")
+	return string(types.SetOf(types.Text).AppendCollection(nil, some))
+}
+
+// changeStatic gives a partition another static row.
+func (h *history) changeStatic(k int64) {
+	before, after := h.statics[k], &mutation.Row{Cells: genCells(h.T, map[mutation.ColumnID]func() string{1: h.text, 2: h.number})}
+	if before != nil && len(before.Cells) > 0 && rapid.Bool().Draw(h.T, "again") {
+		after = touchedAgain(h.T, before)
+	}
+	if h.p.StaticsDiffer(before, after) {
+		for at, row := range h.rows {
+			if at.k == k {
+				h.apply(at, Base{before, row}, Base{after, row})
+			}
+		}
+	}
+	h.statics[k] = after
+}
+
+// changeRow gives a place another row, or none.
+func (h *history) changeRow(at place) {
+	after := &mutation.Row{Cells: genCells(h.T, map[mutation.ColumnID]func() string{3: h.text, 4: h.tags, 5: h.number})}
+	var err error
+	if after.Clustering, err = h.p.base.ClusteringLayout().Encode([][]byte{types.AppendTimestampMillis(nil, at.sec*1000)}); err != nil {
+		h.Fatal(err)
+	}
+	if rapid.Bool().Draw(h.T, "live") {
+		after.Live = mutation.Liveness{Timestamp: rapid.Int64Range(0, 20).Draw(h.T, "live since") * 1_000_000, ExpiresAt: rapid.SampledFrom([]int64{25, forever}).Draw(h.T, "live until")}
+	}
+	if rapid.IntRange(0, 6).Draw(h.T, "gone") == 0 {
+		after = nil
+	}
+	h.apply(at, Base{h.statics[at.k], h.rows[at]}, Base{h.statics[at.k], after})
+	h.rows[at] = after
+}
+
 // TestEveryKindEqualsItsProjection: the differences keep copies of every kind equal to their projection at every
 // moment from the last write on, whatever happens to rows and static rows (R39, R39a).
 func TestEveryKindEqualsItsProjection(t *testing.T) {
-	base := kindsBase()
-	number := func(r *rapid.T) func() string {
-		return func() string {
-			return string(types.AppendInt(nil, rapid.Int32Range(0, 2).Draw(r, "number")))
-		}
-	}
 	rapid.Check(t, func(r *rapid.T) {
 		k := &kind{
 			first: rapid.SampledFrom([]string{"s", "v", "tag", "hour"}).Draw(r, "first"), notNullV: rapid.Bool().Draw(r, "v"), xAtLeast1: rapid.Bool().Draw(r, "x"),
 			sIn: rapid.Bool().Draw(r, "s"), ttl: rapid.SampledFrom([]int64{0, 15}).Draw(r, "ttl"), retainSec: rapid.SampledFrom([]int64{0, 12}).Draw(r, "retention"),
 		}
-		p, err := New(base, k.table())
+		p, err := New(kindsBase(), k.table())
 		if err != nil {
 			r.Fatal(err)
 		}
-		text := func() string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "text") }
-		tags := func() string {
-			some := rapid.SampledFrom([][][]byte{{}, {[]byte("p")}, {[]byte("p"), []byte("q")}, {[]byte("q"), []byte("r")}}).Draw(r, "tags")
-			return string(base.Column("tags").Type.AppendCollection(nil, some))
-		}
-		rows, statics, copies := map[place]*mutation.Row{}, map[int64]*mutation.Row{}, map[string]mutation.Row{}
-		now := int64(0)
-		apply := func(at place, before, after Base) {
-			ms, err := p.Difference(partition.Decorate(types.AppendInt(nil, int32(at.k))), before, after, now)
-			if err != nil {
-				r.Fatal(err)
-			}
-			for _, m := range ms {
-				for _, row := range m.Rows {
-					copies[string(m.Key.Key)+"\xff\xff"+string(row.Clustering)] = row
-				}
-			}
-		}
+		h := &history{r, p, map[place]*mutation.Row{}, map[int64]*mutation.Row{}, map[string]mutation.Row{}, 0}
 		for range rapid.IntRange(1, 10).Draw(r, "writes") {
-			now += rapid.Int64Range(0, 6).Draw(r, "passes")
+			h.now += rapid.Int64Range(0, 6).Draw(r, "passes")
 			at := place{rapid.Int64Range(0, 1).Draw(r, "k"), rapid.SampledFrom([]int64{3, 9, 14}).Draw(r, "sec")}
-			static := statics[at.k]
 			if rapid.IntRange(0, 3).Draw(r, "static") == 0 {
-				after := &mutation.Row{Cells: genCells(r, map[mutation.ColumnID]func() string{1: text, 2: number(r)})}
-				if static != nil && len(static.Cells) > 0 && rapid.Bool().Draw(r, "again") {
-					after = touchedAgain(r, static)
-				}
-				if p.StaticsDiffer(static, after) {
-					for other, row := range rows {
-						if other.k == at.k {
-							apply(other, Base{static, row}, Base{after, row})
-						}
-					}
-				}
-				statics[at.k] = after
+				h.changeStatic(at.k)
 			} else {
-				after := &mutation.Row{Cells: genCells(r, map[mutation.ColumnID]func() string{3: text, 4: tags, 5: number(r)})}
-				if after.Clustering, err = base.ClusteringLayout().Encode([][]byte{types.AppendTimestampMillis(nil, at.sec*1000)}); err != nil {
-					r.Fatal(err)
-				}
-				if rapid.Bool().Draw(r, "live") {
-					after.Live = mutation.Liveness{Timestamp: rapid.Int64Range(0, 20).Draw(r, "live since") * 1_000_000, ExpiresAt: rapid.SampledFrom([]int64{25, forever}).Draw(r, "live until")}
-				}
-				if rapid.IntRange(0, 6).Draw(r, "gone") == 0 {
-					after = nil
-				}
-				apply(at, Base{static, rows[at]}, Base{static, after})
-				rows[at] = after
+				h.changeRow(at)
 			}
 			for _, later := range []int64{0, 1, 5, 9, 20, 100} {
-				if got, want := k.read(r, copies, now+later), k.shown(rows, statics, now+later); !slices.Equal(got, want) {
-					r.Fatalf("at %d\n got %v\nwant %v", now+later, got, want)
+				if got, want := k.read(r, h.copies, h.now+later), k.shown(h.rows, h.statics, h.now+later); !slices.Equal(got, want) {
+					r.Fatalf("at %d\n got %v\nwant %v", h.now+later, got, want)
 				}
 			}
 		}
