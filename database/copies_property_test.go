@@ -265,8 +265,11 @@ func drawWrite(r *rapid.T) string {
 	return fmt.Sprintf("DELETE FROM t%s WHERE k IN (%d, 1)", drawUsing(r, false), k)
 }
 
+// copyNames are the copies of copiedTables.
+var copyNames = []string{"plain", "by_static", "by_tag", "filtered", "by_hour", "short", "recent", "viewed"}
+
 // weathers are what happens to a store between statements.
-var weathers = []string{"flush", "compact", "reopen", "crash", "advance"}
+var weathers = []string{"flush", "compact", "reopen", "crash", "advance", "rebuild", "check"}
 
 func (w *world) weather(what string, r *rapid.T) {
 	switch what {
@@ -280,6 +283,12 @@ func (w *world) weather(what string, r *rapid.T) {
 		w.reopen()
 	case "crash":
 		w.crash(rand.New(rand.NewPCG(1, rapid.Uint64().Draw(r, "crash"))))
+	case "rebuild":
+		w.run("REBUILD QUERY TABLE " + rapid.SampledFrom(copyNames).Draw(r, "copy"))
+	case "check":
+		if rows := w.rows("CHECK QUERY TABLE " + rapid.SampledFrom(copyNames).Draw(r, "copy")); len(rows) > 0 {
+			r.Fatalf("CHECK finds %q", rows)
+		}
 	case "advance":
 		w.clock.Advance(time.Duration(rapid.SampledFrom([]int{1, 30, 61, 250, 4000}).Draw(r, "seconds")) * time.Second)
 	}
