@@ -223,8 +223,16 @@ func TestEpochs(t *testing.T) {
 		{clustering.Column{Type: types.Bigint, Desc: true}, 1_000_000_000}, {clustering.Column{Type: types.Bigint}, 1_000},
 		{clustering.Column{Type: types.Int}, 1_000_000_000}, {clustering.Column{Type: types.Date, Desc: true}, 0}, {clustering.Column{Type: types.TimeUUID, Desc: true}, 0},
 	} {
+		const all = 30
+		seeds := 1
+		if soak() {
+			seeds = all
+		}
 		t.Run(fmt.Sprintf("%s desc %v", c.of.Type, c.of.Desc), func(t *testing.T) {
-			testEpochs(t, newEpochWorld(t, c.of, c.unit, 1))
+			for seed := range seeds {
+				testEpochs(t, newEpochWorld(t, c.of, c.unit, uint64(seed)))
+			}
+			t.Logf("%d of %d loads", seeds, all)
 		})
 	}
 }
