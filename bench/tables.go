@@ -37,7 +37,7 @@ const copiedTable = Keyspace + ".readings"
 var copyKeys = []string{
 	"((status), ts, device)",
 	"((battery), ts, device)",
-	"((humidity), ts, device)",
+	"((time_bucket(ts, 1h) AS hour), device, ts)",
 }
 
 // copiesCase is a way to write with query tables.
