@@ -107,7 +107,7 @@ func (p *partitionWriter) statics(copies []*querytable.Projector) (moved bool, e
 	}
 	// What is read is copied: the record is written when the View is closed.
 	if side.Static != nil {
-		p.before = cloneRow(side.Static)
+		p.before = side.Static.Clone()
 	}
 	p.after = p.before
 	if p.m.Static == nil && p.m.Deletion.IsNone() {
@@ -198,7 +198,7 @@ func (p *partitionWriter) changeRows(moved bool) error {
 func (p *partitionWriter) merged(row, added *mutation.Row, covering *mutation.Side) *mutation.Row {
 	var after *mutation.Row
 	if row != nil {
-		after = cloneRow(row)
+		after = row.Clone()
 		if added != nil {
 			mutation.MergeRow(p.law, after, added)
 		}
@@ -332,15 +332,4 @@ func sortedRows(m *planner.Mutation) []mutation.Row {
 		rows[n] = rows[i]
 	}
 	return rows[:n+1]
-}
-
-// cloneRow copies a row that is valid only until its source moves on.
-func cloneRow(r *mutation.Row) *mutation.Row {
-	out := *r
-	out.Clustering = bytes.Clone(r.Clustering)
-	out.Cells = slices.Clone(r.Cells)
-	for i := range out.Cells {
-		out.Cells[i].Value = bytes.Clone(out.Cells[i].Value)
-	}
-	return &out
 }

@@ -113,7 +113,7 @@ func (d *Database) explainFollowers(out *explanation, t *schema.Table, ms []plan
 			return err
 		}
 		for _, c := range d.Schema().CopiesOf(t) {
-			out.say("write "+kindOfCopy(c), c.QualifiedName(), before)
+			out.say("write "+planner.KindText(c), c.QualifiedName(), before)
 		}
 	}
 	for _, r := range f.rollups {
@@ -159,14 +159,4 @@ func (d *Database) readBefore(copies []*querytable.Projector, ms []planner.Mutat
 		return "in the same record; nothing is read before: the table is append-only", nil
 	}
 	return "in the same record; nothing is read before: the rows lie beyond all others of their partitions", nil
-}
-
-func kindOfCopy(t *schema.Table) string {
-	switch t.Kind {
-	case schema.View:
-		return "view"
-	case schema.Index:
-		return "index"
-	}
-	return "query table"
 }

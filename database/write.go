@@ -190,7 +190,7 @@ func join(dst, src *mutation.Mutation) {
 	case dst.Static == nil:
 		dst.Static = src.Static
 	default:
-		static := cloneRow(dst.Static)
+		static := dst.Static.Clone()
 		mutation.MergeRow(mutation.ByTimestamp, static, src.Static)
 		dst.Static = static
 	}

@@ -252,19 +252,26 @@ func (d *copyDefinition) order(t *schema.Table) error {
 }
 
 func (c *compiler) dropCopy(name cql.QualifiedName, ifExists bool, kind schema.TableKind) (*Alter, error) {
-	keyspace, t, err := c.existing(name)
-	if err != nil {
-		return nil, err
-	}
-	if t == nil || t.Kind != schema.View && t.Kind != schema.QueryTable {
-		if ifExists {
-			return &Alter{Keyspace: keyspace, Name: name.Name}, nil
-		}
-		what := "Materialized view"
-		if kind == schema.QueryTable {
-			what = "Query table"
-		}
-		return nil, invalidf("%s '%s.%s' doesn't exist", what, keyspace, name.Name)
+	keyspace, t, err := c.existingCopy(name, ifExists, kind)
+	if err != nil || t == nil {
+		return &Alter{Keyspace: keyspace, Name: name.Name}, err
 	}
 	return &Alter{Next: c.schema.WithoutTable(keyspace, t.Name), Change: changeDropped, Target: targetTable, Keyspace: keyspace, Name: t.Name}, nil
+}
+
+// existingCopy is the query table or view of that name; nil where there is none and need not be. kind is what the
+// statement calls it.
+func (c *compiler) existingCopy(name cql.QualifiedName, ifExists bool, kind schema.TableKind) (keyspace string, t *schema.Table, err error) {
+	if keyspace, t, err = c.existing(name); err != nil {
+		return keyspace, nil, err
+	}
+	switch {
+	case t != nil && (t.Kind == schema.View || t.Kind == schema.QueryTable):
+		return keyspace, t, nil
+	case ifExists:
+		return keyspace, nil, nil
+	case kind == schema.QueryTable:
+		return keyspace, nil, invalidf("Query table '%s.%s' doesn't exist", keyspace, name.Name)
+	}
+	return keyspace, nil, invalidf("Materialized view '%s.%s' doesn't exist", keyspace, name.Name)
 }

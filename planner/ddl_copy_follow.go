@@ -91,19 +91,9 @@ func usesColumn(q *schema.Table, col *schema.Column) bool {
 
 // alterCopy applies ALTER of a query table or view. One that changes when rows end makes it be built again.
 func (c *compiler) alterCopy(name cql.QualifiedName, ifExists bool, options cql.TableOptions, kind schema.TableKind) (*Alter, error) {
-	keyspace, old, err := c.existing(name)
-	if err != nil {
-		return nil, err
-	}
-	if old == nil || old.Kind != schema.View && old.Kind != schema.QueryTable {
-		if ifExists {
-			return &Alter{Keyspace: keyspace, Name: name.Name}, nil
-		}
-		what := "Materialized view"
-		if kind == schema.QueryTable {
-			what = "Query table"
-		}
-		return nil, invalidf("%s '%s.%s' doesn't exist", what, keyspace, name.Name)
+	keyspace, old, err := c.existingCopy(name, ifExists, kind)
+	if err != nil || old == nil {
+		return &Alter{Keyspace: keyspace, Name: name.Name}, err
 	}
 	if len(options.ClusteringOrder) > 0 || options.CompactStorage {
 		return nil, invalidf("the clustering order of %s cannot be altered", old.QualifiedName())

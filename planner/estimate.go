@@ -79,17 +79,22 @@ func (s *selection) reason() string {
 	if len(served) > 0 {
 		out = "its key serves " + strings.Join(served, " AND ")
 	}
-	var rest []string
+	return out + a.rest()
+}
+
+// rest says what of the WHERE is filtered, behind what serves; empty if nothing is.
+func (a *access) rest() string {
+	var out []string
 	for _, col := range a.filters {
-		rest = append(rest, a.relationText(col))
+		out = append(out, a.relationText(col))
 	}
 	for _, r := range a.contained {
-		rest = append(rest, r.text())
+		out = append(out, r.text())
 	}
-	if len(rest) == 0 {
-		return out
+	if len(out) == 0 {
+		return ""
 	}
-	return out + "; " + strings.Join(rest, " AND ") + " is filtered"
+	return "; " + strings.Join(out, " AND ") + " is filtered"
 }
 
 // relationText is what the WHERE says of a column, with ? for values.

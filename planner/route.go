@@ -243,25 +243,7 @@ func (a *access) implies(f schema.CopyFilter) bool {
 	}
 	return !slices.ContainsFunc(r.terms, func(t boundTerm) bool {
 		v, ok := t.(constant)
-		return !ok || !fulfils(col, v, f)
-	})
-}
-
-// fulfils reports whether a value that is not null passes the filter.
-func fulfils(col *schema.Column, v []byte, f schema.CopyFilter) bool {
-	return v != nil && slices.ContainsFunc(f.Values, func(limit []byte) bool {
-		order := col.Type.Compare(v, limit)
-		switch f.Op {
-		case "<":
-			return order < 0
-		case "<=":
-			return order <= 0
-		case ">":
-			return order > 0
-		case ">=":
-			return order >= 0
-		}
-		return order == 0
+		return !ok || v == nil || !f.Holds(col.Type, v)
 	})
 }
 
@@ -277,5 +259,5 @@ func impliedBy(col *schema.Column, b *rangeBound, f schema.CopyFilter, open, clo
 	if !b.inclusive && f.Op == open && col.Type.Compare(v, f.Values[0]) == 0 {
 		return true
 	}
-	return fulfils(col, v, f)
+	return f.Holds(col.Type, v)
 }

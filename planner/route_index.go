@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql"
@@ -245,7 +244,7 @@ func (q *indexQuery) direct(use *found) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.choice = q.reason(use) + rest(s.access)
+	s.choice = q.reason(use) + s.access.rest()
 	return s, nil
 }
 
@@ -283,20 +282,6 @@ func (q *indexQuery) bare(use *found) bool {
 // reason is the choice of an index, for EXPLAIN.
 func (q *indexQuery) reason(use *found) string {
 	return "index " + indexName(use.index) + " finds " + servedText(use.index.Copy.Index)
-}
-
-func rest(a *access) string {
-	var out []string
-	for _, col := range a.filters {
-		out = append(out, a.relationText(col))
-	}
-	for _, r := range a.contained {
-		out = append(out, r.text())
-	}
-	if len(out) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(out, " AND ") + " is filtered"
 }
 
 // indexName is the name of an index as statements write it.

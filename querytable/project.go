@@ -79,7 +79,7 @@ func (pr *projection) project(base Base, nowSec int64, out []Row) ([]Row, error)
 		return out, err
 	}
 	for i := range pr.filters {
-		if !pr.filters[i].holds(pr.value(base, &pr.filters[i].source)) {
+		if !pr.filters[i].Holds(pr.filters[i].of, pr.value(base, &pr.filters[i].source)) {
 			return out, nil
 		}
 	}

@@ -59,8 +59,7 @@ type copiedValue struct {
 // filter is a condition that a base row in the copy fulfils.
 type filter struct {
 	source
-	op     string
-	values [][]byte
+	schema.CopyFilter
 }
 
 // New makes the projector of a copy. The error says which part of the definition does not fit the base.
@@ -87,7 +86,7 @@ func New(base, copy *schema.Table) (*Projector, error) {
 			return nil, err
 		}
 		p.need(from)
-		p.filters = append(p.filters, filter{source: from, op: f.Op, values: f.Values})
+		p.filters = append(p.filters, filter{source: from, CopyFilter: f})
 	}
 	if copy.Copy.RetentionMillis > 0 {
 		from, err := p.source("retention column", copy.Copy.RetentionBy)
@@ -238,25 +237,3 @@ func (p *Projector) PerPartition() bool { return p.perPartition }
 
 // Unnests reports whether a base row can have several rows in the copy.
 func (p *Projector) Unnests() bool { return p.unnested >= 0 }
-
-// holds decides a filter on a value that is not null.
-func (f *filter) holds(value []byte) bool {
-	for _, v := range f.values {
-		order := f.of.Compare(value, v)
-		switch f.op {
-		case "=", "IN":
-			if order == 0 {
-				return true
-			}
-		case "<":
-			return order < 0
-		case "<=":
-			return order <= 0
-		case ">":
-			return order > 0
-		case ">=":
-			return order >= 0
-		}
-	}
-	return false
-}

@@ -116,6 +116,28 @@ type CopyFilter struct {
 	Values [][]byte // serialized; one, or several for IN
 }
 
+// Holds reports whether a value of the type, which is not null, passes the filter.
+func (f *CopyFilter) Holds(of *types.Type, value []byte) bool {
+	for _, v := range f.Values {
+		order := of.Compare(value, v)
+		switch f.Op {
+		case "=", "IN":
+			if order == 0 {
+				return true
+			}
+		case "<":
+			return order < 0
+		case "<=":
+			return order <= 0
+		case ">":
+			return order > 0
+		case ">=":
+			return order >= 0
+		}
+	}
+	return false
+}
+
 // IndexOf is what an index is declared on.
 type IndexOf struct {
 	Name    string            // unique in the keyspace

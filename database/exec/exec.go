@@ -257,6 +257,11 @@ func (r *run) partitionFull() bool {
 // admit decides whether one more row of the answer may begin at the row under way. If not, the partition
 // or the page is over.
 func (r *run) admit() (ok bool, err error) {
+	return r.room(r.stopHere)
+}
+
+// room decides whether one more row of the answer fits; stop ends a page that is full.
+func (r *run) room(stop func() error) (ok bool, err error) {
 	switch {
 	case r.limitReached():
 		r.done = true
@@ -264,7 +269,7 @@ func (r *run) admit() (ok bool, err error) {
 	case r.partitionFull():
 		return false, nil
 	case r.pageFull():
-		return false, r.stopHere()
+		return false, stop()
 	}
 	return true, nil
 }

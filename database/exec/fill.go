@@ -83,22 +83,7 @@ func (f *filler) admit() (bool, error) {
 			}
 		}
 	}
-	return f.room()
-}
-
-// room decides whether one more row of the answer fits. If not, the partition or the page is over.
-func (f *filler) room() (bool, error) {
-	r := f.g.run
-	switch {
-	case r.limitReached():
-		r.done = true
-		return false, nil
-	case r.partitionFull():
-		return false, nil
-	case r.pageFull():
-		return false, f.stopHere()
-	}
-	return true, nil
+	return f.g.run.room(f.stopHere)
 }
 
 // stopHere ends the page before the step to come, or before the row under way where no series is.
@@ -156,7 +141,7 @@ func (f *filler) close() error {
 		return err
 	}
 	if !f.ended && f.next == f.here.start {
-		if ok, err := f.room(); err != nil || !ok {
+		if ok, err := f.g.run.room(f.stopHere); err != nil || !ok {
 			return err
 		}
 		f.at, f.timed, f.shown = f.here.start, true, f.here.values
@@ -233,7 +218,7 @@ func (f *filler) gap(to int64, behind *closedGroup) (more bool, err error) {
 	}
 	checked := false
 	for ; !f.ended && f.isBefore(f.next, to); f.advance() {
-		if ok, err := f.room(); err != nil || !ok {
+		if ok, err := f.g.run.room(f.stopHere); err != nil || !ok {
 			return false, err
 		}
 		if !checked {
@@ -287,7 +272,7 @@ func (f *filler) endSeries() error {
 			return err
 		}
 		if f.next == last.Start && !f.ended {
-			if ok, err := f.room(); err != nil || !ok {
+			if ok, err := f.g.run.room(f.stopHere); err != nil || !ok {
 				return err
 			}
 			f.fill(nil)
