@@ -172,7 +172,7 @@ func (w *twins) compare() {
 func (w *twins) weather() {
 	w.t.Helper()
 	var err error
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(13) {
 	case 0:
 		err = w.store.FlushAll()
 	case 1:
@@ -192,6 +192,8 @@ func (w *twins) weather() {
 			w.built() // else it is used once it is
 		}
 	case 5:
+		w.crash(w.rng)
+	case 6:
 		if indexes := w.db.Schema().IndexesOf(w.db.Schema().Table("ks", "t")); len(indexes) > 8 {
 			w.run("DROP INDEX " + `"` + indexes[w.rng.IntN(len(indexes))].Copy.Index.Name + `"`)
 		}

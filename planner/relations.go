@@ -132,7 +132,7 @@ func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelat
 	case cql.OpNotEqual:
 		return invalidf("Unsupported \"!=\" relation: %s != %s", col.Name, cql.FormatTerm(r.Value))
 	case cql.OpLike:
-		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid.", col.Name, cql.FormatTerm(r.Value))
+		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid. No index serves LIKE: a beginning is a range (>= and <) of a clustering column, which a query table can have.", col.Name, cql.FormatTerm(r.Value))
 	}
 	if col.Type.Kind() == types.KindDuration && r.Op != cql.OpEqual {
 		return invalidf("Slice restrictions are not supported on duration columns")

@@ -94,7 +94,7 @@ var refusals = []struct{ text, refusal string }{
 	{"SELECT * FROM t WHERE k = 1 AND v != 3 ALLOW FILTERING", `Unsupported "!=" relation: v != 3`},
 	{"SELECT * FROM t WHERE k = 1 AND v IS NOT NULL", "Unsupported restriction: v IS NOT NULL"},
 	{"SELECT * FROM t WHERE k = 1 AND txt CONTAINS 'a'", "Cannot use CONTAINS on non-collection column txt"},
-	{"SELECT * FROM t WHERE k = 1 AND txt LIKE 'a%'", "LIKE restriction is only supported on properly indexed columns. txt LIKE 'a%' is not valid."},
+	{"SELECT * FROM t WHERE k = 1 AND txt LIKE 'a%'", "LIKE restriction is only supported on properly indexed columns. txt LIKE 'a%' is not valid. No index serves LIKE: a beginning is a range (>= and <) of a clustering column, which a query table can have."},
 	{"SELECT * FROM t WHERE k = 1 AND (d, c) = (1, 1)", "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (d, c) = (1, 1)"},
 	{"SELECT * FROM t WHERE k = 1 AND (c, v) = (1, 1)", "Multi-column relations can only be applied to clustering columns but was applied to: v"},
 	{"SELECT * FROM t WHERE k = 1 AND (c, d) = (1)", "Expected 2 elements in value tuple, but got 1: (1)"},
