@@ -134,11 +134,16 @@ func (p *Projector) rowEnd(row *mutation.Row) int64 {
 		end = p.partEnd(row.Live.Timestamp, row.Live.ExpiresAt)
 	}
 	for i := range row.Cells {
-		if c := &row.Cells[i]; !c.IsTombstone() {
+		if c := &row.Cells[i]; !c.IsTombstone() && !p.dropped(c.Column) {
 			end = max(end, p.partEnd(c.Timestamp, c.ExpiresAt))
 		}
 	}
 	return end
+}
+
+// dropped reports whether a column is no longer in the base: its cells may still lie there, and keep no row.
+func (p *Projector) dropped(id mutation.ColumnID) bool {
+	return len(p.base.Dropped) > 0 && p.base.ColumnByID(id) == nil
 }
 
 const microsPerSec = 1_000_000
