@@ -67,10 +67,12 @@ var ErrBusy = errors.New("the store is busy")
 const restBusy = 100 * time.Millisecond
 
 // restShare is how long the builder rests after a step while others write, as a multiple of the time the step took, and
-// restMax is the longest rest.
+// restMax is the longest rest. The share falls to nothing in restFor: rows may be added in front of a build faster than one
+// that rests gets on.
 const (
 	restShare = 3
 	restMax   = 200 * time.Millisecond
+	restFor   = time.Minute
 )
 
 // ErrStopped means that the database was closed before a build was done. It goes on when the database opens again.
@@ -90,7 +92,8 @@ type Builds struct {
 	failed   map[mutation.TableID]error    // why the last step of a build failed; guarded by mu
 	changed  chan struct{}                 // closed when something of the above changes; guarded by mu
 
-	seen uint64 // the sequence of the last View; guarded by stepMu
+	seen  uint64                         // the sequence of the last View; guarded by stepMu
+	began map[mutation.TableID]time.Time // when the first step here was; guarded by stepMu
 
 	wake chan struct{} // of capacity 1: there is something to look at
 	stop chan struct{}
@@ -104,7 +107,7 @@ func StartBuilds(store BuildStore, clk clock.Clock, rowsMax int) (*Builds, error
 		rowsMax = stepRowsMax
 	}
 	b := &Builds{
-		store: store, clock: clk, rowsMax: rowsMax, progress: map[mutation.TableID]Progress{}, failed: map[mutation.TableID]error{}, changed: make(chan struct{}),
+		store: store, clock: clk, rowsMax: rowsMax, progress: map[mutation.TableID]Progress{}, failed: map[mutation.TableID]error{}, began: map[mutation.TableID]time.Time{}, changed: make(chan struct{}),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := store.Progress(func(id mutation.TableID, p Progress) { b.progress[id] = p }); err != nil {
@@ -149,12 +152,6 @@ func (b *Builds) run() {
 // round builds all copies that are to be built, a step of each in turn.
 func (b *Builds) round() error {
 	if err := b.forgetOrphans(); err != nil {
-		return err
-	}
-	if len(b.store.Builds()) == 0 {
-		return nil
-	}
-	if err := b.store.Settled(); err != nil {
 		return err
 	}
 	for {
@@ -221,6 +218,11 @@ func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
 	if s.projector, err = querytable.New(build.Base, build.Copy); err != nil {
 		return 0, err
 	}
+	if s.progress.Key.Key == nil { // a first View must have all that was written before the copy was followed
+		if err := b.store.Settled(); err != nil {
+			return 0, err
+		}
+	}
 	view := b.store.View()
 	err = s.read(view)
 	busy := view.Sequence() > b.seen+1 // others wrote since the last step, beside its own record
@@ -241,6 +243,7 @@ func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
 	}
 	b.note(id, s.progress)
 	if s.progress.Done {
+		delete(b.began, id)
 		if err := b.store.Finish(id); err != nil {
 			return 0, err
 		}
@@ -248,9 +251,18 @@ func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
 		return 0, nil
 	}
 	if busy {
-		rest = min(restShare*b.clock.Now().Sub(started), restMax)
+		rest = b.rest(id, started)
 	}
 	return rest, nil
+}
+
+// rest is how long to rest after a step that began at a time.
+func (b *Builds) rest(id mutation.TableID, started time.Time) time.Duration {
+	if b.began[id].IsZero() {
+		b.began[id] = started
+	}
+	share := restShare * max(0, 1-started.Sub(b.began[id]).Seconds()/restFor.Seconds())
+	return min(time.Duration(share*float64(b.clock.Now().Sub(started))), restMax)
 }
 
 // step is what one step of a build reads and writes.
