@@ -3,6 +3,7 @@ package database
 import (
 	"sync"
 
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/querytable"
@@ -58,10 +59,10 @@ func (c *projectorCache) of(s *schema.Snapshot, t *schema.Table) *followers {
 }
 
 // copyMutations are the rows of query tables, views and indexes that the record changes (R39b). The caller
-// holds the latches of the record's partitions.
-func (d *Database) copyMutations(record []planner.Mutation) ([]mutation.Mutation, error) {
+// holds the latches of the record's partitions, and the lease until the record is written.
+func (d *Database) copyMutations(record []planner.Mutation, lease *memory.Lease) ([]mutation.Mutation, error) {
 	s := d.Schema()
-	w := &copyWriter{store: d.store, nowSec: d.clock.Now().Unix(), rowsMax: d.copyRowsMax, bytesMax: d.copyBytesMax}
+	w := &copyWriter{store: d.store, nowSec: d.clock.Now().Unix(), rowsMax: d.copyRowsMax, bytesMax: int(d.copyMemory.Limit()), lease: lease}
 	defer w.close()
 	var out []mutation.Mutation
 	for i := range record {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
@@ -30,6 +31,8 @@ type copyWriter struct {
 	rows     int  // of base tables, read so far
 	bytes    int  // of rows of copies, of the partitions that are done
 	view     View // nil until something has to be read
+	lease    *memory.Lease
+	leased   int // bytes of rows of copies that the lease has
 }
 
 func (w *copyWriter) close() {
@@ -184,6 +187,9 @@ func (p *partitionWriter) changeRows(moved bool) error {
 		if p.rows++; p.rows > p.rowsMax || p.bytesNow() > p.bytesMax {
 			return p.tooMany(rows, moved)
 		}
+		if err := p.hold(); err != nil {
+			return err
+		}
 		var added *mutation.Row
 		if len(written) > 0 && bytes.Equal(written[0].Clustering, row.Clustering) {
 			added, written = &written[0], written[1:]
@@ -239,6 +245,20 @@ func (p *partitionWriter) bytesNow() int {
 		sum += f.Bytes()
 	}
 	return sum
+}
+
+// leaseBytes is the step in which memory is leased; statements that change less lease none.
+const leaseBytes = 64 << 10
+
+// hold leases what the rows of copies take: all statements together have as much as one may have.
+func (p *partitionWriter) hold() error {
+	for p.bytesNow()-p.leased > leaseBytes {
+		if err := p.lease.Grow(leaseBytes); err != nil {
+			return err
+		}
+		p.leased += leaseBytes
+	}
+	return nil
 }
 
 // tooMany counts the rest of the partition for the error.

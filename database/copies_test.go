@@ -60,7 +60,17 @@ func TestCopyBytesMax(t *testing.T) {
 	w.fill(4500)
 	w.refused("UPDATE wide SET s = 1 WHERE k = 1", "their changes take more than 1 MiB")
 	w.expect("SELECT v FROM by_v WHERE v = 4400", "4400")
+	// What others hold meanwhile is not there, and comes back.
+	others := w.db.copyMemory.Lease(0)
+	if err := others.Grow(1<<20 - 100<<10); err != nil {
+		t.Fatal(err)
+	}
+	w.refused("DELETE FROM wide WHERE k = 1 AND c >= 2000", "overloaded: query tables would take more than")
+	others.Free()
 	w.run("DELETE FROM wide WHERE k = 1 AND c >= 2000")
+	if held := w.db.copyMemory.Used(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
 	w.expect("SELECT v FROM by_v WHERE v = 4400")
 }
 

@@ -34,7 +34,8 @@ type Options struct {
 	// CopyRowsMax is how many rows of base tables one statement may change where query tables have to follow.
 	// Default 1,000,000.
 	CopyRowsMax int
-	// CopyBytesMax is about how much memory the rows may take that one statement writes to query tables. Default 256 MiB.
+	// CopyBytesMax is about how much memory the rows may take that one statement writes to query tables, and all that
+	// are at it together. Default 256 MiB.
 	CopyBytesMax int
 	// BuildRowsMax is how many rows of a base table are added to a copy in one record while it is built. Default 2048.
 	BuildRowsMax int
@@ -64,19 +65,19 @@ type Database struct {
 	schemaMu sync.Mutex                      // held while the schema changes
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
 
-	statements   *statementCache
-	reads        chan struct{} // one for each SELECT that reads rows: ReadsMax
-	latches      *latches
-	limits       *writeLimits
-	hot          *traffic.Hot
-	projectors   projectorCache
-	copyRowsMax  int       // Options.CopyRowsMax
-	copyBytesMax int       // Options.CopyBytesMax
-	stamps       ascending // microseconds: the server's write timestamps (R20)
-	ticks        ascending // 100 ns since 1970: the times of now()
-	guardrails   Guardrails
-	sizes        partitionSizes
-	reading      readTotals
+	statements  *statementCache
+	reads       chan struct{} // one for each SELECT that reads rows: ReadsMax
+	latches     *latches
+	limits      *writeLimits
+	hot         *traffic.Hot
+	projectors  projectorCache
+	copyRowsMax int             // Options.CopyRowsMax
+	copyMemory  *memory.Account // what statements write to query tables, all together
+	stamps      ascending       // microseconds: the server's write timestamps (R20)
+	ticks       ascending       // 100 ns since 1970: the times of now()
+	guardrails  Guardrails
+	sizes       partitionSizes
+	reading     readTotals
 	// largePartition is Options.LargePartition.
 	largePartition func(table, partition string, bytes int64)
 
@@ -114,7 +115,7 @@ func Open(o Options) (*Database, error) {
 	d := &Database{
 		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
-		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyBytesMax: o.CopyBytesMax, largePartition: o.LargePartition,
+		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyMemory: memory.NewAccount("query tables", int64(o.CopyBytesMax)), largePartition: o.LargePartition,
 	}
 	if d.guardrails = DefaultGuardrails(); o.Guardrails != nil {
 		d.guardrails = *o.Guardrails

@@ -49,7 +49,9 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	record := merged(plan)
 	unlock := d.latches.lock(partitionNames(record))
 	defer unlock()
-	copies, err := d.copyMutations(record)
+	lease := d.copyMemory.Lease(0)
+	defer lease.Free()
+	copies, err := d.copyMutations(record, lease)
 	if err != nil {
 		return nil, 0, err
 	}
