@@ -178,6 +178,9 @@ func (pr *projection) decode(row *mutation.Row) error {
 	if row == nil {
 		return nil
 	}
+	if pr.decoded == nil {
+		pr.decoded = []byte{} // a part of no bytes is the empty value, and a part of nothing null
+	}
 	rest := row.Clustering
 	var err error
 	// What is appended later may move the buffer; values found before keep the old one.

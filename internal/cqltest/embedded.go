@@ -14,6 +14,7 @@ import (
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/server"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	BuildRowsMax int
 	// MemtableBytes as of the store. Default 1 MiB, so that many scripts fit on a machine.
 	MemtableBytes int64
+	// Events of the server that a Served has.
+	Events server.Events
 }
 
 // Embedded is a database in this process, on files in memory, with a clock that only scripts move.

@@ -33,7 +33,7 @@ func OpenServed(ctx context.Context, o Options) (*Served, error) {
 // listen starts the server and connects.
 func (s *Served) listen() error {
 	var err error
-	if s.server, err = server.Listen(server.Options{Database: s.db, Addr: "127.0.0.1:0"}); err != nil {
+	if s.server, err = server.Listen(server.Options{Database: s.db, Addr: "127.0.0.1:0", Events: s.options.Events}); err != nil {
 		return err
 	}
 	s.served = make(chan error, 1)
