@@ -52,14 +52,9 @@ func (w *copyWriter) newest() View {
 // follow are the mutations of all copies that follow from what a record does to one base partition.
 func (w *copyWriter) follow(f *followers, m *planner.Mutation) ([]mutation.Mutation, error) {
 	copies := f.copies
-	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), followers: make([]*querytable.Follower, len(copies)),
-		out: make([][]mutation.Mutation, len(copies)), appendOnly: f.appendOnly && m.Table.AppendOnly}
-	for i, c := range copies {
-		f, err := c.Follow(m.Key, w.nowSec)
-		if err != nil {
-			return nil, err
-		}
-		p.followers[i] = f
+	p, err := w.at(copies, m)
+	if err != nil {
+		return nil, err
 	}
 	moved, err := p.statics(copies)
 	if err != nil {
@@ -84,6 +79,20 @@ func (w *copyWriter) follow(f *followers, m *planner.Mutation) ([]mutation.Mutat
 		return p.out[0], nil
 	}
 	return slices.Concat(p.out...), nil
+}
+
+// at begins with what a record does to one base partition.
+func (w *copyWriter) at(copies []*querytable.Projector, m *planner.Mutation) (*partitionWriter, error) {
+	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), followers: make([]*querytable.Follower, len(copies)),
+		out: make([][]mutation.Mutation, len(copies))}
+	for i, c := range copies {
+		f, err := c.Follow(m.Key, w.nowSec)
+		if err != nil {
+			return nil, err
+		}
+		p.followers[i] = f
+	}
+	return p, nil
 }
 
 // partitionWriter is at work on one base partition.

@@ -46,7 +46,7 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 	}
 	switch plan := plan.(type) {
 	case *planner.Read:
-		return d.read(st, plan, &req)
+		return d.readNow(st, plan, &req)
 	case *planner.Write:
 		return d.admitted(plan)
 	case *planner.Alter:

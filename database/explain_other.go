@@ -128,11 +128,14 @@ func (d *Database) explainFollowers(out *explanation, t *schema.Table, ms []plan
 
 // readBefore says whether a write to a table with copies has to read first (R39c), as the table is now.
 func (d *Database) readBefore(copies []*querytable.Projector, ms []planner.Mutation) (string, error) {
-	w := &copyWriter{store: d.store}
+	w := &copyWriter{store: d.store, nowSec: d.clock.Now().Unix()}
 	defer w.close()
 	var read, whole int64
 	for i := range ms {
-		p := &partitionWriter{copyWriter: w, m: &ms[i], law: ms[i].Table.Law()}
+		p, err := w.at(copies, &ms[i])
+		if err != nil {
+			return "", err
+		}
 		moved, err := p.statics(copies)
 		if err != nil {
 			return "", err

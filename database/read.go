@@ -17,9 +17,14 @@ const RowsBytesMax = 16 << 20
 
 // read runs a SELECT on one pinned View.
 func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Result, error) {
-	state, err := d.openState(st, plan, req.PagingState)
+	state, served, err := d.openState(st, req.PagingState)
 	if err != nil {
 		return nil, err
+	}
+	if state != nil && served != servedBy(plan) {
+		if st, plan, err = d.servedAgain(st, req, served); err != nil {
+			return nil, err
+		}
 	}
 	guard := d.guard(plan)
 	warnings, err := guard.before(req.PageSize)
@@ -38,7 +43,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 		return nil, err
 	}
 	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), warnings, guard.after(&rows.Stats))
-	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, plan, rows.State), Warnings: warnings}, nil
+	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, servedBy(plan), rows.State), Warnings: warnings}, nil
 }
 
 // pageBytes bounds paged answers; an unpaged one was asked for whole.
@@ -89,31 +94,39 @@ func (catalogSource) Close() {}
 // and a forged one, or one of another statement, is refused.
 const stateMACBytes = 16
 
-func (d *Database) stateMAC(st *Statement, plan *planner.Read, state []byte) []byte {
+func (d *Database) stateMAC(st *Statement, state []byte) []byte {
 	mac := hmac.New(sha256.New, d.node.PagingSecret[:])
 	mac.Write(st.ID[:])
-	if plan.Table != plan.Named {
-		mac.Write(plan.Table.ID[:])
-	}
 	mac.Write(state)
 	return mac.Sum(nil)[:stateMACBytes]
 }
 
-func (d *Database) sealState(st *Statement, plan *planner.Read, state []byte) []byte {
+// servedState is what a state begins with that is of another table than the statement names; the id of that table follows.
+const servedState = 0xff // on the wire: never reuse; no state of exec begins with it
+
+func (d *Database) sealState(st *Statement, served mutation.TableID, state []byte) []byte {
 	if state == nil {
 		return nil
 	}
-	return append(d.stateMAC(st, plan, state), state...)
+	if served != (mutation.TableID{}) {
+		state = slices.Concat([]byte{servedState}, served[:], state)
+	}
+	return append(d.stateMAC(st, state), state...)
 }
 
-func (d *Database) openState(st *Statement, plan *planner.Read, sealed []byte) ([]byte, error) {
+// openState is a state that came back, and the table that served the page before: none if it was the one that is named.
+func (d *Database) openState(st *Statement, sealed []byte) (state []byte, served mutation.TableID, err error) {
 	if sealed == nil {
-		return nil, nil
+		return nil, served, nil
 	}
-	if len(sealed) < stateMACBytes || !hmac.Equal(sealed[:stateMACBytes], d.stateMAC(st, plan, sealed[stateMACBytes:])) {
-		return nil, &planner.InvalidError{Message: "Invalid value for the paging state"}
+	if len(sealed) < stateMACBytes || !hmac.Equal(sealed[:stateMACBytes], d.stateMAC(st, sealed[stateMACBytes:])) {
+		return nil, served, &planner.InvalidError{Message: "Invalid value for the paging state"}
 	}
-	return sealed[stateMACBytes:], nil
+	state = sealed[stateMACBytes:]
+	if len(state) > len(served) && state[0] == servedState {
+		state = state[1+copy(served[:], state[1:]):]
+	}
+	return state, served, nil
 }
 
 // tableEmpty reports whether a table holds no partition at all.

@@ -103,8 +103,12 @@ func (d *Database) Parse(keyspace, text string) (*Statement, error) {
 }
 
 func (d *Database) planTree(keyspace, text string, tree cql.Statement) (*Statement, error) {
+	return d.planWith(keyspace, text, tree, estimates{d})
+}
+
+func (d *Database) planWith(keyspace, text string, tree cql.Statement, statistics planner.Statistics) (*Statement, error) {
 	s := d.Schema()
-	plan, err := planner.Prepare(s, keyspace, tree, estimates{d})
+	plan, err := planner.Prepare(s, keyspace, tree, statistics)
 	if err != nil {
 		return nil, err
 	}
