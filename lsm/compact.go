@@ -146,6 +146,8 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 
 // compactOne does the job that pick chooses, if there is one. jobs.compact is held.
 func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVersion, compaction.Options) (compaction.Job, bool)) (done bool, err error) {
+	// Memory before files: what a flush moves meanwhile is seen in both, and never in neither.
+	outside := s.oldestInMemory(table)
 	v, _ := s.acquire()
 	defer v.unref()
 	t, found := v.tables[table]
@@ -157,7 +159,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	job, found := pick(t, compaction.Options{
 		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: s.oldestInMemory(table), KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
+		OldestOutside: outside, KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
 	})
 	if !found {
 		return false, nil
@@ -234,7 +236,11 @@ func (s *Store) oldestInMemory(id mutation.TableID) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	oldest := int64(math.MaxInt64)
-	for _, m := range s.current.tables[id].memories() {
+	t, found := s.current.tables[id]
+	if !found {
+		return oldest
+	}
+	for _, m := range t.memories() {
 		oldest = min(oldest, m.oldest)
 	}
 	return oldest
