@@ -41,6 +41,9 @@ func (r *run) through() (*throughKeys, error) {
 		}
 		k.from = append(k.from, at)
 	}
+	for i := range k.values {
+		k.values[i] = []byte{} // the empty value is no null
+	}
 	slices := t.Slices
 	if r.begin.key != nil {
 		// The token is the first clustering column of an index.
