@@ -60,10 +60,8 @@ var pureThoughInside = []string{"net/netip"}
 // doors are libraries, with their major versions and packages, and packages of the standard library,
 // alone, that only some rooms may import. Tests may import all of them.
 var doors = map[string][]string{
-	"github.com/DataDog/sketches-go":      {"downsample"},
 	"github.com/alecthomas/participle":    {"cql"},
 	"github.com/apache/cassandra-gocql":   {"bench"},
-	"github.com/axiomhq/hyperloglog":      {"downsample"},
 	"github.com/cockroachdb":              {},
 	"github.com/coreos/go-systemd":        {"cmd/esker"},
 	"github.com/datastax/go-cassandra":    {},
