@@ -1,9 +1,11 @@
 package cqltest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,10 @@ import (
 // releasesDir has a data directory of each format that was released, and what it must answer.
 const releasesDir = "../../testdata/releases"
 
-const answersName = "answers.txt"
+const (
+	answersName = "answers.txt"
+	queriesName = "queries.txt" // what is asked; the first releases have none, and are asked releaseQueries
+)
 
 // releaseStatements fill a directory with something of everything: types, both laws, windows, statics,
 // deletions of every kind, ends, rows in files and rows in the log.
@@ -51,6 +56,46 @@ func releaseStatements(yield func(text string)) {
 			yield("compact")
 		}
 	}
+	yield("USE r")
+	bucketStatements(yield)
+}
+
+// bucketStatements are of what the third release brought: buckets by calendar, unit and adoption, and copies of every kind.
+func bucketStatements(yield func(text string)) {
+	yield(`CREATE TABLE berlin (k int, ts timestamp, owner text STATIC, level text, tags frozen<set<text>>, v int, PRIMARY KEY (k, ts))
+		WITH time_bucket = {'column': 'ts', 'size': '1d', 'timezone': 'Europe/Berlin', 'max_past': '3650d'} AND partition_write_rate_max = 100000`)
+	yield("CREATE TABLE ticks (k int, n bigint, v int, PRIMARY KEY (k, n)) WITH time_bucket = {'column': 'n', 'unit': 's', 'size': '1h'} AND append_only = true")
+	yield("CREATE TABLE adopted (k int, day date, ts timestamp, v int, PRIMARY KEY ((k, day), ts)) WITH time_bucket = {'column': 'ts', 'size': '1d', 'as': 'day'}")
+	yield("CREATE QUERY TABLE by_hour ON berlin * PRIMARY KEY ((time_bucket(ts, 1h, 'Europe/Berlin') AS hour), ts, k)")
+	yield("CREATE QUERY TABLE by_tag ON berlin (v) PRIMARY KEY ((UNNEST(tags) AS tag), ts, k)")
+	yield("CREATE QUERY TABLE by_owner ON berlin * WHERE level = 'error' PRIMARY KEY ((owner), ts, k) WITH retention = {'duration': '3650d', 'by': 'ts'}")
+	yield("CREATE INDEX ON berlin (level)")
+	yield("CREATE INDEX ON berlin (FULL(tags))")
+	for n := range 400 {
+		ts := 1_768_000_000_000 + int64(n)*1_200_000
+		yield(fmt.Sprintf("INSERT INTO berlin (k, ts, owner, level, tags, v) VALUES (%d, %d, 'o%d', '%s', {'t%d', 't%d'}, %d)", n%3, ts, n%3, []string{"info", "error"}[n%2], n%5, n%7, n))
+		yield(fmt.Sprintf("INSERT INTO ticks (k, n, v) VALUES (%d, %d, %d)", n%2, ts/1000, n))
+		yield(fmt.Sprintf("INSERT INTO adopted (k, ts, v) VALUES (%d, %d, %d)", n%2, ts, n))
+		switch n {
+		case 100:
+			yield("flush")
+			yield("ALTER TABLE berlin WITH time_bucket = {'column': 'ts', 'size': '1mo', 'timezone': 'Europe/Berlin'}")
+		case 200:
+			yield("flush")
+			yield("DELETE FROM berlin WHERE k = 1 AND ts < 1768050000000")
+			yield("UPDATE berlin SET owner = 'o9' WHERE k = 2")
+		case 300:
+			yield("compact")
+		}
+	}
+}
+
+// bucketQueries ask for what bucketStatements wrote.
+var bucketQueries = []string{
+	"SELECT * FROM r.berlin", "SELECT k, count(*), max(v) FROM r.ticks GROUP BY k", "SELECT v FROM r.ticks WHERE k = 1 AND n > 1768100000 LIMIT 50",
+	"SELECT * FROM r.adopted WHERE k = 1 AND ts >= 1768000000000 AND ts < 1768200000000 ORDER BY ts DESC", "SELECT * FROM r.by_hour", "SELECT * FROM r.by_tag",
+	"SELECT * FROM r.by_owner", "SELECT k, v FROM r.berlin WHERE level = 'info'", "SELECT k, v FROM r.berlin WHERE tags = {'t1', 't2'}",
+	"CHECK QUERY TABLE r.by_hour", "CHECK QUERY TABLE r.by_owner",
 }
 
 var releaseQueries = []string{
@@ -60,11 +105,24 @@ var releaseQueries = []string{
 	"SELECT * FROM r.readings_1h", "SELECT table_name, gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = 'r'",
 }
 
-// answers are the lines of all queries.
-func answersOf(t *testing.T, e *Embedded) string {
+// queriesOf are what a released directory is asked.
+func queriesOf(t *testing.T, dir string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, queriesName))
+	if errors.Is(err, os.ErrNotExist) {
+		return releaseQueries
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// answersOf are the lines of all queries.
+func answersOf(t *testing.T, e *Embedded, queries []string) string {
 	t.Helper()
 	var out strings.Builder
-	for _, text := range releaseQueries {
+	for _, text := range queries {
 		a, err := e.Query(text, 0)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
@@ -96,7 +154,7 @@ func TestReleasedDataDirectories(t *testing.T) {
 			}
 			e := openRelease(t, dir)
 			for _, weather := range []Step{{Verb: VerbRestart}, {Verb: VerbFlush}, {Verb: VerbCompact}, {Verb: VerbRestart}} {
-				if got := answersOf(t, e); got != string(want) {
+				if got := answersOf(t, e, queriesOf(t, dir)); got != string(want) {
 					t.Fatalf("before %s the answers differ:\n%s", weather.Verb, difference(got, string(want)))
 				}
 				if err := e.Weather(&weather); err != nil {
@@ -136,7 +194,7 @@ func openRelease(t *testing.T, dir string) *Embedded {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name.Name() == answersName {
+		if name.Name() == answersName || name.Name() == queriesName {
 			continue
 		}
 		f, err := e.fs.Create(vfs.Join(dataDir, name.Name()))
@@ -206,8 +264,12 @@ func writeRelease(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
+	queries := slices.Concat(releaseQueries, bucketQueries)
+	if err := os.WriteFile(filepath.Join(dir, queriesName), []byte(strings.Join(queries, "\n")+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	again := openRelease(t, dir)
-	if err := os.WriteFile(filepath.Join(dir, answersName), []byte(answersOf(t, again)), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, answersName), []byte(answersOf(t, again, queries)), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := again.Close(); err != nil {
