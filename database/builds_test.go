@@ -353,3 +353,22 @@ func TestAlteringWhenRowsEndBuildsAgain(t *testing.T) {
 		w.expect("CHECK QUERY TABLE q")
 	}
 }
+
+// What a build reads before a TRUNCATE is not written behind it, whenever the build looks.
+func TestTruncateWhileABuildBegins(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE truncated (k int PRIMARY KEY, v int)")
+	for run := range 60 {
+		for k := range 20 {
+			w.run(fmt.Sprintf("INSERT INTO truncated (k, v) VALUES (%d, 1)", k))
+		}
+		w.run("CREATE QUERY TABLE of_truncated ON truncated PRIMARY KEY ((v), k)", "TRUNCATE truncated")
+		built := func() bool { return w.db.Schema().Table("ks", "of_truncated").Live() }
+		if err := w.db.builds.Await(w.db.Schema().Table("ks", "of_truncated").ID, built); err != nil {
+			t.Fatal(err)
+		}
+		if left := w.rows("SELECT * FROM of_truncated"); len(left) > 0 {
+			t.Fatalf("run %d: %d rows of before are in the copy", run, len(left))
+		}
+		w.run("DROP QUERY TABLE of_truncated")
+	}
+}

@@ -173,7 +173,8 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 	err := d.rollups.Exclude(func() error {
 		d.marksMu.Lock()
 		defer d.marksMu.Unlock()
-		d.moment.Add(1) // what a build has read goes nowhere
+		// Afterwards, so that who sees the new moment also sees no row of before: what a build has read goes nowhere.
+		defer d.moment.Add(1)
 		return d.store.Truncate(ids)
 	})
 	if err != nil {
