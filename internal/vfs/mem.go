@@ -241,6 +241,7 @@ func (m *Mem) CrashClone(rng *rand.Rand, unsyncedPercent int) *Mem {
 	survives := func() bool { return rng.IntN(100) < unsyncedPercent }
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.freeze()()
 	out := NewMem()
 	maps.Copy(out.dirs, m.dirs)
 	clones := map[*memNode]*memNode{}
@@ -266,6 +267,25 @@ func (m *Mem) CrashClone(rng *rand.Rand, unsyncedPercent int) *Mem {
 	return out
 }
 
+// freeze keeps all files as they are until thaw is called: the power fails for all of them at one moment, whoever writes
+// to them meanwhile. mu is held.
+func (m *Mem) freeze() (thaw func()) {
+	frozen := map[*memNode]bool{}
+	for _, names := range []map[string]*memNode{m.live, m.synced} {
+		for _, n := range names {
+			if !frozen[n] {
+				frozen[n] = true
+				n.mu.Lock()
+			}
+		}
+	}
+	return func() {
+		for n := range frozen {
+			n.mu.Unlock()
+		}
+	}
+}
+
 // sortedNames are the names of both maps, so that one seed gives one outcome.
 func sortedNames(a, b map[string]*memNode) []string {
 	all := map[string]bool{}
@@ -284,10 +304,8 @@ func sortedNames(a, b map[string]*memNode) []string {
 }
 
 // crashed is the content after a power failure, page by page old or new. A file that was cut may be
-// found uncut; one that grew ends with the last page that survived.
+// found uncut; one that grew ends with the last page that survived. mu is held.
 func (n *memNode) crashed(survives func() bool) *memNode {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	data := append([]byte(nil), n.synced...)
 	for off := 0; off < max(len(n.data), len(n.synced)); off += pageBytes {
 		end := min(off+pageBytes, len(n.data))
