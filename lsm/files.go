@@ -96,8 +96,12 @@ type memorySource struct {
 	table *mutation.Table
 }
 
-// rowsAlone is a run without blocks: those it has are of other columns.
+// rowsAlone is a run of which only rows can be had: its columns are others, and do not tell which rows lived by one
+// that was dropped.
 type rowsAlone struct{ mutation.Run }
+
+// Batches implements mutation.Run.
+func (rowsAlone) Batches(*mutation.ReadRequest) mutation.BatchSource { return nil }
 
 // Blocks implements mutation.Run.
 func (rowsAlone) Blocks() mutation.BlockSource { return nil }

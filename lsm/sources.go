@@ -112,7 +112,11 @@ func (s *sources) openMemory(m *memory, req *mutation.ReadRequest, sides []*muta
 	} else {
 		sides = append(sides, side)
 	}
+	lost := losesColumns(m.Table(), s.table)
 	for _, run := range p.Runs() {
+		if lost {
+			run = rowsAlone{run}
+		}
 		s.add(source{run: run}, side, req, naive)
 		side = nil // it counts once
 	}
@@ -120,6 +124,16 @@ func (s *sources) openMemory(m *memory, req *mutation.ReadRequest, sides []*muta
 		s.hiders++ // of a partition without rows
 	}
 	return sides
+}
+
+// losesColumns reports whether a table had columns that it has not any more.
+func losesColumns(before, now *mutation.Table) bool {
+	if before == now {
+		return false
+	}
+	return slices.ContainsFunc(before.Columns, func(c mutation.Column) bool {
+		return !slices.ContainsFunc(now.Columns, func(o mutation.Column) bool { return o.ID == c.ID })
+	})
 }
 
 // add puts a source where it belongs, if it has rows in the slices.
