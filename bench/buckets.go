@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
@@ -113,15 +114,21 @@ func (e *embedded) touched(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cells := out.Rows.Rows
-	for column := 0; len(cells) >= 4; column++ {
+	cells, width := out.Rows.Rows, len(out.Rows.Columns)
+	row := make([]string, 0, width)
+	for len(cells) >= 4 {
 		n := max(int(int32(binary.BigEndian.Uint32(cells))), 0)
-		if column == 3 {
-			return string(cells[4 : 4+n]), nil
+		row, cells = append(row, string(cells[4:4+n])), cells[4+n:]
+		if len(row) < width {
+			continue
 		}
-		cells = cells[4+n:]
+		if row[1] == "read" {
+			_, cost, _ := strings.Cut(row[3], "; read ")
+			return "read " + cost, nil
+		}
+		row = row[:0]
 	}
-	return "", fmt.Errorf("bench: EXPLAIN ANALYZE %s: no answer", text)
+	return "", fmt.Errorf("bench: EXPLAIN ANALYZE %s: it reads nothing", text)
 }
 
 func (b *bucketed) files(e *embedded) (n int) {
