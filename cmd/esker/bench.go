@@ -81,7 +81,7 @@ func newBenchTablesCommand() *cobra.Command {
 	f := c.Flags()
 	f.IntVar(&o.Devices, "devices", 500, "how many devices report to the table with query tables")
 	f.IntVar(&o.Ticks, "readings", bench.DayTicks/6, "of each device, every ten seconds")
-	f.IntVar(&o.Group, "group", 100, "rows an atomic write")
+	f.IntVar(&o.Group, "group", 500, "rows an atomic write")
 	f.IntVar(&o.Writers, "writers", 2, "goroutines that write")
 	f.IntVar(&o.Reads, "reads", 2000, "reads a measurement")
 	f.StringVar(&memoryText, "memory", "256MiB", "what the store may take, as `SIZE`")
