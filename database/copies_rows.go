@@ -56,6 +56,7 @@ func (w *copyWriter) follow(f *followers, m *planner.Mutation) ([]mutation.Mutat
 	if err != nil {
 		return nil, err
 	}
+	p.appendOnly = f.appendOnly && m.Table.AppendOnly
 	moved, err := p.statics(copies)
 	if err != nil {
 		return nil, err
