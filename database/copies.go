@@ -78,8 +78,7 @@ func (d *Database) copyMutations(record []planner.Mutation, lease *memory.Lease)
 			return nil, err
 		}
 		if out == nil {
-			out = ms
-			continue
+			out = make([]mutation.Mutation, 0, len(ms)+min(len(ms), 4)*(len(record)-i)) // partitions of a record are mostly alike
 		}
 		out = append(out, ms...)
 	}

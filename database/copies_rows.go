@@ -11,6 +11,7 @@ import (
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/querytable"
 	"github.com/eskerdb/esker/schema"
@@ -31,8 +32,12 @@ type copyWriter struct {
 	rows     int  // of base tables, read so far
 	bytes    int  // of rows of copies, of the partitions that are done
 	view     View // nil until something has to be read
-	lease    *memory.Lease
-	leased   int // bytes of rows of copies that the lease has
+
+	copies    []*querytable.Projector // of the table of the partition at hand
+	followers []*querytable.Follower  // of copies, turned from partition to partition
+
+	lease  *memory.Lease
+	leased int // bytes of rows of copies that the lease has
 }
 
 func (w *copyWriter) close() {
@@ -84,16 +89,30 @@ func (w *copyWriter) follow(f *followers, m *planner.Mutation) ([]mutation.Mutat
 
 // at begins with what a record does to one base partition.
 func (w *copyWriter) at(copies []*querytable.Projector, m *planner.Mutation) (*partitionWriter, error) {
-	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), followers: make([]*querytable.Follower, len(copies)),
-		out: make([][]mutation.Mutation, len(copies))}
-	for i, c := range copies {
-		f, err := c.Follow(m.Key, w.nowSec)
-		if err != nil {
-			return nil, err
+	p := &partitionWriter{copyWriter: w, m: m, law: m.Table.Law(), written: sortedRows(m), out: make([][]mutation.Mutation, len(copies))}
+	return p, w.turn(copies, m.Key)
+}
+
+// turn makes the followers those of copies, for one base partition.
+func (w *copyWriter) turn(copies []*querytable.Projector, key partition.DecoratedKey) error {
+	if slices.Equal(w.copies, copies) {
+		for _, f := range w.followers {
+			if err := f.Turn(key); err != nil {
+				return err
+			}
 		}
-		p.followers[i] = f
+		return nil
 	}
-	return p, nil
+	w.copies, w.followers = nil, make([]*querytable.Follower, len(copies))
+	for i, c := range copies {
+		f, err := c.Follow(key, w.nowSec)
+		if err != nil {
+			return err
+		}
+		w.followers[i] = f
+	}
+	w.copies = copies
+	return nil
 }
 
 // partitionWriter is at work on one base partition.
@@ -101,9 +120,8 @@ type partitionWriter struct {
 	*copyWriter
 	m             *planner.Mutation
 	law           mutation.Law
-	appendOnly    bool           // nothing of it can be there
-	written       []mutation.Row // of m, by clustering, each once
-	followers     []*querytable.Follower
+	appendOnly    bool                  // nothing of it can be there
+	written       []mutation.Row        // of m, by clustering, each once
 	out           [][]mutation.Mutation // of each follower
 	before, after *mutation.Row         // the static row, where a copy uses it
 }

@@ -46,6 +46,12 @@ func (p *Projector) Follow(key partition.DecoratedKey, nowSec int64) (*Follower,
 	return &Follower{projection: *pr, nowSec: nowSec}, nil
 }
 
+// Turn makes f follow the base partition with that key, as if it were new.
+func (f *Follower) Turn(key partition.DecoratedKey) error {
+	f.bytes = 0
+	return f.turn(key)
+}
+
 // Change appends the Difference of one row to out, joined to the last mutation there where that has the same
 // partition. after must not be changed while the result is used; before may be once it returns.
 func (f *Follower) Change(out []mutation.Mutation, before, after Base) ([]mutation.Mutation, error) {

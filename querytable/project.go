@@ -51,12 +51,17 @@ type projection struct {
 }
 
 func (p *Projector) open(key partition.DecoratedKey) (*projection, error) {
-	pr := &projection{Projector: p, key: key, values: make([][]byte, len(p.keys)), buckets: make([][2]int64, len(p.keys)), clustering: make([][]byte, 0, len(p.baseClustering))}
-	var err error
-	if pr.partition, err = p.baseLayout.Decode(key.Key); err != nil {
-		return nil, p.failed("base partition key", err)
+	pr := &projection{Projector: p, values: make([][]byte, len(p.keys)), buckets: make([][2]int64, len(p.keys)), clustering: make([][]byte, 0, len(p.baseClustering))}
+	return pr, pr.turn(key)
+}
+
+// turn makes pr project rows of the base partition with that key.
+func (pr *projection) turn(key partition.DecoratedKey) (err error) {
+	pr.key = key
+	if pr.partition, err = pr.baseLayout.Decode(key.Key); err != nil {
+		return pr.failed("base partition key", err)
 	}
-	return pr, nil
+	return nil
 }
 
 func (p *Projector) failed(what string, err error) error {
