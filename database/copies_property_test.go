@@ -309,7 +309,7 @@ func TestCopiesOfEveryKind(t *testing.T) {
 		steps = 60
 	}
 	rapid.Check(t, func(r *rapid.T) {
-		w := &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(time.UnixMilli(1_000_000_000_000))}
+		w := &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(time.UnixMilli(1_000_000_000_000)), quiet: true}
 		w.open()
 		defer func() { must(w, w.db.Close()) }()
 		w.run(createKeyspace)
