@@ -316,7 +316,7 @@ func TestNextSegmentIsMadeBeforehand(t *testing.T) {
 		l.making.Wait()
 		full.Store(false)
 		late.Store(0)
-		_, err = l.Append(record(3, 2000))
+		_, err = l.Append(record(3, 1700))
 		mustNot(t, err)
 		if l.End().Segment != 2 {
 			t.Fatalf("the log ends at %s", l.End())
