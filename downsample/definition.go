@@ -1,24 +1,57 @@
 // Package downsample knows rollups: what a rollup computes, the accumulators that compute
-// it (SELECT's aggregates use the same ones), and windows of time.
+// it (SELECT's aggregates use the same ones), the states they can be merged from, and windows of time.
 //
 // It does not know tables, stores or the clock.
 package downsample
 
-// Definition says what a rollup computes from its source table.
+import "github.com/eskerdb/esker/partition"
+
+// Definition says what a rollup computes from its source. A row of a rollup stands for one group of one window: its
+// key is the partition key of the base table, the start of the window, and the columns of Group.
 type Definition struct {
-	Source     string // table name in the same keyspace
-	TimeColumn string // the clustering column that windows are cut on
-	StepMillis int64  // width of a window; windows start at multiples of it since 1970 UTC
-	Keep       string // retention as written: "forever" or a duration; only "forever" so far
+	Source     string              // table, or rollup, that the windows are declared on; in the same keyspace
+	Base       string              `json:",omitempty"` // the table whose rows are aggregated; empty: Source
+	TimeColumn string              // of the base table: the clustering column, its first, that windows are cut on
+	StepMillis int64               // width of a window in UTC since 1970, as releases before Step wrote it; else 0
+	Step       partition.Bucketing // the windows, when StepMillis is 0
+	Keep       string              `json:",omitempty"` // of the one-line form: retention as written there
+	Group      []string            `json:",omitempty"` // columns of the base that split a window; a row in which one is null belongs to no group
 	Aggregates []Aggregate
+	// GraceMillis is how long a window stays open behind its end (R41).
+	GraceMillis int64 `json:",omitempty"`
+	// LatenessMillis seals a window so long behind its end (lateness.max). 0: the base table's retention, else its
+	// default_time_to_live, else never.
+	LatenessMillis int64 `json:",omitempty"`
+	Paused         bool  `json:",omitempty"`
+	// Backfill says that windows of before the rollup was declared are computed in the background; releases up to 3 had
+	// rollups from the first row on.
+	Backfill bool `json:",omitempty"`
 }
 
-// Aggregate is one value column of a rollup.
+// BaseTable is the name of the table whose rows are aggregated.
+func (d *Definition) BaseTable() string {
+	if d.Base == "" {
+		return d.Source
+	}
+	return d.Base
+}
+
+// Windows is the step of the rollup's windows.
+func (d *Definition) Windows() partition.Bucketing {
+	if d.StepMillis > 0 {
+		return partition.Bucketing{SizeMillis: d.StepMillis}
+	}
+	return d.Step
+}
+
+// Aggregate is one value column of a rollup, or a state beside them (schema.State) that aggregates are merged from.
 type Aggregate struct {
-	Function string // count, sum, avg, min, max, first, last
-	Source   string // column of the source table
-	Target   string // column of the rollup, e.g. avg_temperature
+	Function string  // of Functions, or one of the states
+	Source   string  // column of the base table; empty for the count of rows
+	Target   string  // column of the rollup, e.g. avg_temperature
+	Fraction float64 `json:",omitempty"` // of percentile
 }
 
-// Window is the half-open range of time [Start, End), milliseconds since 1970 UTC.
+// Window is the half-open range of time [Start, End), milliseconds since 1970 UTC. At the ends of the integers it
+// includes math.MaxInt64.
 type Window struct{ Start, End int64 }

@@ -39,6 +39,7 @@ type storedTable struct {
 	Copy       *Copy                  `json:"copy,omitempty"`
 	Rollup     *downsample.Definition `json:"rollup,omitempty"`
 	Rollups    []string               `json:"rollups,omitempty"`
+	Retention  *Retention             `json:"retention,omitempty"`
 	AppendOnly bool                   `json:"append_only,omitempty"`
 }
 
@@ -77,9 +78,9 @@ func (s *Snapshot) Encode() ([]byte, error) {
 func storeTable(t *Table) storedTable {
 	out := storedTable{
 		ID: hex.EncodeToString(t.ID[:]), Name: t.Name, Kind: t.Kind, NextColumn: uint32(t.NextColumn), Options: t.Options,
-		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, AppendOnly: t.AppendOnly,
+		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, Retention: t.Retention, AppendOnly: t.AppendOnly,
 	}
-	for _, c := range t.Columns() {
+	for _, c := range append(t.Columns(), t.States...) {
 		out.Columns = append(out.Columns, storedColumn{Name: c.Name, Kind: c.Kind, Type: c.Type.String(), Desc: c.Desc, ID: uint32(c.ID)})
 	}
 	for _, d := range t.Dropped {
@@ -127,7 +128,7 @@ func decodeID(dst []byte, text string) error {
 func loadTable(keyspace string, st *storedTable) (*Table, error) {
 	t := &Table{
 		Keyspace: keyspace, Name: st.Name, Kind: st.Kind, NextColumn: mutation.ColumnID(st.NextColumn), Options: st.Options,
-		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, AppendOnly: st.AppendOnly,
+		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, Retention: st.Retention, AppendOnly: st.AppendOnly,
 	}
 	if err := decodeID(t.ID[:], st.ID); err != nil {
 		return nil, fmt.Errorf("id: %w", err)
@@ -170,6 +171,8 @@ func loadColumn(t *Table, sc storedColumn) error {
 		t.Statics = append(t.Statics, c)
 	case Regular:
 		t.Regulars = append(t.Regulars, c)
+	case State:
+		t.States = append(t.States, c)
 	default:
 		return fmt.Errorf("kind %d is unknown", sc.Kind)
 	}

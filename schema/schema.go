@@ -20,6 +20,7 @@ const (
 	ClusteringKey ColumnKind = 2 // stored: never reuse
 	Static        ColumnKind = 3 // stored: never reuse
 	Regular       ColumnKind = 4 // stored: never reuse
+	State         ColumnKind = 5 // stored: never reuse; of a rollup: read by the server alone
 )
 
 // Column is a column of a table. ID numbers static and regular columns; key columns have none.
@@ -164,6 +165,7 @@ type Table struct {
 	Clustering   []*Column
 	Statics      []*Column // ascending by name
 	Regulars     []*Column // ascending by name
+	States       []*Column // of a rollup: what its aggregates are merged from; no statement sees them
 	Dropped      []Dropped
 	NextColumn   mutation.ColumnID // the next ID to give; IDs start at 1
 
@@ -171,6 +173,7 @@ type Table struct {
 	Bucket     *TimeBucket            // nil: never bucketed
 	Copy       *Copy                  // query tables and views
 	Rollup     *downsample.Definition // rollups
+	Retention  *Retention             // base tables and rollups; nil: rows end by their TTL alone
 	Rollups    []string               // of a base table: its rollups by the one-line option, by table name, finest first
 	AppendOnly bool
 }

@@ -35,9 +35,19 @@ func (t *Table) Columns() []*Column {
 	return slices.Concat(t.PartitionKey, t.Clustering, t.Statics, t.Regulars)
 }
 
-// ColumnByID returns the static or regular column with that number, or nil.
+// State returns the state column of that name, or nil.
+func (t *Table) State(name string) *Column {
+	for _, c := range t.States {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// ColumnByID returns the static, regular or state column with that number, or nil.
 func (t *Table) ColumnByID(id mutation.ColumnID) *Column {
-	for _, group := range [][]*Column{t.Statics, t.Regulars} {
+	for _, group := range [][]*Column{t.Statics, t.Regulars, t.States} {
 		for _, c := range group {
 			if c.ID == id {
 				return c
@@ -91,7 +101,7 @@ func (t *Table) Stored() mutation.Table {
 	if !t.Live() { // but a build does
 		out.GCGraceSec, out.KeepExpired = buildGraceSec, true
 	}
-	for _, group := range [][]*Column{t.Statics, t.Regulars} {
+	for _, group := range [][]*Column{t.Statics, t.Regulars, t.States} {
 		for _, c := range group {
 			physical, width := mutation.PhysicalOf(c.Type)
 			out.Columns = append(out.Columns, mutation.Column{ID: c.ID, Physical: physical, Width: width, Static: c.Kind == Static})
@@ -127,7 +137,7 @@ func (t *Table) SortColumns() {
 	}
 }
 
-// AddColumn gives a static or regular column its number and its place.
+// AddColumn gives a static, regular or state column its number and its place.
 func (t *Table) AddColumn(c *Column) {
 	if t.NextColumn == 0 {
 		t.NextColumn = 1
@@ -135,9 +145,12 @@ func (t *Table) AddColumn(c *Column) {
 	c.ID = t.NextColumn
 	c.Position = -1
 	t.NextColumn++
-	if c.Kind == Static {
+	switch c.Kind {
+	case Static:
 		t.Statics = append(t.Statics, c)
-	} else {
+	case State:
+		t.States = append(t.States, c)
+	default:
 		t.Regulars = append(t.Regulars, c)
 	}
 	t.SortColumns()
@@ -150,6 +163,7 @@ func (t *Table) Clone() *Table {
 	out.Clustering = slices.Clone(t.Clustering)
 	out.Statics = slices.Clone(t.Statics)
 	out.Regulars = slices.Clone(t.Regulars)
+	out.States = slices.Clone(t.States)
 	out.Dropped = slices.Clone(t.Dropped)
 	out.Rollups = slices.Clone(t.Rollups)
 	out.Options = t.Options.clone()
