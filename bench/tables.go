@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/memory"
@@ -177,7 +176,9 @@ func (e *embedded) batch(entries []database.BatchEntry) error {
 		if !errors.Is(err, lsm.ErrOverloaded) {
 			return err
 		}
-		time.Sleep(refusedPause)
+		if err := e.store.FlushAll(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

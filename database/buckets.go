@@ -98,22 +98,14 @@ func adoptedAt(t *schema.Table) int {
 func (d *Database) requireInBuckets(t *schema.Table, adoption *planner.Adoption) error {
 	view := d.store.Newest()
 	defer view.Close()
-	keys, err := view.Keys(t.ID, partition.Range{})
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
-	for {
-		key, err := keys.Next()
-		if key == nil || err != nil {
-			return err
-		}
+	return eachKey(view, t.ID, func(key *partition.DecoratedKey) error {
 		for _, reverse := range []bool{false, true} {
 			if err := checkFirst(view, t, mutation.ReadRequest{Key: *key, Slices: clustering.All(), Reverse: reverse, RowsMax: 1}, adoption); err != nil {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // checkFirst checks the first row that a read gives.

@@ -188,19 +188,7 @@ func (s buildStore) Finish(id mutation.TableID) error {
 func (s buildStore) Progress(each func(id mutation.TableID, p jobs.Progress)) error {
 	view := s.d.store.View()
 	defer view.Close()
-	keys, err := view.Keys(buildsTableID, partition.Range{})
-	if errors.Is(err, lsm.ErrUnknownTable) {
-		return nil // a data directory of a release that had no builds, and no schema change since
-	}
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
-	for {
-		key, err := keys.Next()
-		if err != nil || key == nil {
-			return err
-		}
+	err := eachKey(view, buildsTableID, func(key *partition.DecoratedKey) error {
 		_, rows, err := view.Rows(buildsTableID, *key, clustering.All())
 		if err != nil {
 			return err
@@ -210,14 +198,19 @@ func (s buildStore) Progress(each func(id mutation.TableID, p jobs.Progress)) er
 			return err
 		}
 		if row == nil || row.Live.IsNone() || len(key.Key) != len(mutation.TableID{}) {
-			continue
+			return nil
 		}
 		p, err := progressOf(row)
 		if err != nil {
 			return err
 		}
 		each(mutation.TableID(key.Key), p)
+		return nil
+	})
+	if errors.Is(err, lsm.ErrUnknownTable) {
+		return nil // a data directory of a release that had no builds, and no schema change since
 	}
+	return err
 }
 
 // Forget implements jobs.BuildStore.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
-	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/mutation"
@@ -389,7 +388,7 @@ func (c *copyCheck) report(found []divergence) error {
 }
 
 func (c *copyCheck) add(f *divergence) {
-	for _, cell := range []string{c.copied.QualifiedName(), f.kind, catalog.PartitionText(c.copied, f.at.key.Key), clusteringText(c.copied, f.at.clustering), f.detail} {
+	for _, cell := range []string{c.copied.QualifiedName(), f.kind, c.copied.PartitionText(f.at.key.Key), c.copied.ClusteringText(f.at.clustering), f.detail} {
 		c.answer.Rows = exec.AppendCell(c.answer.Rows, []byte(cell))
 	}
 	c.answer.RowCount++

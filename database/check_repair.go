@@ -2,14 +2,11 @@ package database
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/querytable"
-	"github.com/eskerdb/esker/schema"
 )
 
 // What became of a divergence when it was to be mended.
@@ -109,20 +106,4 @@ func (c *copyCheck) mendRow(newest View, at place, projected []querytable.Row) (
 // latchName names the latch of a partition, as writers do.
 func latchName(table mutation.TableID, key partition.DecoratedKey) string {
 	return string(table[:]) + string(key.Key)
-}
-
-// clusteringText is a clustering as CQL writes it: a literal, or the literals of all columns in parentheses.
-func clusteringText(t *schema.Table, encoded []byte) string {
-	values, err := t.ClusteringLayout().Decode(encoded)
-	if err != nil {
-		return string(types.Blob.AppendLiteral(nil, encoded))
-	}
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = string(t.Clustering[i].Type.AppendLiteral(nil, v))
-	}
-	if len(texts) == 1 {
-		return texts[0]
-	}
-	return "(" + strings.Join(texts, ", ") + ")"
 }

@@ -150,6 +150,7 @@ func (d *Database) Close() error {
 	d.rollups.Close()
 	d.builds.Close()
 	d.buckets.Close()
+	d.sizes.measuring.Wait()
 	return d.store.Close()
 }
 

@@ -99,7 +99,7 @@ func (d *Database) limitWrites(plan *planner.Write) (demands []traffic.Demand, e
 
 // rateError says why rows are refused, and after how many nanoseconds they would not be; below 0: never.
 func rateError(m *planner.Mutation, rows, wait int64) error {
-	who := fmt.Sprintf("partition %s of table %s", catalog.PartitionText(m.Table, m.Key.Key), m.Table.QualifiedName())
+	who := fmt.Sprintf("partition %s of table %s", m.Table.PartitionText(m.Key.Key), m.Table.QualifiedName())
 	most := m.Table.Options.PartitionWriteRateMax
 	if wait < 0 {
 		return &planner.InvalidError{Message: fmt.Sprintf(

@@ -15,20 +15,21 @@ import (
 // measureEvery is how often the partitions of a table are measured at most; only if its files are others than then.
 const measureEvery = time.Minute
 
-// partitionSizes knows the partitions of which files hold more than the guardrails allow. Nobody waits for it: whoever
-// finds it out of date measures, and the others go on with what was known.
+// partitionSizes knows the partitions of which files hold more than the guardrails allow. Nobody waits for it: a statement
+// that finds it out of date has the table measured beside it, and goes on with what was known.
 type partitionSizes struct {
-	byTable sync.Map // mutation.TableID to *tableSizes
+	byTable   sync.Map       // mutation.TableID to *tableSizes
+	measuring sync.WaitGroup // what must end before the store is closed
 }
 
 // tableSizes are the large partitions of one table.
 type tableSizes struct {
 	large atomic.Pointer[map[string]int64] // bytes by partition key; nil: none
 
-	mu       sync.Mutex
-	measured time.Time // guarded by mu
-	rows     int64     // in files then; guarded by mu
-	bytes    int64     // likewise
+	measured atomic.Int64 // Unix milliseconds at which it was begun last; 0: never
+	mu       sync.Mutex   // held while the table is measured
+	rows     int64        // in files then; guarded by mu
+	bytes    int64        // likewise
 }
 
 // largePartitions are the partitions of a table that are beyond a threshold, with their bytes in files.
@@ -41,9 +42,8 @@ func (d *Database) largePartitions(t *schema.Table) map[string]int64 {
 		found, _ = d.sizes.byTable.LoadOrStore(t.ID, new(tableSizes))
 	}
 	sizes := found.(*tableSizes)
-	if sizes.mu.TryLock() {
-		d.measure(t, sizes)
-		sizes.mu.Unlock()
+	if d.measureDue(sizes) {
+		d.sizes.measuring.Go(func() { d.measure(t, sizes) })
 	}
 	if large := sizes.large.Load(); large != nil {
 		return *large
@@ -51,12 +51,19 @@ func (d *Database) largePartitions(t *schema.Table) map[string]int64 {
 	return nil
 }
 
-// measure looks for the large partitions of a table, if there may be others than before. The lock is held.
-func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
-	now := d.clock.Now()
-	if !sizes.measured.IsZero() && now.Sub(sizes.measured) < measureEvery {
-		return
+// measureDue reports, to one caller, that a table has to be measured.
+func (d *Database) measureDue(sizes *tableSizes) bool {
+	now, before := d.clock.Now().UnixMilli(), sizes.measured.Load()
+	if before != 0 && now-before < measureEvery.Milliseconds() {
+		return false
 	}
+	return sizes.measured.CompareAndSwap(before, now)
+}
+
+// measure looks for the large partitions of a table, if there may be others than before.
+func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
+	sizes.mu.Lock()
+	defer sizes.mu.Unlock()
 	store, ok := d.store.(interface {
 		Estimated
 		Sighted
@@ -64,7 +71,6 @@ func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
 	if !ok {
 		return
 	}
-	sizes.measured = now
 	files, found := store.FilesEstimate(t.ID)
 	if !found || files.Rows == sizes.rows && files.Bytes == sizes.bytes {
 		return

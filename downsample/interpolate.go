@@ -33,15 +33,7 @@ func Interpolate(of *types.Type, from, to []byte, part, whole uint64) []byte {
 		return types.AppendDecimal(nil, inf.NewDecBig(onLine(a.UnscaledBig(), b.UnscaledBig(), part, whole), scale))
 	}
 	v := onLine(big.NewInt(types.DecodeInt64(from)), big.NewInt(types.DecodeInt64(to)), part, whole).Int64()
-	switch of.FixedWidth() {
-	case 1:
-		return types.AppendTinyint(nil, int8(v))
-	case 2:
-		return types.AppendSmallint(nil, int16(v))
-	case 4:
-		return types.AppendInt(nil, int32(v))
-	}
-	return types.AppendBigint(nil, v)
+	return appendInteger(nil, of.FixedWidth(), v)
 }
 
 // onLine is from + (to − from) · part / whole, rounded to the nearest integer, halves up.

@@ -107,3 +107,16 @@ func Difference(of *types.Type, later, earlier []byte) []byte {
 	}
 	return types.AppendBigint(nil, types.DecodeInt64(later)-types.DecodeInt64(earlier))
 }
+
+// appendInteger appends an integer of so many bytes; what does not fit wraps.
+func appendInteger(dst []byte, width int, v int64) []byte {
+	switch width {
+	case 1:
+		return types.AppendTinyint(dst, int8(v))
+	case 2:
+		return types.AppendSmallint(dst, int16(v))
+	case 4:
+		return types.AppendInt(dst, int32(v))
+	}
+	return types.AppendBigint(dst, v)
+}

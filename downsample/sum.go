@@ -71,15 +71,7 @@ func (a *intSum) Result() []byte {
 	default:
 		v /= a.n
 	}
-	switch a.width {
-	case 1:
-		return types.AppendTinyint(nil, int8(v))
-	case 2:
-		return types.AppendSmallint(nil, int16(v))
-	case 4:
-		return types.AppendInt(nil, int32(v))
-	}
-	return types.AppendBigint(nil, v)
+	return appendInteger(nil, a.width, v)
 }
 
 // TakesSummary implements Summarizer. The exact sum of an average must stay a word.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/partition"
@@ -112,7 +111,7 @@ func (s *Source) largePartitions(t *schema.Table) (int, func(int) values) {
 	list := s.catalog.status.LargePartitions(t)
 	return len(list), func(i int) values {
 		p := &list[i]
-		return values{"rank": integer(int64(i + 1)), "partition": text(PartitionText(t, p.Key.Key)), "rows": bigint(p.Rows), "bytes": bigint(p.Bytes)}
+		return values{"rank": integer(int64(i + 1)), "partition": text(t.PartitionText(p.Key.Key)), "rows": bigint(p.Rows), "bytes": bigint(p.Bytes)}
 	}
 }
 
@@ -121,7 +120,7 @@ func (s *Source) topPartitions(t *schema.Table) (int, func(int) values) {
 	return len(list), func(i int) values {
 		p := &list[i]
 		return values{
-			"rank": integer(int64(i + 1)), "partition": text(PartitionText(t, p.Key.Key)),
+			"rank": integer(int64(i + 1)), "partition": text(t.PartitionText(p.Key.Key)),
 			"reads": bigint(p.Reads), "writes": bigint(p.Writes), "bytes": bigint(p.Bytes),
 		}
 	}
@@ -138,7 +137,7 @@ func (s *Source) writeLimits(t *schema.Table) (int, func(int) values) {
 			"refused_statements":  bigint(limit.Statements), "refused_rows": bigint(limit.Rows),
 		}
 		if limit.LastMillis != 0 {
-			row["last_partition"] = text(PartitionText(t, limit.Last.Key))
+			row["last_partition"] = text(t.PartitionText(limit.Last.Key))
 			row["last_refused"] = types.AppendTimestampMillis(nil, limit.LastMillis)
 		}
 		return row
@@ -172,20 +171,4 @@ func (s *Source) caches() []values {
 		out = append(out, row)
 	}
 	return out
-}
-
-// PartitionText is a partition key as CQL writes it: a literal, or the literals of all columns in parentheses.
-func PartitionText(t *schema.Table, key []byte) string {
-	parts, err := t.PartitionLayout().Decode(key)
-	if err != nil {
-		return string(types.Blob.AppendLiteral(nil, key))
-	}
-	texts := make([]string, len(parts))
-	for i, part := range parts {
-		texts[i] = string(t.PartitionKey[i].Type.AppendLiteral(nil, part))
-	}
-	if len(texts) == 1 {
-		return texts[0]
-	}
-	return "(" + strings.Join(texts, ", ") + ")"
 }

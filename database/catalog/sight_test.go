@@ -92,13 +92,13 @@ func TestMixedBucket(t *testing.T) {
 // Partition keys read as CQL.
 func TestPartitionText(t *testing.T) {
 	s := testSource()
-	if got := PartitionText(s.schema.Table("ks", "base"), keyOf(s.schema.Table("ks", "base")).Key); got != "(7, 'it''s')" {
+	if got := s.schema.Table("ks", "base").PartitionText(keyOf(s.schema.Table("ks", "base")).Key); got != "(7, 'it''s')" {
 		t.Error(got)
 	}
-	if got := PartitionText(s.schema.Table("ks", "q"), keyOf(s.schema.Table("ks", "q")).Key); got != "7" {
+	if got := s.schema.Table("ks", "q").PartitionText(keyOf(s.schema.Table("ks", "q")).Key); got != "7" {
 		t.Error(got)
 	}
-	if got := PartitionText(s.schema.Table("ks", "base"), []byte{1}); got != "0x01" {
+	if got := s.schema.Table("ks", "base").PartitionText([]byte{1}); got != "0x01" {
 		t.Error(got)
 	}
 	for name, want := range map[string]int{"large_partitions": 4, "top_partitions": 4, "write_limits": 1} {
