@@ -64,7 +64,8 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 				continue
 			}
 			stored := t.Stored()
-			stored.KeepExpired = stored.KeepExpired || len(s.RollupsOf(t)) > 0
+			// Rows of rollups go at their own end, without waiting for rollups of them: raw rows suffice for these.
+			stored.KeepExpired = stored.KeepExpired || t.Kind == schema.Base && len(s.RollupsOf(t)) > 0
 			out = append(out, stored)
 		}
 	}

@@ -2,11 +2,13 @@ package database
 
 import (
 	"math"
+	"time"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/ttl"
 )
 
 // Store is what the database needs of a store. The local one is package lsm; the tests have another.
@@ -26,6 +28,12 @@ type Store interface {
 	Newest() View
 	// PutSchema stores the schema and makes the tables be these.
 	PutSchema(blob []byte, tables []mutation.Table) error
+	// SetEnds tells the store which rows of a table have ended by a moment, beside those whose TTL says so. It is asked by jobs of the
+	// store and must not wait for writes or schema changes.
+	SetEnds(of func(table mutation.TableID, now time.Time) ttl.Ends)
+	// HoldEnds keeps the store from removing what ends after a moment until release is called: now, or a later one that the store
+	// has asked about. A change of what SetEnds says ends what held before at that moment, and releases when it has taken effect.
+	HoldEnds(now time.Time) (at time.Time, release func())
 	// Schema is the blob last stored; nil in a new store.
 	Schema() []byte
 	// Truncate empties tables, all in one step.

@@ -11,6 +11,7 @@ import (
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/lsm/manifest"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/ttl"
 )
 
 // Compact merges all files of a table into one run a window, written for good, and forgets what nothing needs any more.
@@ -32,8 +33,8 @@ func (s *Store) compactTable(table mutation.TableID) error {
 	}
 	patience := &pace{store: s, debt: 1}
 	for {
-		more, err := s.compactOne(table, patience, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
-			return compaction.Pick(t.unsplitFiles(), o)
+		more, err := s.compactOne(table, patience, func(t *tableVersion, e *ttl.Ends, o compaction.Options) (compaction.Job, bool) {
+			return compaction.PickFirst(t.choices(e, time.Time{}, 0), o)
 		})
 		if err != nil {
 			return s.writeFailed(err)
@@ -49,19 +50,14 @@ func (s *Store) compactTable(table mutation.TableID) error {
 		return fmt.Errorf("%w: %x", ErrUnknownTable, table)
 	}
 	for _, w := range t.windows() {
-		_, err := s.compactOne(table, patience, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
-			return t.whole(w, o.NowSec)
+		_, err := s.compactOne(table, patience, func(t *tableVersion, e *ttl.Ends, o compaction.Options) (compaction.Job, bool) {
+			return t.whole(w, e, o.NowSec)
 		})
 		if err != nil {
 			return s.writeFailed(err)
 		}
 	}
 	return nil
-}
-
-// unsplitFiles describes those files that have to be split.
-func (t *tableVersion) unsplitFiles() []compaction.File {
-	return slices.DeleteFunc(t.choices(time.Time{}, 0), func(f compaction.File) bool { return !f.Mixed })
 }
 
 // windows returns the windows of the files of t that lie in no other, those of no window last: what deletes the rows of
@@ -91,7 +87,7 @@ func (w window) covers(o window) bool {
 
 // whole is the job that makes one run of all files of a window and of those in it, for good; of several windows, the runs that
 // counting the rows makes. It is false if that is what they are, and nothing in them may go at a time in seconds.
-func (t *tableVersion) whole(w window, now int64) (compaction.Job, bool) {
+func (t *tableVersion) whole(w window, e *ttl.Ends, now int64) (compaction.Job, bool) {
 	job := compaction.Job{Final: true, Into: compaction.Range{Start: w.start, End: w.end}}
 	var run uint64
 	tidy := true
@@ -139,13 +135,13 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 	if err := s.writable(); err != nil {
 		return false, err
 	}
-	return s.compactOne(table, &pace{store: s}, func(t *tableVersion, o compaction.Options) (compaction.Job, bool) {
-		return compaction.Pick(t.choices(s.opts.Clock.Now(), s.opts.Tuning.Settle), o)
+	return s.compactOne(table, &pace{store: s}, func(t *tableVersion, e *ttl.Ends, o compaction.Options) (compaction.Job, bool) {
+		return compaction.Pick(t.choices(e, s.opts.Clock.Now(), s.opts.Tuning.Settle), o)
 	})
 }
 
 // compactOne does the job that pick chooses, if there is one. jobs.compact is held.
-func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVersion, compaction.Options) (compaction.Job, bool)) (done bool, err error) {
+func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVersion, *ttl.Ends, compaction.Options) (compaction.Job, bool)) (done bool, err error) {
 	// Memory before files: what a flush moves meanwhile is seen in both, and never in neither.
 	outside := s.oldestInMemory(table)
 	v, _ := s.acquire()
@@ -156,10 +152,11 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	}
 	now := s.opts.Clock.Now()
 	p.debt = max(p.debt, t.debt())
-	job, found := pick(t, compaction.Options{
+	ends := s.endsOf(t.table, now)
+	job, found := pick(t, &ends, compaction.Options{
 		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: outside, KeepExpired: t.table.KeepExpired, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
+		OldestOutside: outside, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
 	})
 	if !found {
 		return false, nil
@@ -168,7 +165,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	if job.Drop {
 		return true, s.replaceFiles(t.table, inputs, nil, 0)
 	}
-	return true, s.compactFiles(t, inputs, job, p)
+	return true, s.compactFiles(t, inputs, job, &ends, p)
 }
 
 // debt says how much waits to be compacted: 1 and more is too much.
@@ -185,7 +182,7 @@ func (t *tableVersion) debt() float64 {
 }
 
 // choices describes the files of a table to compaction.Pick.
-func (t *tableVersion) choices(now time.Time, settle time.Duration) []compaction.File {
+func (t *tableVersion) choices(e *ttl.Ends, now time.Time, settle time.Duration) []compaction.File {
 	out := make([]compaction.File, 0, len(t.files))
 	for _, f := range t.files {
 		c := compaction.File{
@@ -196,7 +193,7 @@ func (t *tableVersion) choices(now time.Time, settle time.Duration) []compaction
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,
-			Sides: f.hasSides(),
+			Sides: f.hasSides(), Kept: f.keptFor(e), Ended: f.allEnded(e),
 		}
 		if f.info.HasExpiring {
 			c.LifeSec = f.info.MaxExpiresAt - f.info.MaxTimestamp/1_000_000
@@ -247,12 +244,12 @@ func (s *Store) oldestInMemory(id mutation.TableID) int64 {
 }
 
 // compactFiles does a job on files of t.
-func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job, p *pace) error {
+func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job, e *ttl.Ends, p *pace) error {
 	began := s.opts.Clock.Now()
 	now := began.Unix()
 	m := &mergeJob{
 		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, final: job.Final, written: max(now, 1),
-		options: compaction.MergeOptions{Purge: s.purge(t, inputs, now), Hiding: t.hiding(inputs), NoBlocks: s.opts.Tuning.NoFastLane},
+		options: compaction.MergeOptions{Purge: s.purge(t, inputs, e, now), Hiding: t.hiding(inputs), NoBlocks: s.opts.Tuning.NoFastLane},
 	}
 	for _, f := range inputs {
 		m.inputs = append(m.inputs, &fileSource{file: f})

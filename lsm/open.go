@@ -40,6 +40,7 @@ type Store struct {
 	memoryUsed   atomic.Int64  // bytes of all memtables
 	nextFile     atomic.Uint64 // the last number given to a table file
 	jobs         jobs
+	ending       ending
 }
 
 // Open opens the store in opts.Dir, or makes one there, and recovers what was acknowledged.

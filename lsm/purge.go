@@ -12,12 +12,13 @@ import (
 
 // purge returns what a merge of inputs may forget; nil: nothing. jobs.compact is held, so that inputs stay files
 // of the table until the merge is done.
-func (s *Store) purge(t *tableVersion, inputs []*file, now int64) func(*partition.DecoratedKey) ttl.Purge {
+func (s *Store) purge(t *tableVersion, inputs []*file, e *ttl.Ends, now int64) func(*partition.DecoratedKey) ttl.Purge {
 	latest := int64(math.MinInt64)
-	any := false
+	any, keep := false, false
 	hull := window{math.MaxInt64, math.MinInt64}
 	for _, f := range inputs {
-		any = any || f.info.HasTombstones() || f.info.MinExpiresAt <= now && !t.table.KeepExpired
+		any = any || f.info.HasTombstones() || f.info.MinExpiresAt <= now && !f.keptFor(e)
+		keep = keep || f.keptFor(e)
 		high := f.info.MaxTimestamp
 		if t.table.Law == mutation.BySequence {
 			_, high = f.sequences()
@@ -42,7 +43,7 @@ func (s *Store) purge(t *tableVersion, inputs []*file, now int64) func(*partitio
 			OldestIn: func(in clustering.Slice) int64 {
 				return s.oldestElsewhere(&elsewhere, *key, clustering.Slices{in})
 			},
-			KeepExpired: t.table.KeepExpired,
+			KeepExpired: keep,
 		}
 	}
 }

@@ -9,14 +9,15 @@ import (
 
 // Ends says which rows of a table have ended for good at one moment, beside those of explicit deletions. It is made once for a
 // merge and is immutable; Before may be called by several goroutines. Times are those of rows, by their first clustering
-// column, in milliseconds since 1970.
+// column, in milliseconds since 1970; rows without such a time end by their TTL and by Column alone.
 type Ends struct {
 	// AllBefore: rows of every partition with a time below it go whatever they hold (R42); math.MinInt64: none.
 	AllBefore int64
 	// Before is the same of one partition, at least AllBefore; nil: AllBefore.
 	Before func(key partition.DecoratedKey) int64
-	// KeptFrom: rows with a time at or above it stay whole although they have expired, because windows of rollups that they
-	// belong to are not sealed (R41); math.MaxInt64: none has to stay. Statics are not concerned.
+	// KeptFrom: rows with a time at or above it stay whole although they have ended in any way, because windows of rollups that they
+	// belong to are not sealed (R41): it counts before AllBefore, Before and Column. math.MaxInt64: none has to stay; math.MinInt64:
+	// all, and statics as well, which are not concerned else.
 	KeptFrom int64
 	// Column holds the end of its row as a timestamp, in milliseconds; 0: no column does. It counts on the merged row alone.
 	Column mutation.ColumnID
@@ -24,3 +25,22 @@ type Ends struct {
 
 // NoEnds is of a table whose rows end by their TTL alone.
 var NoEnds = Ends{AllBefore: math.MinInt64, KeptFrom: math.MaxInt64}
+
+// Everyone is the time below which rows of all partitions go: AllBefore as far as nothing has to stay.
+func (e *Ends) Everyone() int64 { return min(e.AllBefore, e.KeptFrom) }
+
+// Of is the time below which rows of one partition go.
+func (e *Ends) Of(key partition.DecoratedKey) int64 {
+	if e.Before == nil {
+		return e.Everyone()
+	}
+	return min(max(e.Before(key), e.AllBefore), e.KeptFrom)
+}
+
+// ByTime reports whether rows of any partition may have ended by their time.
+func (e *Ends) ByTime() bool {
+	return e.KeptFrom != math.MinInt64 && (e.Before != nil || e.AllBefore != math.MinInt64)
+}
+
+// Keeps reports whether rows of times up to last, the last of them included, may have to stay although they have ended.
+func (e *Ends) Keeps(last int64) bool { return e.KeptFrom != math.MaxInt64 && last >= e.KeptFrom }

@@ -35,6 +35,10 @@ type File struct {
 	LifeSec int64
 	// Sides says that the file deletes partitions or ranges of rows.
 	Sides bool
+	// Kept forbids dropping the file because its cells have ended: rollups still read them (R41).
+	Kept bool
+	// Ended says that all its rows are past a retention by time (R42), and that it has nothing beside rows.
+	Ended bool
 	// MaxLocalDeletion is the latest server time of any deletion, seconds; 0 when there is none.
 	MaxLocalDeletion int64
 	FirstKey         partition.DecoratedKey
@@ -56,8 +60,6 @@ type Options struct {
 	// OldestOutside is the smallest timestamp (law BySequence: sequence) that memtables and
 	// logged writes may hold; math.MaxInt64: they are empty.
 	OldestOutside int64
-	// KeepExpired forbids dropping files for having ended: rollups still read them (R41).
-	KeepExpired bool
 	// Apart reports whether files f and g have no partition in common. nil: not known. It is asked only where a dead file has to wait.
 	Apart func(f, g uint64) bool
 	// Hides reports whether a deletion beside rows in file f may hide rows of file g. nil: not known. It is asked only of deletions that
@@ -119,16 +121,13 @@ const lateShare = 10
 // Pick chooses the next job among the files of one table. It is false when there is nothing to do.
 func Pick(files []File, o Options) (Job, bool) {
 	o = o.withDefaults()
-	if job, ok := pickExpired(files, o); ok {
-		return job, true
-	}
-	idle := slices.DeleteFunc(slices.Clone(files), func(f File) bool { return o.Busy[f.ID] })
-	if job, ok := pickMixed(idle, o); ok {
+	idle := o.idle(files)
+	if job, ok := pickFirst(files, idle, o); ok {
 		return job, true
 	}
 	groups := groupsOf(idle, o)
 	for _, pick := range []func(*group, Options) (Job, bool){pickFormer, pickWide, pickClosed} {
-		if job, ok := pickFirst(groups, o, pick); ok {
+		if job, ok := pickAny(groups, o, pick); ok {
 			return job, true
 		}
 	}
@@ -139,14 +138,32 @@ func Pick(files []File, o Options) (Job, bool) {
 		return job, true
 	}
 	for _, pick := range []func(*group, Options) (Job, bool){pickPurge, pickTier, pickFinish} {
-		if job, ok := pickFirst(groups, o, pick); ok {
+		if job, ok := pickAny(groups, o, pick); ok {
 			return job, true
 		}
 	}
 	return Job{}, false
 }
 
-func pickFirst(groups []*group, o Options, pick func(*group, Options) (Job, bool)) (Job, bool) {
+// PickFirst chooses like Pick among what is done before anything else: files that may go unread, and files that have to be split.
+func PickFirst(files []File, o Options) (Job, bool) {
+	o = o.withDefaults()
+	return pickFirst(files, o.idle(files), o)
+}
+
+func pickFirst(files, idle []File, o Options) (Job, bool) {
+	if job, ok := pickExpired(files, o); ok {
+		return job, true
+	}
+	return pickMixed(idle, o)
+}
+
+// idle are the files that no running job has.
+func (o Options) idle(files []File) []File {
+	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return o.Busy[f.ID] })
+}
+
+func pickAny(groups []*group, o Options, pick func(*group, Options) (Job, bool)) (Job, bool) {
 	for _, g := range groups {
 		if job, ok := pick(g, o); ok {
 			return job, true
@@ -157,7 +174,10 @@ func pickFirst(groups []*group, o Options, pick func(*group, Options) (Job, bool
 
 // dead reports whether nothing in f can show any more, and no deletion waits for its grace.
 func (f *File) dead(o Options) bool {
-	if o.KeepExpired && f.MaxExpiresAt != 0 {
+	if f.Ended {
+		return true
+	}
+	if f.Kept && f.MaxExpiresAt != 0 {
 		return false
 	}
 	return f.MaxExpiresAt <= o.NowSec && f.MaxLocalDeletion < o.NowSec-o.GCGraceSec
@@ -179,7 +199,7 @@ func pickExpired(files []File, o Options) (Job, bool) {
 	job := Job{Reason: Expired, Drop: true}
 	for i := range files {
 		f := &files[i]
-		if !o.Busy[f.ID] && (f.dead(o) && !hides(f, files, o) || !f.Sides && o.Deleted != nil && o.Deleted(f.ID)) {
+		if !o.Busy[f.ID] && (f.Ended || f.dead(o) && !hides(f, files, o) || !f.Sides && o.Deleted != nil && o.Deleted(f.ID)) {
 			job.Inputs = append(job.Inputs, f.ID)
 		}
 	}

@@ -94,7 +94,11 @@ func TestPick(t *testing.T) {
 			Job{Inputs: []uint64{1, 2}, Reason: Expired, Drop: true}},
 		{"R35 not while it may hide what is in memory", []File{old}, with(func(o *Options) { o.OldestOutside = 20 }), Job{}},
 		{"R35 younger writes do not matter", []File{old}, with(func(o *Options) { o.OldestOutside = 21 }), Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
-		{"R41 rollups still read it", []File{old}, with(func(o *Options) { o.KeepExpired = true }), Job{}},
+		{"R41 rollups still read it", []File{kept(old)}, now, Job{}},
+		{"R42 past a retention it goes whatever it may hide", []File{past(file(1, 10, 0)), timeless(dying(file(2, 10, 9), forever, 0, 20, 30))},
+			with(func(o *Options) { o.OldestOutside = 1 }), Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
+		{"R42 and holds no other back", []File{dying(file(1, 10, 9), 1000, 0, 10, 20), past(dying(file(2, 10, 9), forever, 0, 15, 30))}, now,
+			Job{Inputs: []uint64{1, 2}, Reason: Expired, Drop: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			job, ok := Pick(c.files, c.o)
@@ -103,6 +107,16 @@ func TestPick(t *testing.T) {
 			}
 		})
 	}
+}
+
+func kept(f File) File {
+	f.Kept = true
+	return f
+}
+
+func past(f File) File {
+	f.Ended = true
+	return f
 }
 
 // content is a file with its rows by window.

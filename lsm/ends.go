@@ -1,0 +1,115 @@
+package lsm
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/ttl"
+)
+
+// ending is what a store is told of the ends of rows.
+type ending struct {
+	mu    sync.Mutex
+	of    func(mutation.TableID, time.Time) ttl.Ends // nil: nobody has told
+	asked time.Time                                  // the latest moment that was asked for
+	holds int                                        // how many hold it
+	held  time.Time                                  // while holds > 0, nothing later is asked for
+}
+
+// SetEnds tells the store which rows of a table have ended by a moment. It asks once at the start of each merge and each flush, and
+// whenever it looks for what may go. Until SetEnds is called, and in tools that never call it, rows end by their TTL alone, and
+// stay where the table says KeepExpired; so they do later where of gives no KeptFrom for such a table, which it was not yet told of.
+//
+// of is called while jobs of the store are held: it may read Views, but must not write, flush or change the schema, nor wait for anybody
+// who does.
+func (s *Store) SetEnds(of func(table mutation.TableID, now time.Time) ttl.Ends) {
+	s.ending.mu.Lock()
+	s.ending.of = of
+	s.ending.mu.Unlock()
+	s.wakeCompactor()
+}
+
+// HoldEnds keeps the store from removing what ends after a moment, until release is called: now, or a later one that it was told
+// about already. Who changes what SetEnds says takes that moment as the end of what was said before, and releases when what is
+// said is the new.
+func (s *Store) HoldEnds(now time.Time) (at time.Time, release func()) {
+	e := &s.ending
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.holds == 0 {
+		e.held = now
+	}
+	if e.held.Before(e.asked) {
+		e.held = e.asked
+	}
+	e.holds++
+	return e.held, sync.OnceFunc(func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.holds--
+	})
+}
+
+// endsOf asks what has ended of a table.
+func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
+	e := &s.ending
+	e.mu.Lock()
+	of := e.of
+	if e.holds > 0 && e.held.Before(now) {
+		now = e.held
+	}
+	if e.asked.Before(now) {
+		e.asked = now
+	}
+	e.mu.Unlock()
+	out := ttl.NoEnds
+	if of != nil {
+		out = of(t.ID, now)
+	}
+	if t.KeepExpired && out.KeptFrom == math.MaxInt64 {
+		out.KeptFrom = math.MinInt64
+	}
+	return out
+}
+
+// allEnded reports whether all rows of f have ended by their time: such a file has no use, whatever other files hold, since all versions of
+// a row have its time, and nothing lies beside the rows of a file of a range. It reads keys where partitions differ.
+// jobs.compact is held.
+func (f *file) allEnded(e *ttl.Ends) bool {
+	w := f.window()
+	if w == (window{}) || !e.ByTime() || e.Keeps(w.last()) {
+		return false
+	}
+	if w.last() < e.Everyone() {
+		return true
+	}
+	if e.Before == nil || f.lives.Key != nil && e.Of(f.lives) <= w.last() {
+		return false
+	}
+	keys := f.reader.Keys(partition.Range{})
+	defer keys.Close()
+	for {
+		key, err := keys.Next()
+		if err != nil {
+			return false // a damaged file stays, for the merge to say so
+		}
+		if key == nil {
+			return true
+		}
+		if e.Of(*key) <= w.last() {
+			f.lives = partition.DecoratedKey{Token: key.Token, Key: append([]byte{}, key.Key...)}
+			return false
+		}
+	}
+}
+
+// keptFor reports whether rows of f may have to stay although they have ended.
+func (f *file) keptFor(e *ttl.Ends) bool {
+	if f.window() == (window{}) {
+		return e.KeptFrom != math.MaxInt64
+	}
+	return e.Keeps(f.window().last())
+}
