@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eskerdb/esker/internal/model"
 	"github.com/eskerdb/esker/lsm"
 )
 
@@ -160,7 +161,7 @@ func (f *follower) hold(t *testing.T, runs, every int, lasting bool) {
 			if what == "" {
 				return
 			}
-			shortest := shrink(program, func(p []action) bool {
+			shortest := model.Shrink(program, func(p []action) bool {
 				what, err := f.play(p, every, options)
 				return err == nil && what != ""
 			})

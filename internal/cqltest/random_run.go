@@ -187,18 +187,3 @@ func script(create string, program []action) string {
 	}
 	return out
 }
-
-// shrink leaves out whatever is not needed for a program to fail.
-func shrink(program []action, fails func([]action) bool) []action {
-	for size := len(program) / 2; size > 0; size /= 2 {
-		for from := 0; from+size <= len(program); {
-			shorter := slices.Concat(program[:from], program[from+size:])
-			if fails(shorter) {
-				program = shorter
-			} else {
-				from += size
-			}
-		}
-	}
-	return program
-}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/eskerdb/esker/internal/cqltest/cassandra"
+	"github.com/eskerdb/esker/internal/model"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/schema"
 )
@@ -91,7 +92,7 @@ func TestModel(t *testing.T) {
 				if what == "" {
 					continue
 				}
-				shortest := shrink(program, func(p []action) bool {
+				shortest := model.Shrink(program, func(p []action) bool {
 					what, err := g.playEmbedded(create, p, options)
 					return err == nil && what != ""
 				})

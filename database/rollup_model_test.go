@@ -1,0 +1,298 @@
+package database
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/model"
+	"github.com/eskerdb/esker/internal/vfs"
+)
+
+const (
+	rollupPrograms     = 40
+	rollupProgramsSoak = 5000
+	rollupProgramSteps = 80
+)
+
+// refusedText begins what is wrong when a statement is refused. Without the steps before it many would be, so that is no
+// shorter history of another fault.
+const refusedText = "refused: "
+
+// level is a rollup of table t and what the model knows of it.
+type level struct {
+	name string
+	of   model.Rollup
+}
+
+// shape is a table with its rollups.
+type shape struct {
+	create []string
+	levels []level
+}
+
+// rollupTally counts what random histories did and compared.
+type rollupTally struct{ programs, steps, writes, restarts, windows, answers int }
+
+func (a *rollupTally) add(b rollupTally) {
+	a.programs += b.programs
+	a.steps += b.steps
+	a.writes += b.writes
+	a.restarts += b.restarts
+	a.windows += b.windows
+	a.answers += b.answers
+}
+
+// rollupRun is a history under way.
+type rollupRun struct {
+	*world
+	shape *shape
+	rows  *model.Table
+	tally rollupTally
+
+	release chan struct{} // lets the scheduler go on
+	resumed chan struct{}
+}
+
+// TestRollupModel: after any history every level of rollups is the aggregate of the rows, computed the slow way, and so is
+// every SELECT that groups them (R40, R41).
+func TestRollupModel(t *testing.T) {
+	programs := rollupPrograms
+	if os.Getenv("ESKER_SOAK") != "" {
+		programs = rollupProgramsSoak
+	}
+	first := rand.Uint64()
+	if text := os.Getenv("ESKER_SEED"); text != "" {
+		first, _ = strconv.ParseUint(text, 10, 64)
+	}
+	var total rollupTally
+	for seed := first; seed < first+uint64(programs); seed++ {
+		s := newShape(rand.New(rand.NewPCG(seed, 5)))
+		probe, err := newRollupRun(t, s)
+		if err != nil {
+			t.Fatalf("ESKER_SEED=%d: %v", seed, err)
+		}
+		program := newWriter(rand.New(rand.NewPCG(seed, 6)), probe.db.Schema().Table("ks", "t")).program(rollupProgramSteps)
+		probe.end()
+		what, tally := playRollups(t, s, program)
+		total.add(tally)
+		if what == "" {
+			continue
+		}
+		shortest := model.Shrink(program, func(p []programStep) bool { what, _ := playRollups(t, s, p); return what != "" })
+		what, _ = playRollups(t, s, shortest)
+		text := strings.Join(s.create, ";\n") + ";\n"
+		for i := range shortest {
+			text += shortest[i].String() + "\n"
+		}
+		t.Fatalf("ESKER_SEED=%d: %s\n\n%s", seed, what, text)
+	}
+	fmt.Fprintf(t.Output(), "sample %d/%d histories of rollups\n", programs, rollupProgramsSoak)
+	t.Logf("%d steps, %d writes, %d restarts; %d windows and %d answers compared, none differs",
+		total.steps, total.writes, total.restarts, total.windows, total.answers)
+}
+
+func newRollupRun(t testing.TB, s *shape) (*rollupRun, error) {
+	r := &rollupRun{
+		world: &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(programStart), quiet: true},
+		shape: s,
+	}
+	r.open()
+	for _, text := range append([]string{createKeyspace}, s.create...) {
+		if _, err := r.try(text); err != nil {
+			r.end()
+			return nil, fmt.Errorf("%s: %w", text, err)
+		}
+	}
+	r.rows = model.New(r.db.Schema().Table("ks", "t"))
+	r.hold()
+	return r, nil
+}
+
+// hold keeps the scheduler from rounds of its own until letGo: histories say when one happens.
+func (r *rollupRun) hold() {
+	r.release, r.resumed = make(chan struct{}), make(chan struct{})
+	held, release, resumed, db := make(chan struct{}), r.release, r.resumed, r.db
+	go func() {
+		defer close(resumed)
+		_ = db.rollups.Exclude(func() error {
+			close(held)
+			<-release
+			return nil
+		})
+	}()
+	<-held
+}
+
+func (r *rollupRun) letGo() {
+	if r.release != nil {
+		close(r.release)
+		<-r.resumed
+		r.release = nil
+	}
+}
+
+func (r *rollupRun) end() {
+	r.letGo()
+	must(r.world, r.db.Close())
+}
+
+// playRollups runs a history and says what is wrong; "" if nothing is.
+func playRollups(t testing.TB, s *shape, program []programStep) (string, rollupTally) {
+	r, err := newRollupRun(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.end()
+	r.tally.programs = 1
+	for i := range program {
+		r.tally.steps++
+		if what := r.step(&program[i]); what != "" {
+			return fmt.Sprintf("step %d, %s\n%s", i, &program[i], what), r.tally
+		}
+	}
+	for range 2 { // the second time with every window over
+		if what := r.settled(); what != "" {
+			return "at the end: " + what, r.tally
+		}
+		r.clock.Advance(70 * 24 * time.Hour)
+	}
+	return "", r.tally
+}
+
+func (r *rollupRun) step(s *programStep) string {
+	switch {
+	case s.advance > 0:
+		r.clock.Advance(s.advance)
+		return ""
+	case s.text == "":
+		return r.happen(s)
+	case s.clears:
+		r.letGo()
+		defer r.hold()
+	}
+	if _, err := r.try(s.text); err != nil {
+		return refusedText + err.Error()
+	}
+	if s.clears {
+		r.rows.Clear()
+	}
+	r.tally.writes += len(s.ops)
+	for _, op := range s.ops {
+		op.Now = r.clock.Now().Unix()
+		if err := r.rows.Apply(op); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// happen does what is no statement.
+func (r *rollupRun) happen(s *programStep) string {
+	switch s.weather {
+	case "flush":
+		must(r.world, r.store.FlushAll())
+	case "compact":
+		for _, t := range r.store.Tables() {
+			must(r.world, r.store.Compact(t.ID))
+		}
+	case "reopen", "crash":
+		r.tally.restarts++
+		r.letGo()
+		if s.weather == "reopen" {
+			r.reopen()
+		} else {
+			r.crash(rand.New(rand.NewPCG(s.seed, 1)))
+		}
+		r.hold()
+	case "settle":
+		return r.settled()
+	}
+	return ""
+}
+
+// settled lets the scheduler do all that is due, and compares every level.
+func (r *rollupRun) settled() string {
+	r.letGo()
+	err := r.db.rollups.Settle()
+	r.hold()
+	if err != nil {
+		return err.Error()
+	}
+	for i := range r.shape.levels {
+		if what, err := r.levelDiffers(&r.shape.levels[i]); err != nil {
+			return err.Error()
+		} else if what != "" {
+			return r.shape.levels[i].name + ": " + what
+		}
+	}
+	return ""
+}
+
+// levelDiffers compares the rows of a rollup with what the model makes of the rows of the table.
+func (r *rollupRun) levelDiffers(l *level) (string, error) {
+	windows, err := r.rows.Windows(&l.of)
+	if err != nil {
+		return "", err
+	}
+	got, err := r.cells("SELECT * FROM " + l.name)
+	if err != nil {
+		return "", err
+	}
+	now := r.clock.Now()
+	rows := map[string]map[string][]byte{}
+	for _, row := range got {
+		var group [][]byte
+		for _, c := range l.of.Group {
+			group = append(group, row[c])
+		}
+		name := model.WindowKey([][]byte{row["k"]}, time.UnixMilli(types.DecodeInt64(row["ts"])), group)
+		if rows[name] != nil {
+			return "twice: " + name, nil
+		}
+		if windows[name] == nil {
+			return "a row of no window: " + name, nil
+		}
+		rows[name] = row
+	}
+	for name, w := range windows {
+		if now.Before(w.End) {
+			continue // open
+		}
+		r.tally.windows++
+		if rows[name] == nil {
+			return "no row: " + name, nil
+		}
+		if what := r.rows.Differs(&l.of, w, rows[name]); what != "" {
+			return name + ": " + what, nil
+		}
+	}
+	return "", nil
+}
+
+// cells are the rows of an answer by column; null is nil.
+func (w *world) cells(text string) ([]map[string][]byte, error) {
+	r, err := w.try(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	out := make([]map[string][]byte, r.Rows.RowCount)
+	rest := r.Rows.Rows
+	for i := range out {
+		out[i] = map[string][]byte{}
+		for _, c := range r.Rows.Columns {
+			length := int32(binary.BigEndian.Uint32(rest))
+			if rest = rest[4:]; length >= 0 {
+				out[i][c.Name], rest = rest[:length:length], rest[length:]
+			}
+		}
+	}
+	return out, nil
+}
