@@ -128,10 +128,8 @@ func Open(o Options) (*Database, error) {
 	node.HostID = d.node.HostID
 	d.catalog = catalog.New(node, d.settings(o.Settings), status{d, o.Memory})
 	d.publish(stored)
-	if o.Store.Schema() == nil {
-		if err := d.saveSchema(stored); err != nil {
-			return nil, fmt.Errorf("database: first schema: %w", err)
-		}
+	if err := d.adoptInternalTables(stored); err != nil {
+		return nil, fmt.Errorf("database: first schema: %w", err)
 	}
 	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock)
 	if err != nil {

@@ -119,7 +119,7 @@ func (d *Database) explainFollowers(out *explanation, t *schema.Table, ms []plan
 	for _, r := range f.rollups {
 		windows := int64(0)
 		for i := range ms {
-			windows += int64(len(dirtied(&ms[i], r.Rollup.StepMillis)))
+			windows += int64(len(dirtied(&ms[i], r.Rollup.Windows())))
 		}
 		out.say("mark rollup", r.QualifiedName(), counted(windows, "window")+" to be recomputed once over")
 	}

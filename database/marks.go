@@ -11,6 +11,7 @@ import (
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
 )
 
 // marks are the dirty marks of one record.
@@ -36,7 +37,7 @@ func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
 	for i := range record {
 		m := &record[i]
 		for _, r := range d.projectors.of(s, m.Table).rollups {
-			for _, w := range dirtied(m, r.Rollup.StepMillis) {
+			for _, w := range dirtied(m, r.Rollup.Windows()) {
 				mark := jobs.Mark{Rollup: r.ID, Base: m.Key, Window: w}
 				if d.rollups.Covered(mark) {
 					continue
@@ -54,7 +55,7 @@ func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
 }
 
 // dirtied are the windows a mutation may change, each once.
-func dirtied(m *planner.Mutation, step int64) []downsample.Window {
+func dirtied(m *planner.Mutation, step partition.Bucketing) []downsample.Window {
 	if !m.Deletion.IsNone() {
 		return []downsample.Window{{Start: math.MinInt64, End: math.MaxInt64}}
 	}
@@ -66,9 +67,9 @@ func dirtied(m *planner.Mutation, step int64) []downsample.Window {
 		if !ok {
 			continue
 		}
-		if w := downsample.WindowOf(ms, step); !seen[w.Start] {
-			seen[w.Start] = true
-			out = append(out, w)
+		if start, end := step.BucketOf(ms); !seen[start] {
+			seen[start] = true
+			out = append(out, downsample.Window{Start: start, End: end})
 		}
 	}
 	for i := range m.Ranges {
@@ -78,7 +79,7 @@ func dirtied(m *planner.Mutation, step int64) []downsample.Window {
 }
 
 // rangeWindow is the time a deleted slice covers, widened to whole windows; open where the slice is.
-func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step int64) downsample.Window {
+func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step partition.Bucketing) downsample.Window {
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	start, okStart := layout.FirstTimeMillis(s.Start.Prefix, unit)
 	end, okEnd := layout.FirstTimeMillis(s.End.Prefix, unit)
@@ -86,10 +87,10 @@ func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step 
 		start, end, okStart, okEnd = end, start, okEnd, okStart
 	}
 	if okStart {
-		low = downsample.WindowOf(start, step).Start
+		low, _ = step.BucketOf(start)
 	}
 	if okEnd {
-		high = downsample.WindowOf(end, step).End
+		_, high = step.BucketOf(end)
 	}
 	return downsample.Window{Start: low, End: high}
 }
@@ -97,15 +98,21 @@ func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step 
 // markLayout is the partition key of the table of dirty marks: rollup id, base partition key.
 var markLayout = partition.Layout{types.UUID, types.Blob}
 
+// markKey is the partition of the marks of a rollup for a base partition.
+func markKey(rollup mutation.TableID, base partition.DecoratedKey) (partition.DecoratedKey, error) {
+	key, err := markLayout.Encode([][]byte{rollup[:], base.Key})
+	return partition.Decorate(key), err
+}
+
 // markPlace is where a mark stands in the table of dirty marks.
 func markPlace(m jobs.Mark) (partition.DecoratedKey, []byte, error) {
-	key, err := markLayout.Encode([][]byte{m.Rollup[:], m.Base.Key})
+	key, err := markKey(m.Rollup, m.Base)
 	if err != nil {
-		return partition.DecoratedKey{}, nil, err
+		return key, nil, err
 	}
 	table := dirtyTable()
 	at, err := table.Clustering.Encode([][]byte{types.AppendBigint(nil, m.Window.Start), types.AppendBigint(nil, m.Window.End)})
-	return partition.Decorate(key), at, err
+	return key, at, err
 }
 
 func markMutation(m jobs.Mark) (mutation.Mutation, error) {
@@ -137,11 +144,27 @@ func (s rollupStore) Rollups() []jobs.Rollup {
 	for _, name := range snapshot.KeyspaceNames() {
 		for _, t := range snapshot.Keyspaces[name].SortedTables() {
 			if t.Rollup != nil {
-				out = append(out, jobs.Rollup{Table: t, Source: snapshot.Table(name, t.Rollup.Source)})
+				out = append(out, s.rollup(snapshot, t))
 			}
 		}
 	}
 	return out
+}
+
+// rollup is a rollup with the tables below it.
+func (s rollupStore) rollup(snapshot *schema.Snapshot, r *schema.Table) jobs.Rollup {
+	out := jobs.Rollup{Table: r, Source: snapshot.Table(r.Keyspace, r.Rollup.Source), Base: snapshot.Table(r.Keyspace, r.Rollup.BaseTable())}
+	for below := out.Source; below != nil && below.Rollup != nil; below = snapshot.Table(r.Keyspace, below.Rollup.Source) {
+		out.Below = append(out.Below, jobs.Level{Table: below})
+	}
+	return out
+}
+
+// State implements jobs.Store.
+func (s rollupStore) State(r *schema.Table) (jobs.State, error) {
+	view := s.d.store.View()
+	defer view.Close()
+	return rollupState(view, r)
 }
 
 // Pin runs pinned while no writer is between deciding on its marks and the end of its write, and
@@ -171,6 +194,9 @@ func (s rollupStore) Apply(a jobs.Answer) (uint64, error) {
 		}
 		record = append(record, c)
 	}
+	for id, state := range a.States {
+		record = append(record, stateMutation(id, state))
+	}
 	return s.d.store.Apply(record)
 }
 
@@ -188,19 +214,19 @@ func (s rollupStore) Marks(each func(m jobs.Mark, sequence uint64)) error {
 		if err != nil || key == nil {
 			return err
 		}
-		if err := partitionMarks(view, *key, each); err != nil {
+		if err := partitionMarks(view, *key, clustering.All(), each); err != nil {
 			return err
 		}
 	}
 }
 
-func partitionMarks(view View, key partition.DecoratedKey, each func(jobs.Mark, uint64)) error {
+func partitionMarks(view View, key partition.DecoratedKey, slices clustering.Slices, each func(jobs.Mark, uint64)) error {
 	parts, err := markLayout.Decode(key.Key)
 	if err != nil {
 		return err
 	}
 	m := jobs.Mark{Rollup: mutation.TableID(parts[0]), Base: partition.Decorate(append([]byte(nil), parts[1]...))}
-	_, rows, err := view.Rows(dirtyTableID, key, clustering.All())
+	_, rows, err := view.Rows(dirtyTableID, key, slices)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,15 @@ package database
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database/catalog"
+	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
@@ -52,7 +55,29 @@ func (d *Database) saveSchema(s *schema.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	return d.store.PutSchema(blob, append(storedTables(s), dirtyTable(), buildsTable()))
+	return d.store.PutSchema(blob, append(storedTables(s), internalTables()...))
+}
+
+// internalTables are the server's own.
+func internalTables() []mutation.Table {
+	return []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable()}
+}
+
+// adoptInternalTables makes the internal tables that the release which wrote the data directory did not have.
+func (d *Database) adoptInternalTables(s *schema.Snapshot) error {
+	view := d.store.View()
+	defer view.Close()
+	for _, t := range internalTables() {
+		keys, err := view.Keys(t.ID, partition.Range{})
+		if errors.Is(err, lsm.ErrUnknownTable) {
+			return d.saveSchema(s)
+		}
+		if err != nil {
+			return err
+		}
+		keys.Close()
+	}
+	return nil
 }
 
 // storedTables are the tables of a snapshot that have rows in the store.
@@ -177,7 +202,10 @@ func (d *Database) install(next *schema.Snapshot) error {
 
 // requireDistinctIDs refuses a table whose id was given in its text and is another's.
 func requireDistinctIDs(s *schema.Snapshot) error {
-	seen := map[mutation.TableID]string{dirtyTableID: dirtyTable().Name, buildsTableID: buildsTable().Name}
+	seen := map[mutation.TableID]string{}
+	for _, t := range internalTables() {
+		seen[t.ID] = t.Name
+	}
 	for _, name := range s.KeyspaceNames() {
 		for _, t := range s.Keyspaces[name].SortedTables() {
 			if other, taken := seen[t.ID]; taken {

@@ -38,7 +38,7 @@ func tables(desc bool) Rollup {
 		rolled.AddColumn(&schema.Column{Name: function + "_v", Kind: schema.Regular, Type: of})
 		rolled.Rollup.Aggregates = append(rolled.Rollup.Aggregates, downsample.Aggregate{Function: function, Source: "v", Target: function + "_v"})
 	}
-	return Rollup{Table: rolled, Source: base}
+	return Rollup{Table: rolled, Source: base, Base: base}
 }
 
 // rows are the merged rows of one partition by clustering.
@@ -113,6 +113,8 @@ func (f *fake) Apply(a Answer) (uint64, error) {
 	}
 	return f.sequence, nil
 }
+
+func (f *fake) State(r *schema.Table) (State, error) { return NewState(r.Rollup), nil }
 
 func (f *fake) putLocked(m *mutation.Mutation) {
 	if f.data[m.Table] == nil {

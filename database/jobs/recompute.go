@@ -12,44 +12,6 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// answer recomputes the windows of the marks on one View. Adjacent windows of a partition are read
-// together; the last record clears the marks.
-func (r *Rollups) answer(view View, rollups map[mutation.TableID]Rollup, due []Mark) error {
-	last := Answer{Cleared: due, UpTo: view.Sequence()}
-	for i := 0; i < len(due); {
-		first := due[i]
-		to := first.Window.End
-		for i++; i < len(due) && due[i].Rollup == first.Rollup && due[i].Base.Compare(first.Base) == 0 && due[i].Window.Start <= to; i++ {
-			to = max(to, due[i].Window.End)
-		}
-		job, err := newRecomputation(view, rollups[first.Rollup], first.Base, downsample.Window{Start: first.Window.Start, End: to})
-		if err != nil {
-			return err
-		}
-		job.nowMillis = r.clock.Now().UnixMilli()
-		fresh, err := job.run()
-		if err != nil {
-			return fmt.Errorf("rollup %s: %w", rollups[first.Rollup].Table.QualifiedName(), err)
-		}
-		last.Rows = append(last.Rows, fresh...)
-		last.Marked = append(last.Marked, job.open...)
-		for len(last.Rows) > recordRowsMax {
-			if _, err := r.store.Apply(Answer{Rows: last.Rows[:recordRowsMax:recordRowsMax]}); err != nil {
-				return err
-			}
-			last.Rows = last.Rows[recordRowsMax:]
-		}
-	}
-	sequence, err := r.store.Apply(last)
-	if err != nil {
-		return err
-	}
-	for _, m := range last.Marked {
-		r.Marked(m, sequence)
-	}
-	return nil
-}
-
 // recomputation computes the rollup rows of one partition over a range of whole windows.
 type recomputation struct {
 	view   View

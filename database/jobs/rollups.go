@@ -8,6 +8,8 @@ package jobs
 import (
 	"bytes"
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -26,13 +28,10 @@ type Mark struct {
 	Window downsample.Window      // one window, or a range of them where a deletion was
 }
 
-// Rollup is a rollup with its source table.
-type Rollup struct{ Table, Source *schema.Table }
-
 // isOpen reports whether a mark's window may still change by itself. A range of windows never is: those
 // of its windows that are open are marked anew when it is answered.
 func (ru *Rollup) isOpen(w downsample.Window, nowMillis int64) bool {
-	return w.End-w.Start == ru.Table.Rollup.StepMillis && w.End > nowMillis
+	return w == ru.window(w.Start) && w.End > closedUntil(ru.Table.Rollup, nowMillis)
 }
 
 // View is the store at one sequence.
@@ -49,6 +48,8 @@ type Store interface {
 	// Pin calls pinned at a moment when every write either is applied or has yet to decide on its
 	// marks, and returns the View of that moment.
 	Pin(pinned func()) View
+	// State is the durable state of a rollup.
+	State(r *schema.Table) (State, error)
 	// Apply writes an answer as one record and returns its sequence.
 	Apply(Answer) (sequence uint64, err error)
 	// Marks calls each for every uncleared mark.
@@ -58,9 +59,10 @@ type Store interface {
 // Answer is what a recomputation writes.
 type Answer struct {
 	Rows    []mutation.Mutation // of rollups
-	Marked  []Mark              // windows found still open, to be answered when they have closed
+	Marked  []Mark              // windows of the rollups declared on those, and windows found still open
 	Cleared []Mark              // marks that end, as far as they were written at or before UpTo
 	UpTo    uint64
+	States  map[mutation.TableID]State
 }
 
 // Limits of one round of recomputation.
@@ -97,6 +99,9 @@ type Rollups struct {
 	dirty     map[name]*entry // guarded by mu
 	lastError error           // of the last round; guarded by mu
 
+	stateMu sync.Mutex                 // held while a state is changed in the store; taken before mu
+	states  map[mutation.TableID]State // durable ones, as far as they were asked for; guarded by mu
+
 	wake chan struct{} // of capacity 1: there is something to look at
 	stop chan struct{}
 	done chan struct{}
@@ -115,7 +120,7 @@ func StartRollups(store Store, clk clock.Clock) (*Rollups, error) {
 // newRollups is a scheduler that knows the marks in the store and works only when Settle is called.
 func newRollups(store Store, clk clock.Clock) (*Rollups, error) {
 	r := &Rollups{
-		store: store, clock: clk, dirty: map[name]*entry{},
+		store: store, clock: clk, dirty: map[name]*entry{}, states: map[mutation.TableID]State{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	err := store.Marks(func(m Mark, sequence uint64) { r.dirty[m.name()] = &entry{mark: m, sequence: sequence} })
@@ -254,6 +259,13 @@ func (r *Rollups) round() (more bool, err error) {
 func (r *Rollups) rollups() map[mutation.TableID]Rollup {
 	out := map[mutation.TableID]Rollup{}
 	for _, ru := range r.store.Rollups() {
+		for i := range ru.Below {
+			state, err := r.State(ru.Below[i].Table)
+			if err != nil {
+				state.BuiltFrom = math.MaxInt64 // its rows are not taken; what is wrong, its own computation says
+			}
+			ru.Below[i].BuiltFrom = state.BuiltFrom
+		}
 		out[ru.Table.ID] = ru
 	}
 	return out
@@ -276,6 +288,9 @@ func (r *Rollups) clearOrphans(rollups map[mutation.TableID]Rollup) error {
 	}
 	// A rollup that is not in a schema read after its mark was dropped; in one read before, it may be new.
 	rollups = r.rollups()
+	r.mu.Lock()
+	maps.DeleteFunc(r.states, func(id mutation.TableID, _ State) bool { _, there := rollups[id]; return !there })
+	r.mu.Unlock()
 	gone = slices.DeleteFunc(gone, func(m Mark) bool { _, there := rollups[m.Rollup]; return there })
 	for part := range slices.Chunk(gone, marksMax) {
 		if _, err := r.store.Apply(Answer{Cleared: part, UpTo: upTo}); err != nil {
