@@ -141,8 +141,9 @@ func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) 
 	d.reads <- struct{}{}
 	defer func() { <-d.reads }()
 	guard := d.guard(plan)
+	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: d.clock.Now().Unix(), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
+		NowSec: now.Unix(), Retained: d.retained(plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
 		Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {

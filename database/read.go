@@ -35,8 +35,9 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	defer func() { <-d.reads }()
 	source := d.source(plan.Table)
 	defer source.Close()
+	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: d.clock.Now().Unix(), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
+		NowSec: now.Unix(), Retained: d.retained(plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
 		Statistics: &guard.cost, IndexStatistics: &guard.index, Check: guard.check,
 	})
 	if err != nil {

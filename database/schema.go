@@ -185,6 +185,9 @@ func (d *Database) install(next *schema.Snapshot) error {
 	if err := d.requireAdopted(next); err != nil {
 		return err
 	}
+	if err := d.settleRetentions(next); err != nil {
+		return err
+	}
 	d.complete(next)
 	if err := requireDistinctIDs(next); err != nil {
 		return err

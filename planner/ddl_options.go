@@ -118,8 +118,7 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 			t.AppendOnly, err = optionBool(o)
 		case "partition_write_rate_max":
 			t.Options.PartitionWriteRateMax, err = optionInt(o, 0, partitionWriteRateMax)
-		case "retention":
-			err = invalidf("option retention of table %s is not supported by this build: use default_time_to_live", t.QualifiedName())
+		case "retention": // once it is known what the time column counts
 		case "id":
 			err = setID(t, o)
 		case "extensions":
@@ -138,6 +137,9 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 		if err := layBucket(t, t.Bucket); err != nil {
 			return nil, err
 		}
+	}
+	if err := layRetention(t, options); err != nil {
+		return nil, err
 	}
 	return warnings, checkIntervals(&t.Options)
 }

@@ -338,6 +338,9 @@ func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
 		if names := c.indexNames(t, col); names != "" {
 			return invalidf("Cannot drop column %s because it has dependent secondary indexes (%s)", name.Text, names)
 		}
+		if by := retainedBy(t, col); by != "" {
+			return invalidf("Cannot drop column %s of table %s with %s", name.Text, t.QualifiedName(), by)
+		}
 		if by := c.usedBy(t, col); by != "" {
 			return invalidf("Cannot drop column %s on base table %s with %s", name.Text, t.Name, by)
 		}
@@ -424,6 +427,7 @@ func renameKey(t *schema.Table, col *schema.Column, to string) {
 		}
 	}
 	renameBucket(t, col.Name, to)
+	renameRetention(t, col.Name, to)
 }
 
 // alterOptions applies WITH to an existing table.

@@ -192,7 +192,7 @@ func TestOptionsAreRefusedInCassandrasWords(t *testing.T) {
 		{"S", "cdc = 'maybe'", "Invalid boolean value maybe for 'cdc'. Positive values can be '1', 'true' or 'yes'. Negative values can be '0', 'false' or 'no'."},
 		{"C", "id = 'abc'", "Invalid table id"},
 		{"S", "comment = 'a' AND comment = 'b'", "Multiple definitions for property 'comment'"},
-		{"I", "retention = '1d'", "option retention of table ks.b is not supported by this build: use default_time_to_live"},
+		{"S", "retention = '1d'", "Invalid value for property 'retention'. It should be a map."},
 		{"I", "rollups = {'1mo': 'forever'}", "rollups of table ks.b: '1mo' is not a fixed step such as '1m', '1h' or '1d'"},
 		{"I", "rollups = {'1h': '1y'}", "rollups of table ks.b: '1h' keeps '1y'; this build keeps rollups 'forever'"},
 		{"I", "rollups = {'1h': 'forever', '1d': 'forever'}", "rollups of table ks.b: this build keeps one level; name one step"},

@@ -36,9 +36,11 @@ type Options struct {
 	IndexStatistics *mutation.ReadStatistics
 	// Check is called when a partition was opened and after each batch, with the key of the partition; its error ends the
 	// read, also where the source gave up with mutation.ErrTombstones. nil: nobody looks.
-	Check   func(stats *Stats, key [][]byte) error
-	Clock   clock.Clock // measures Stats.Times; nil: nobody asks
-	Discard bool        // rows of the answer are counted and thrown away
+	Check func(stats *Stats, key [][]byte) error
+	// Retained says which rows of the plan's table have ended otherwise than by their TTL; nil: none has.
+	Retained *Retained
+	Clock    clock.Clock // measures Stats.Times; nil: nobody asks
+	Discard  bool        // rows of the answer are counted and thrown away
 }
 
 // Result is one page of an answer.
@@ -103,6 +105,7 @@ type run struct {
 	begin       position // where the page begins, until its first partition is read
 	row         row      // the row under way
 	hidden      hiding
+	retained    *retained // nil: rows end by their TTL alone
 	watch       stopwatch
 	emitted     int // rows of the answer so far, pages before included
 	inPartition int // rows of the answer from the partition under way
@@ -120,6 +123,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	for _, col := range plan.Fetch {
 		r.request.Columns = append(r.request.Columns, col.ID)
 	}
+	r.retained = newRetained(r, opts.Retained)
 	for _, o := range plan.Output {
 		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Named.Keyspace, Table: plan.Named.Name, Name: o.Name, Type: o.Type})
 	}

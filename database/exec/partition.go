@@ -30,6 +30,7 @@ func (r *run) partition(key partition.DecoratedKey) error {
 		r.begin = position{}
 	}
 	req.RowsMax = r.rowsWanted()
+	r.retained.open(&r.row, &req)
 	reader, err := r.src.Read(r.plan.Table, req)
 	if err != nil {
 		return err
@@ -41,6 +42,9 @@ func (r *run) partition(key partition.DecoratedKey) error {
 		return err
 	}
 	hasStatic := r.row.takeStatics(reader.Side())
+	if err := r.retained.enter(&r.row); err != nil {
+		return err
+	}
 	if !r.filters.acceptStatic(&r.row) {
 		return nil
 	}
@@ -115,6 +119,10 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 			return found, err
 		}
 		if batch.Summary != nil {
+			if !r.retained.whole(&r.row, batch) {
+				reader.(mutation.Expander).Expand()
+				continue
+			}
 			found = true
 			ok, more, err := r.groups.addSummary(batch)
 			r.lapRows()
@@ -152,7 +160,10 @@ func (r *run) batch(batch *mutation.Batch, found *bool) (more bool, err error) {
 	stats := &r.result.Stats
 	stats.RowsRead += int64(batch.Rows)
 	r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
-	live := r.hidden.live(batch, r.opts.NowSec)
+	live, err := r.retained.apply(&r.row, r.hidden.live(batch, r.opts.NowSec))
+	if err != nil {
+		return false, err
+	}
 	shown := rowsIn(live)
 	spans := r.filters.apply(&r.row, live)
 	passed := rowsIn(spans)
