@@ -166,7 +166,7 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 	for _, c := range s.CopiesOf(t) {
 		ids = append(ids, c.ID)
 	}
-	for _, r := range s.RollupsOf(t) {
+	for _, r := range s.LevelsOf(t) {
 		ids = append(ids, r.ID)
 	}
 	// No recomputation may be under way: it would write what it read before. Marks that are left lead to empty ones.

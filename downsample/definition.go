@@ -4,7 +4,12 @@
 // It does not know tables, stores or the clock.
 package downsample
 
-import "github.com/eskerdb/esker/partition"
+import (
+	"cmp"
+	"math"
+
+	"github.com/eskerdb/esker/partition"
+)
 
 // Definition says what a rollup computes from its source. A row of a rollup stands for one group of one window: its
 // key is the partition key of the base table, the start of the window, and the columns of Group.
@@ -42,6 +47,26 @@ func (d *Definition) Windows() partition.Bucketing {
 		return partition.Bucketing{SizeMillis: d.StepMillis}
 	}
 	return d.Step
+}
+
+// WindowOf is the window that holds a time in milliseconds since 1970.
+func (d *Definition) WindowOf(ms int64) Window {
+	start, end := d.Windows().BucketOf(ms)
+	return Window{start, end}
+}
+
+// CompareSteps orders rollups by the length of their windows, shortest first.
+func (d *Definition) CompareSteps(other *Definition) int {
+	return cmp.Compare(stepLength(d.Windows()), stepLength(other.Windows()))
+}
+
+// stepLength is the length of the window of 1970, in milliseconds.
+func stepLength(b partition.Bucketing) uint64 {
+	start, end := b.BucketOf(0)
+	if b.IsNone() {
+		return math.MaxUint64
+	}
+	return uint64(end) - uint64(start)
 }
 
 // Aggregate is one value column of a rollup, or a state beside them (schema.State) that aggregates are merged from.

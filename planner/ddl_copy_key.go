@@ -71,33 +71,10 @@ func (d *copyDefinition) computedKey(call *cql.FunctionCall) (copyKey, error) {
 			return copyKey{}, invalidf("key column %s of %s: UNNEST takes a frozen set, list or map, and %s is a %s", cql.FormatTerm(call), d.name.Name, from.Name, from.Type)
 		}
 		return copyKey{name: from.Name + "_element", from: from.Name, function: schema.CopyUnnest}, nil
-	case call.Name == "time_bucket" && len(call.Args) >= 2 && len(call.Args) <= 4, call.Name == "floor" && (len(call.Args) == 2 || len(call.Args) == 3):
+	case isStepCall(call):
 		return d.bucketKey(call, from)
 	}
 	return copyKey{}, d.badKey(call)
-}
-
-// zoneAndOrigin reads what may follow the step: a time zone, an origin, or both; of floor an origin.
-func (d *copyDefinition) zoneAndOrigin(call *cql.FunctionCall) (zone string, origin int64, err error) {
-	bad := invalidf("key column %s of %s: behind the step of time_bucket may be the text of a time zone, of a time to count from, or both; behind that of floor a time",
-		cql.FormatTerm(call), d.name.Name)
-	rest := call.Args[2:]
-	for i, t := range rest {
-		l, ok := t.(*cql.Literal)
-		if !ok || l.Class != cql.LiteralString {
-			return "", 0, bad
-		}
-		value, err := types.Timestamp.ParseLiteral(typesLiteral(l))
-		switch {
-		case err == nil && i == len(rest)-1:
-			origin = types.DecodeInt64(value)
-		case err != nil && i == 0 && call.Name == "time_bucket":
-			zone = l.Text
-		default:
-			return "", 0, bad
-		}
-	}
-	return zone, origin, nil
 }
 
 // bucketKey reads time_bucket(column, duration [, zone] [, origin]) and floor(column, duration [, start]).
@@ -107,36 +84,21 @@ func (d *copyDefinition) bucketKey(call *cql.FunctionCall, from *schema.Column) 
 	if kind != types.KindTimestamp && kind != types.KindTimeUUID && kind != types.KindDate {
 		return copyKey{}, invalidf("key column %s of %s: %s takes a timestamp, timeuuid or date, and %s is a %s", text, d.name.Name, call.Name, from.Name, from.Type)
 	}
-	step, ok := call.Args[1].(*cql.Literal)
-	if !ok || step.Class != cql.LiteralDuration {
-		return copyKey{}, invalidf("key column %s of %s: the step is a duration, such as 1h or 1d", text, d.name.Name)
-	}
-	value, err := types.Duration.ParseLiteral(typesLiteral(step))
+	step, err := readStepCall(call)
 	if err != nil {
 		return copyKey{}, invalidf("key column %s of %s: %v", text, d.name.Name, err)
 	}
-	months, days, nanos, err := types.DecodeDuration(value)
-	if err != nil {
-		return copyKey{}, invalidf("key column %s of %s: %v", text, d.name.Name, err)
-	}
-	zone, origin, err := d.zoneAndOrigin(call)
-	if err != nil {
-		return copyKey{}, err
-	}
-	if kind == types.KindDate && zone != "" {
+	if kind == types.KindDate && step.zone != "" {
 		return copyKey{}, invalidf("key column %s of %s: a date has no time zone", text, d.name.Name)
 	}
-	if kind == types.KindDate && nanos != 0 {
+	if kind == types.KindDate && step.nanos != 0 {
 		return copyKey{}, invalidf("key column %s of %s: dates have buckets of whole days", text, d.name.Name)
 	}
-	if months == 0 && days == 0 && nanos%nanosPerMilli != 0 {
-		return copyKey{}, invalidf("key column %s of %s: a step is of whole milliseconds", text, d.name.Name)
-	}
-	bucket, err := partition.NewBucketing(months, days, nanos, zone, origin)
+	bucket, err := step.bucketing()
 	if err != nil {
 		return copyKey{}, invalidf("key column %s of %s: %v", text, d.name.Name, err)
 	}
-	return copyKey{name: from.Name + "_" + strings.ToLower(step.Text), from: from.Name, function: schema.CopyTimeBucket, bucket: bucket}, nil
+	return copyKey{name: from.Name + "_" + strings.ToLower(step.text), from: from.Name, function: schema.CopyTimeBucket, bucket: bucket}, nil
 }
 
 // typeOf is the type of a key column.

@@ -54,6 +54,8 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.alterCopy(stmt.Name, stmt.IfExists, stmt.Options, schema.QueryTable)
 	case *cql.AlterMaterializedView:
 		alter, err = c.alterCopy(stmt.Name, stmt.IfExists, stmt.Options, schema.View)
+	case *cql.CreateRollup:
+		alter, err = c.createRollup(stmt)
 	default:
 		return nil, unsupportedStatement(stmt)
 	}
@@ -65,8 +67,6 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 
 func unsupportedStatement(stmt cql.Statement) error {
 	switch stmt.(type) {
-	case *cql.CreateRollup:
-		return invalidf("CREATE ROLLUP is not supported by this build: declare it with the table, WITH rollups = {'1h': 'forever'}")
 	case *cql.AlterRollup, *cql.DropRollup:
 		return invalidf("a rollup is altered and dropped with its table in this build")
 	case *cql.RefreshRollup, *cql.CheckRollup:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -220,8 +221,14 @@ func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
 	if copies := c.schema.QueryTablesOf(t); len(copies) > 0 {
 		return nil, invalidf("Cannot drop a table when materialized views still depend on it (%s)", copies[0].QualifiedName())
 	}
+	levels := c.schema.LevelsOf(t)
+	for _, r := range levels {
+		if !c.schema.Implied(r) {
+			return nil, invalidf("Cannot drop table %s while rollup %s is computed from it: DROP ROLLUP %s first", t.QualifiedName(), r.QualifiedName(), r.QualifiedName())
+		}
+	}
 	next := c.schema.WithoutTable(keyspace, t.Name)
-	for _, dependent := range append(c.schema.RollupsOf(t), c.schema.IndexesOf(t)...) {
+	for _, dependent := range append(levels, c.schema.IndexesOf(t)...) {
 		next = next.WithoutTable(keyspace, dependent.Name)
 	}
 	return &Alter{Next: next, Change: changeDropped, Target: targetTable, Keyspace: keyspace, Name: t.Name}, nil
@@ -371,11 +378,9 @@ func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
 	default:
 		return "query table " + q.QualifiedName()
 	}
-	for _, r := range c.schema.RollupsOf(t) {
-		for _, a := range r.Rollup.Aggregates {
-			if a.Source == col.Name {
-				return "rollup " + r.QualifiedName()
-			}
+	for _, r := range c.schema.LevelsOf(t) {
+		if slices.Contains(r.Rollup.Group, col.Name) || slices.ContainsFunc(r.Rollup.Aggregates, func(a downsample.Aggregate) bool { return a.Source == col.Name }) {
+			return "rollup " + r.QualifiedName()
 		}
 	}
 	return ""

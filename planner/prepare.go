@@ -128,7 +128,7 @@ func writable(t *schema.Table) error {
 	case schema.QueryTable:
 		return invalidf("Cannot directly modify query table %s: write to %s.%s", t.QualifiedName(), t.Keyspace, t.Copy.Base)
 	case schema.Rollup:
-		return invalidf("Cannot directly modify rollup %s: write to %s.%s", t.QualifiedName(), t.Keyspace, t.Rollup.Source)
+		return invalidf("Cannot directly modify rollup %s: write to %s.%s", t.QualifiedName(), t.Keyspace, t.Rollup.BaseTable())
 	default:
 		return invalidf("%s is a system table: it cannot be modified", t.QualifiedName())
 	}

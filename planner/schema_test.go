@@ -193,9 +193,9 @@ func TestOptionsAreRefusedInCassandrasWords(t *testing.T) {
 		{"C", "id = 'abc'", "Invalid table id"},
 		{"S", "comment = 'a' AND comment = 'b'", "Multiple definitions for property 'comment'"},
 		{"S", "retention = '1d'", "Invalid value for property 'retention'. It should be a map."},
-		{"I", "rollups = {'1mo': 'forever'}", "rollups of table ks.b: '1mo' is not a fixed step such as '1m', '1h' or '1d'"},
-		{"I", "rollups = {'1h': '1y'}", "rollups of table ks.b: '1h' keeps '1y'; this build keeps rollups 'forever'"},
-		{"I", "rollups = {'1h': 'forever', '1d': 'forever'}", "rollups of table ks.b: this build keeps one level; name one step"},
+		{"I", "rollups = {'often': 'forever'}", "rollups of table ks.b: 'often' is not a step such as '1m', '1h', '1d' or '1mo'"},
+		{"I", "rollups = {'1h': '1y'}", "rollups of table ks.b: '1h' keeps '1y', which is not a duration of fixed length such as '90d', or 'forever'"},
+		{"I", "rollups = {'1h': 'forever', '60m': 'forever'}", "rollups of table ks.b: '1h' and '60m' are the same step; name it once"},
 	} {
 		list = append(list, refusal{c.kind, "CREATE TABLE b (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH " + c.text, c.want})
 	}

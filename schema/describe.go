@@ -44,7 +44,7 @@ func (k *Keyspace) CreationOrder() []*Table {
 			implied[r] = true
 		}
 	}
-	var bases, kept []*Table
+	var bases, rollups []*Table
 	tables := k.SortedTables()
 	for _, t := range tables {
 		switch {
@@ -56,11 +56,14 @@ func (k *Keyspace) CreationOrder() []*Table {
 					bases = append(bases, c)
 				}
 			}
-		default:
-			kept = append(kept, t)
+			for _, r := range k.levelsOf(t) {
+				if !implied[r.Name] {
+					rollups = append(rollups, r)
+				}
+			}
 		}
 	}
-	return append(bases, kept...)
+	return append(bases, rollups...)
 }
 
 // Create is the CREATE text of a table of any kind; k is its keyspace.
@@ -132,18 +135,6 @@ func names(columns []*Column) string {
 		out[i] = cql.QuoteIdentifier(c.Name)
 	}
 	return strings.Join(out, ", ")
-}
-
-func (t *Table) createRollup(b *strings.Builder) {
-	def := t.Rollup
-	key := names(t.PartitionKey)
-	window := fmt.Sprintf("floor(%s, %s)", cql.QuoteIdentifier(def.TimeColumn), DurationText(def.StepMillis))
-	fmt.Fprintf(b, "CREATE ROLLUP %s ON %s.%s AS\n    SELECT %s, %s AS %s", t.fullName(), cql.QuoteIdentifier(t.Keyspace),
-		cql.QuoteIdentifier(def.Source), key, window, cql.QuoteIdentifier(def.TimeColumn))
-	for _, a := range def.Aggregates {
-		fmt.Fprintf(b, ",\n        %s(%s) AS %s", a.Function, cql.QuoteIdentifier(a.Source), cql.QuoteIdentifier(a.Target))
-	}
-	fmt.Fprintf(b, "\n    GROUP BY %s, %s;", key, window)
 }
 
 // DurationText is a whole number of milliseconds in the largest units that fit, e.g. 1d, 6h, 90s.

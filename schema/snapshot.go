@@ -53,18 +53,6 @@ func (s *Snapshot) CopiesOf(t *Table) []*Table {
 	return out
 }
 
-// RollupsOf are the rollups computed from a table, finest first.
-func (s *Snapshot) RollupsOf(t *Table) []*Table {
-	var out []*Table
-	for _, r := range s.Keyspaces[t.Keyspace].SortedTables() {
-		if r.Rollup != nil && r.Rollup.Source == t.Name {
-			out = append(out, r)
-		}
-	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Rollup.StepMillis < out[j].Rollup.StepMillis })
-	return out
-}
-
 // WithKeyspace returns a snapshot in which the keyspace is as given. The version is the caller's to set.
 func (s *Snapshot) WithKeyspace(k *Keyspace) *Snapshot {
 	out := &Snapshot{Version: s.Version, Keyspaces: maps.Clone(s.Keyspaces)}

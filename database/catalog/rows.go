@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -266,12 +267,22 @@ func (s *Source) rollupRow(t *schema.Table) values {
 	dirty, lastError := s.catalog.status.Rollup(t.ID)
 	row := values{
 		"keyspace_name": text(t.Keyspace), "rollup_name": text(t.Name), "source": text(t.Rollup.Source),
-		"step": types.AppendDuration(nil, 0, 0, t.Rollup.StepMillis*1_000_000), "dirty_windows": bigint(dirty),
+		"step": stepDuration(t.Rollup.Windows()), "dirty_windows": bigint(dirty),
 	}
 	if lastError != "" {
 		row["last_error"] = text(lastError)
 	}
 	return row
+}
+
+// stepDuration is the length of windows as a CQL duration.
+func stepDuration(step partition.Bucketing) []byte {
+	const dayMillis = 86_400_000
+	if step.SizeMillis%dayMillis == 0 {
+		step.Days += int32(step.SizeMillis / dayMillis)
+		step.SizeMillis = 0
+	}
+	return types.AppendDuration(nil, step.Months, step.Days, step.SizeMillis*1_000_000)
 }
 
 func (s *Source) queryTableRow(t *schema.Table) values {

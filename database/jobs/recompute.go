@@ -38,6 +38,9 @@ func newRecomputation(view View, ru Rollup, base partition.DecoratedKey, over do
 	slots := map[mutation.ColumnID]int{}
 	for _, a := range ru.Table.Rollup.Aggregates {
 		from, to := ru.Source.Column(a.Source), ru.Table.Column(a.Target)
+		if to == nil && ru.Table.State(a.Target) != nil {
+			continue
+		}
 		if from == nil || to == nil {
 			return nil, fmt.Errorf("rollup %s: %s(%s) has no column", ru.Table.QualifiedName(), a.Function, a.Source)
 		}
@@ -93,7 +96,7 @@ func (j *recomputation) add(b *mutation.Batch) error {
 		return errors.New("a row has an empty time")
 	}
 	for from := 0; from < b.Rows; {
-		w := downsample.WindowOf(times.Int(from), j.rollup.Table.Rollup.StepMillis)
+		w := j.rollup.Table.Rollup.WindowOf(times.Int(from))
 		to := from + 1
 		for to < b.Rows && times.Int(to) < w.End {
 			to++

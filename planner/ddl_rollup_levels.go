@@ -1,0 +1,151 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
+)
+
+// levelFunctions are the aggregates of the one-line form, for every numeric column.
+var levelFunctions = []string{"count", "sum", "avg", "min", "max", "first", "last"}
+
+// level is an entry of `rollups = {…}`: a step, and how long its rows are kept.
+type level struct {
+	step  string // as written
+	keep  string // as written
+	cut   partition.Bucketing
+	lasts int64 // milliseconds; 0: for ever
+}
+
+// levelsOf reads the option rollups of a table, finest first.
+func levelsOf(t *schema.Table) ([]level, error) {
+	what := "rollups of table " + t.QualifiedName()
+	var out []level
+	for step, keep := range t.Options.RollupsOption {
+		months, days, nanos, err := durationParts(step)
+		if err != nil {
+			return nil, invalidf("%s: '%s' is not a step such as '1m', '1h', '1d' or '1mo'", what, step)
+		}
+		l := level{step: step, keep: keep}
+		if l.cut, err = partition.NewBucketing(months, days, nanos, "", 0); err != nil {
+			return nil, invalidf("%s: step '%s': %v", what, step, err)
+		}
+		if l.lasts, err = keepMillis(keep); err != nil {
+			return nil, invalidf("%s: '%s' keeps '%s', which is not a duration of fixed length such as '90d', or 'forever'", what, step, keep)
+		}
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(a, b level) int {
+		return cmp.Or((&downsample.Definition{Step: a.cut}).CompareSteps(&downsample.Definition{Step: b.cut}), cmp.Compare(a.step, b.step))
+	})
+	for i := 1; i < len(out); i++ {
+		if out[i].cut == out[i-1].cut {
+			return nil, invalidf("%s: '%s' and '%s' are the same step; name it once", what, out[i-1].step, out[i].step)
+		}
+	}
+	return out, nil
+}
+
+// keepMillis reads how long rows are kept: a duration of fixed length, or forever, which is 0.
+func keepMillis(text string) (int64, error) {
+	if text == forever {
+		return 0, nil
+	}
+	return parseStep(text)
+}
+
+func (l *level) tableName(t *schema.Table) string { return t.Name + "_" + l.step }
+
+// withRollups adds the rollups that `rollups = {…}` of a new table declares.
+func withRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) {
+	levels, err := levelsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	for i := range levels {
+		if s, err = withLevel(s, t, &levels[i]); err != nil {
+			return nil, err
+		}
+	}
+	return s, checkLevels(s, t)
+}
+
+// withLevel adds the rollup of a step. Its source is the coarsest of the finer levels that its windows are made of
+// and that has what it needs, else the table.
+func withLevel(s *schema.Snapshot, t *schema.Table, l *level) (*schema.Snapshot, error) {
+	if s.Table(t.Keyspace, l.tableName(t)) != nil {
+		return nil, &ExistsError{Keyspace: t.Keyspace, Table: l.tableName(t)}
+	}
+	of := &downsample.Definition{Step: l.cut}
+	for _, name := range slices.Backward(t.Rollups) {
+		source := s.Table(t.Keyspace, name)
+		if source.Rollup.CompareSteps(of) >= 0 || !source.Rollup.Windows().Divides(l.cut) {
+			continue
+		}
+		if r, err := rollupOfLevel(t, source, l); err == nil {
+			return addLevel(s, t, r), nil
+		}
+	}
+	r, err := rollupOfLevel(t, t, l)
+	if err != nil {
+		return nil, err
+	}
+	return addLevel(s, t, r), nil
+}
+
+// addLevel adds a rollup to the option rollups of its table, which is not published yet.
+func addLevel(s *schema.Snapshot, t, r *schema.Table) *schema.Snapshot {
+	s = s.WithTable(r)
+	t.Rollups = append(t.Rollups, r.Name)
+	slices.SortStableFunc(t.Rollups, func(a, b string) int {
+		return s.Table(t.Keyspace, a).Rollup.CompareSteps(s.Table(t.Keyspace, b).Rollup)
+	})
+	return s
+}
+
+// rollupOfLevel is the rollup of one step of the one-line form.
+func rollupOfLevel(t, source *schema.Table, l *level) (*schema.Table, error) {
+	b := rollupBuilder{what: "rollups of table " + t.QualifiedName(), base: t, source: source, step: l.cut}
+	if err := b.begin(l.tableName(t), "", nil); err != nil {
+		return nil, err
+	}
+	b.out.Rollup.Keep = l.keep
+	if err := b.setRetention(l.lasts); err != nil {
+		return nil, err
+	}
+	for _, col := range t.Regulars {
+		if !downsample.Numeric(col.Type) {
+			continue
+		}
+		for _, function := range levelFunctions {
+			if err := b.add(downsample.Aggregate{Function: function, Source: col.Name, Target: function + "_" + col.Name}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(b.out.Regulars) == 0 {
+		return nil, b.refuse("it has no numeric column to roll up")
+	}
+	return b.out, b.finish()
+}
+
+// setRetention says how long rows of the rollup show behind the start of their window; 0: for ever.
+func (b *rollupBuilder) setRetention(millis int64) error {
+	next := &schema.Retention{By: b.out.Clustering[0].Name, Millis: millis}
+	if b.out.Retention = b.out.Retention.Follow(next); b.out.Retention.IsNone() {
+		b.out.Retention = nil
+	}
+	return b.checkRetention()
+}
+
+// checkRetention requires that rows show when their windows end.
+func (b *rollupBuilder) checkRetention() error {
+	start, end := b.step.BucketOf(0)
+	if r := b.out.Retention; r != nil && r.Millis > 0 && uint64(r.Millis) < uint64(end)-uint64(start) {
+		return b.refuse("windows of %s would end after their retention of %s; keep them longer, or 'forever'", stepText(b.step), schema.DurationText(r.Millis))
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package schema
+
+import "slices"
+
+// RollupsOf are the rollups computed from a table or rollup itself, finest first.
+func (s *Snapshot) RollupsOf(t *Table) []*Table {
+	var out []*Table
+	for _, r := range s.Keyspaces[t.Keyspace].SortedTables() {
+		if r.Rollup != nil && r.Rollup.Source == t.Name {
+			out = append(out, r)
+		}
+	}
+	sortByStep(out)
+	return out
+}
+
+// LevelsOf are all rollups over a base table, of rollups over it too: each behind its source, otherwise finest first.
+func (s *Snapshot) LevelsOf(t *Table) []*Table { return s.Keyspaces[t.Keyspace].levelsOf(t) }
+
+func (k *Keyspace) levelsOf(base *Table) []*Table {
+	var rest, out []*Table
+	for _, r := range k.SortedTables() {
+		if r.Rollup != nil && r.Rollup.BaseTable() == base.Name {
+			rest = append(rest, r)
+		}
+	}
+	sortByStep(rest)
+	placed := map[string]bool{base.Name: true}
+	for len(rest) > 0 {
+		next := slices.IndexFunc(rest, func(r *Table) bool { return placed[r.Rollup.Source] })
+		if next < 0 {
+			break // stored by no build: its source is gone
+		}
+		placed[rest[next].Name] = true
+		out = append(out, rest[next])
+		rest = slices.Delete(rest, next, next+1)
+	}
+	return out
+}
+
+// sortByStep puts rollups with shorter windows first.
+func sortByStep(rollups []*Table) {
+	slices.SortStableFunc(rollups, func(a, b *Table) int { return a.Rollup.CompareSteps(b.Rollup) })
+}
+
+// Implied reports whether a rollup is one of its base table's option rollups, which makes and drops it.
+func (s *Snapshot) Implied(r *Table) bool {
+	base := s.Table(r.Keyspace, r.Rollup.BaseTable())
+	return base != nil && slices.Contains(base.Rollups, r.Name)
+}
