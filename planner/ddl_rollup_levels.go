@@ -59,14 +59,14 @@ func keepMillis(text string) (int64, error) {
 
 func (l *level) tableName(t *schema.Table) string { return t.Name + "_" + l.step }
 
-// withRollups adds the rollups that `rollups = {…}` of a new table declares.
+// withRollups adds the rollups that `rollups = {…}` of a new table declares. There are no rows of before them.
 func withRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) {
 	levels, err := levelsOf(t)
 	if err != nil {
 		return nil, err
 	}
 	for i := range levels {
-		if s, err = withLevel(s, t, &levels[i]); err != nil {
+		if s, err = withLevel(s, t, &levels[i], false); err != nil {
 			return nil, err
 		}
 	}
@@ -74,8 +74,8 @@ func withRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) 
 }
 
 // withLevel adds the rollup of a step. Its source is the coarsest of the finer levels that its windows are made of
-// and that has what it needs, else the table.
-func withLevel(s *schema.Snapshot, t *schema.Table, l *level) (*schema.Snapshot, error) {
+// and that has what it needs, else the table. backfill says that the table may have rows.
+func withLevel(s *schema.Snapshot, t *schema.Table, l *level, backfill bool) (*schema.Snapshot, error) {
 	if s.Table(t.Keyspace, l.tableName(t)) != nil {
 		return nil, &ExistsError{Keyspace: t.Keyspace, Table: l.tableName(t)}
 	}
@@ -86,6 +86,7 @@ func withLevel(s *schema.Snapshot, t *schema.Table, l *level) (*schema.Snapshot,
 			continue
 		}
 		if r, err := rollupOfLevel(t, source, l); err == nil {
+			r.Rollup.Backfill = backfill
 			return addLevel(s, t, r), nil
 		}
 	}
@@ -93,6 +94,7 @@ func withLevel(s *schema.Snapshot, t *schema.Table, l *level) (*schema.Snapshot,
 	if err != nil {
 		return nil, err
 	}
+	r.Rollup.Backfill = backfill
 	return addLevel(s, t, r), nil
 }
 
