@@ -34,13 +34,35 @@ type Window struct {
 // never is a moment at which nothing has expired.
 const never = -1 << 62
 
-// Windows are the groups of all rows as if none had ever expired (R40), by WindowKey.
-func (t *Table) Windows(r *Rollup) (map[string]*Window, error) {
+// Of are the rows that windows are made of.
+type Of struct {
+	From, To int64    // of the time, in milliseconds, To excluded; both 0: all
+	Key      [][]byte // of the partition; nil: all of them
+	Expired  bool     // also what has expired, as if nothing ever had (R40)
+	Now      int64    // seconds since 1970, if not Expired
+}
+
+// Windows are the groups of rows, by WindowKey.
+func (t *Table) Windows(r *Rollup, of Of) (map[string]*Window, error) {
 	out := map[string]*Window{}
-	for _, key := range t.keys() {
-		rows, err := t.Read(Query{Key: key, Slice: clustering.Whole(), Now: never})
+	now := of.Now
+	if of.Expired {
+		now = never
+	}
+	keys := t.keys()
+	if of.Key != nil {
+		keys = [][][]byte{of.Key}
+	}
+	for _, key := range keys {
+		rows, err := t.Read(Query{Key: key, Slice: clustering.Whole(), Now: now})
 		if err != nil {
 			return nil, err
+		}
+		if of.To != 0 || of.From != 0 {
+			rows = slices.DeleteFunc(rows, func(row Row) bool {
+				at := t.timeOf(row).UnixMilli()
+				return at < of.From || at >= of.To
+			})
 		}
 		slices.SortStableFunc(rows, func(a, b Row) int { return t.timeOf(a).Compare(t.timeOf(b)) })
 		for _, row := range rows {
