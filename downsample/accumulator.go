@@ -136,7 +136,10 @@ func newSum(of *types.Type, average bool) Accumulator {
 }
 
 // rowCount is count(*).
-type rowCount struct{ n int64 }
+type rowCount struct {
+	sound
+	n int64
+}
 
 func (a *rowCount) Add([]byte)                                 { a.n++ }
 func (a *rowCount) AddVector(_ *mutation.Vector, from, to int) { a.n += int64(to - from) }
@@ -150,7 +153,10 @@ func (a *rowCount) TakesSummary(*mutation.ColumnSummary) bool { return true }
 func (a *rowCount) AddSummary(rows int, _ *mutation.ColumnSummary) { a.n += int64(rows) }
 
 // count is count(column). The empty value counts.
-type count struct{ n int64 }
+type count struct {
+	sound
+	n int64
+}
 
 func (a *count) Add(value []byte) {
 	if value != nil {
@@ -181,6 +187,7 @@ func (a *count) AddSummary(_ int, s *mutation.ColumnSummary) { a.n += int64(s.Co
 
 // edge is first or last.
 type edge struct {
+	sound
 	last  bool
 	found bool
 	value []byte

@@ -168,6 +168,8 @@ func drawVector(t *rapid.T, of *types.Type, rows int) *mutation.Vector {
 
 func drawValue(t *rapid.T, of *types.Type) []byte {
 	switch of.Kind() {
+	case types.KindBoolean:
+		return types.AppendBoolean(nil, rapid.Bool().Draw(t, "boolean"))
 	case types.KindFloat:
 		return types.AppendFloat(nil, rapid.Float32().Draw(t, "float"))
 	case types.KindDouble:

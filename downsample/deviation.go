@@ -1,6 +1,7 @@
 package downsample
 
 import (
+	"fmt"
 	"math/big"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -11,6 +12,7 @@ import (
 // large and close together, and the order of the values does not matter.
 type deviation struct {
 	numbers
+	fragile
 	population bool
 	n          int64
 	sum        exactSum
@@ -66,7 +68,10 @@ func (a *deviation) Result() []byte {
 	} else {
 		sum.Lsh(sum, uint(-below))
 	}
-	squares.Sub(squares, sum)
+	if squares.Sub(squares, sum).Sign() < 0 { // not of values: a state is corrupt
+		a.fail(StateMoments, fmt.Errorf("the squares are less than their numbers allow: %w", ErrState))
+		return notANumber()
+	}
 	variance := new(big.Float).SetPrec(resultBits).SetInt(squares)
 	variance.SetMantExp(variance, exponent)
 	by := new(big.Int).Mul(big.NewInt(a.n), big.NewInt(degrees))
@@ -76,7 +81,7 @@ func (a *deviation) Result() []byte {
 }
 
 func (a *deviation) Reset() {
-	a.n, a.poisoned = 0, false
+	a.n, a.poisoned, a.err = 0, false, nil
 	a.sum.reset()
 	a.squares.reset()
 }

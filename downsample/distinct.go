@@ -22,6 +22,7 @@ const (
 // distinct counts different values, by the hash that also makes a partition's token. Its result depends on the set of
 // values alone.
 type distinct struct {
+	fragile
 	few     map[uint64]struct{} // hashes, while there are distinctExactMax or less
 	many    []uint8             // registers once there are more; empty before
 	held    []uint8             // memory of many
@@ -47,7 +48,14 @@ func (a *distinct) add(hash uint64) {
 		a.few = map[uint64]struct{}{}
 	}
 	a.few[hash] = struct{}{}
-	if len(a.few) <= distinctExactMax {
+	if len(a.few) > distinctExactMax {
+		a.spill()
+	}
+}
+
+// spill goes over to registers.
+func (a *distinct) spill() {
+	if len(a.many) > 0 {
 		return
 	}
 	if a.held == nil {
@@ -121,7 +129,7 @@ func tau(x float64) float64 {
 
 func (a *distinct) Reset() {
 	clear(a.few)
-	a.many = nil
+	a.many, a.err = nil, nil
 }
 
 // hashBytes is about what a hash takes in a map.

@@ -9,6 +9,7 @@ import (
 
 // extreme is min or max in the order of the type: NaN is above every number, −0 below 0.
 type extreme struct {
+	sound
 	of       *types.Type
 	max      bool
 	unsigned bool // serialized bytes compare unsigned: date

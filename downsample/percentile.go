@@ -25,6 +25,7 @@ const (
 // on the values alone, not on their order or on how they were added.
 type percentile struct {
 	numbers
+	fragile
 	fraction  float64
 	n         int64
 	few       []float64 // all of them, while n is percentileExactMax or less
@@ -69,23 +70,35 @@ func (a *percentile) add(v float64) {
 		a.few = append(a.few, v)
 		return
 	}
-	if a.n == percentileExactMax+1 {
-		a.low, a.high = v, v
-		for _, held := range a.few {
-			a.count(held)
-		}
-		a.few = a.few[:0]
+	if len(a.few) > 0 {
+		a.spill()
 	}
 	a.count(v)
+}
+
+// spill goes over to buckets.
+func (a *percentile) spill() {
+	if len(a.few) == 0 {
+		return
+	}
+	a.low, a.high = a.few[0], a.few[0]
+	for _, held := range a.few {
+		a.count(held)
+	}
+	a.few = a.few[:0]
 }
 
 // count puts a value into its bucket.
 func (a *percentile) count(v float64) {
 	a.low, a.high = math.Min(a.low, v), math.Max(a.high, v)
+	a.countIn(bucketOf(v), 1)
+}
+
+// countIn puts values into a bucket.
+func (a *percentile) countIn(bucket uint64, count int64) {
 	if a.pages == nil {
 		a.pages = make([]*[pageBuckets]int64, pagesMax)
 	}
-	bucket := (uint64(rankDouble(v)) ^ 1<<63) >> bucketShift
 	at := bucket / pageBuckets
 	page := a.pages[at]
 	if page == nil {
@@ -93,7 +106,7 @@ func (a *percentile) count(v float64) {
 		a.pages[at] = page
 		a.made = append(a.made, int(at))
 	}
-	page[bucket%pageBuckets]++
+	page[bucket%pageBuckets] += count
 }
 
 // middle is the middle of a bucket.
@@ -180,7 +193,7 @@ func (a *percentile) sketched() float64 {
 }
 
 func (a *percentile) Reset() {
-	a.n, a.few, a.poisoned = 0, a.few[:0], false
+	a.n, a.few, a.poisoned, a.err = 0, a.few[:0], false, nil
 	for _, at := range a.made {
 		clear(a.pages[at][:])
 	}

@@ -15,6 +15,7 @@ import (
 // intSum is sum or avg of integers. A sum wraps in its own type; an average is that of the exact sum,
 // cut towards zero.
 type intSum struct {
+	sound
 	average bool
 	width   int
 	n       int64
@@ -30,6 +31,11 @@ func (a *intSum) Add(value []byte) {
 
 func (a *intSum) add(v int64) {
 	a.n++
+	a.extend(v)
+}
+
+// extend adds to the sum alone.
+func (a *intSum) extend(v int64) {
 	if a.big != nil {
 		a.big.Add(a.big, big.NewInt(v))
 		return
@@ -200,12 +206,18 @@ func (a *floatSum) value() float64 {
 		}
 		return v
 	}
+	v := a.sumValue()
+	if a.average {
+		v /= float64(a.n)
+	}
+	return v
+}
+
+// sumValue is the sum as a double.
+func (a *floatSum) sumValue() float64 {
 	v := a.sum + a.compensation
 	if math.IsNaN(v) && math.IsInf(a.simple, 0) {
 		v = a.simple
-	}
-	if a.average {
-		v /= float64(a.n)
 	}
 	return v
 }
@@ -216,6 +228,7 @@ func (a *floatSum) Reset() {
 
 // varintSum is sum or avg of varints.
 type varintSum struct {
+	sound
 	average bool
 	n       int64
 	sum     *big.Int
@@ -244,6 +257,7 @@ func (a *varintSum) Reset() { a.n, a.sum = 0, new(big.Int) }
 // decimalSum is sum or avg of decimals. The average is Cassandra's: it runs along with the values, each step
 // rounded half to even at the scale of its difference.
 type decimalSum struct {
+	sound
 	average bool
 	n       int64
 	held    *inf.Dec // the sum, or the average so far
