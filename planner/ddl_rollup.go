@@ -218,7 +218,7 @@ func (b *rollupBuilder) keep(function, source string, of *types.Type) error {
 	if holds(b.out, function, source) {
 		return nil
 	}
-	result, err := stateType(function, of)
+	result, err := downsample.StateType(function, of)
 	if err != nil {
 		return err
 	}
@@ -240,14 +240,4 @@ func checkLevels(s *schema.Snapshot, base *schema.Table) error {
 		return invalidf("table %s would have %d rollups; the most is %d: drop one first, or widen another by more aggregates", base.QualifiedName(), n, rollupLevelsMax)
 	}
 	return nil
-}
-
-func stateType(state string, of *types.Type) (*types.Type, error) {
-	switch state {
-	case downsample.StateRows:
-		return types.Bigint, nil
-	case downsample.StateMoments, downsample.StateSketch, downsample.StateRegisters:
-		return types.Blob, nil
-	}
-	return downsample.ResultType(state, of)
 }
