@@ -103,6 +103,13 @@ type RefreshRollup struct {
 	Where []Relation
 }
 
+// PauseRollup is `PAUSE ROLLUP name` or `RESUME ROLLUP name`.
+type PauseRollup struct {
+	Pos
+	Name   QualifiedName
+	Resume bool
+}
+
 // CheckRollup is `CHECK ROLLUP name [SAMPLE n] [REPAIR]`.
 type CheckRollup struct {
 	Pos
@@ -123,4 +130,5 @@ func (*CreateRollup) statement()           {}
 func (*AlterRollup) statement()            {}
 func (*DropRollup) statement()             {}
 func (*RefreshRollup) statement()          {}
+func (*PauseRollup) statement()            {}
 func (*CheckRollup) statement()            {}

@@ -202,6 +202,10 @@ func (b *builder) refresh(g *refreshGrammar) Statement {
 	return &RefreshRollup{Pos: position(g.Pos), Name: g.Name.QualifiedName, Where: b.relations(g.Where)}
 }
 
+func (b *builder) pause(g *pauseGrammar) Statement {
+	return &PauseRollup{Pos: position(g.Pos), Name: g.Name.QualifiedName, Resume: g.Verb == "RESUME"}
+}
+
 func (b *builder) rebuild(g *rebuildGrammar) Statement {
 	return &RebuildQueryTable{Pos: position(g.Pos), Name: g.Name.QualifiedName}
 }

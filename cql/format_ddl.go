@@ -73,6 +73,8 @@ func (p *printer) rollup(stmt Statement) {
 	case *RefreshRollup:
 		p.words("REFRESH ROLLUP ", s.Name.String())
 		p.where(s.Where)
+	case *PauseRollup:
+		p.words(map[bool]string{false: "PAUSE", true: "RESUME"}[s.Resume], " ROLLUP ", s.Name.String())
 	case *CheckRollup:
 		p.words("CHECK ROLLUP ", s.Name.String())
 		if s.Sample != nil {

@@ -78,6 +78,12 @@ type refreshGrammar struct {
 	Where []relationNode `parser:"( 'WHERE' @@ ( 'AND' @@ )* )?"`
 }
 
+type pauseGrammar struct {
+	Pos  lexer.Position
+	Verb string    `parser:"@( 'PAUSE' | 'RESUME' ) 'ROLLUP'"`
+	Name qualified `parser:"@@"`
+}
+
 type rebuildGrammar struct {
 	Pos  lexer.Position
 	Name qualified `parser:"'REBUILD' 'QUERY' 'TABLE' @@"`

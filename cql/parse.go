@@ -122,6 +122,7 @@ type grammar struct {
 	CheckQueryTable *checkQueryTableGrammar  `parser:"| @@"`
 	CheckRollup     *checkRollupGrammar      `parser:"| @@"`
 	Refresh         *refreshGrammar          `parser:"| @@"`
+	Pause           *pauseGrammar            `parser:"| @@"`
 	Rebuild         *rebuildGrammar          `parser:"| @@"`
 	CreateIndex     *createIndexGrammar      `parser:"| @@"`
 	Admin           *adminGrammar            `parser:"| @@"`
@@ -168,6 +169,7 @@ var readers = map[string]reader{
 	"CREATE ROLLUP": production((*builder).createRollup), "ALTER ROLLUP": production((*builder).alterRollup),
 	"ALTER QUERY": production((*builder).alterDerived), "ALTER MATERIALIZED": production((*builder).alterDerived),
 	"CHECK QUERY": production((*builder).checkQueryTable), "CHECK ROLLUP": production((*builder).checkRollup),
+	"PAUSE ROLLUP": production((*builder).pause), "RESUME ROLLUP": production((*builder).pause),
 	"REFRESH ROLLUP": production((*builder).refresh), "REBUILD QUERY": production((*builder).rebuild),
 	"CREATE INDEX": production((*builder).createIndex), "CREATE CUSTOM": production((*builder).createIndex),
 	"DROP INDEX": production((*builder).drop),
@@ -177,7 +179,7 @@ var readers = map[string]reader{
 var readRetention = production((*builder).explainRetention)
 
 // severalWords are the first words that need the second one to tell what a statement is.
-var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, "CHECK": true, "REFRESH": true, "REBUILD": true}
+var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, "CHECK": true, "REFRESH": true, "REBUILD": true, "PAUSE": true, "RESUME": true}
 
 // unsupported are the first words of statements that are known and refused.
 var unsupported = []string{

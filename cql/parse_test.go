@@ -102,6 +102,8 @@ var statements = []struct{ text, want string }{
 			`GROUP BY device_id, floor(ts, 1h) WITH lateness = {'grace': '2m', 'max': '7d'} AND time_zone = 'Europe/Berlin'`},
 	{`ALTER ROLLUP r WITH retention = {'duration': '1d'}`, `ALTER ROLLUP r WITH retention = {'duration': '1d'}`},
 	{`DROP ROLLUP IF EXISTS r`, `DROP ROLLUP IF EXISTS r`},
+	{`PAUSE ROLLUP ks.r`, `PAUSE ROLLUP ks.r`},
+	{`resume rollup resume`, `RESUME ROLLUP resume`},
 	{`REFRESH ROLLUP r WHERE ts >= '2026-01-01' AND ts < ?`, `REFRESH ROLLUP r WHERE ts >= '2026-01-01' AND ts < ?`},
 	{`CHECK ROLLUP r SAMPLE 1000 REPAIR`, `CHECK ROLLUP r SAMPLE 1000 REPAIR`},
 

@@ -24,10 +24,16 @@ func (c *compiler) prepareCheckCopy(stmt *cql.CheckQueryTable) (*Prepared, error
 		return nil, err
 	}
 	p := fixed(t.Keyspace, &CheckCopy{Table: t, Repair: stmt.Repair})
-	for _, name := range []string{"object", "kind", "partition", "clustering", "detail"} {
-		p.Result = append(p.Result, ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: name, Type: types.Text})
-	}
+	p.Result = checkColumns(t)
 	return p, nil
+}
+
+// checkColumns are the columns of the answer of CHECK.
+func checkColumns(t *schema.Table) (out []ColumnSpec) {
+	for _, name := range []string{"object", "kind", "partition", "clustering", "detail"} {
+		out = append(out, ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: name, Type: types.Text})
+	}
+	return out
 }
 
 func (c *compiler) prepareRebuildCopy(stmt *cql.RebuildQueryTable) (*Prepared, error) {

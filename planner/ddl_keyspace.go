@@ -56,6 +56,12 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.alterCopy(stmt.Name, stmt.IfExists, stmt.Options, schema.View)
 	case *cql.CreateRollup:
 		alter, err = c.createRollup(stmt)
+	case *cql.AlterRollup:
+		alter, err = c.alterRollup(stmt)
+	case *cql.PauseRollup:
+		alter, err = c.pauseRollup(stmt)
+	case *cql.DropRollup:
+		alter, err = c.dropRollup(stmt)
 	default:
 		return nil, unsupportedStatement(stmt)
 	}
@@ -67,10 +73,6 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 
 func unsupportedStatement(stmt cql.Statement) error {
 	switch stmt.(type) {
-	case *cql.AlterRollup, *cql.DropRollup:
-		return invalidf("a rollup is altered and dropped with its table in this build")
-	case *cql.RefreshRollup, *cql.CheckRollup:
-		return invalidf("CHECK ROLLUP and REFRESH ROLLUP are not supported by this build")
 	case *cql.ExplainRetention:
 		return invalidf("EXPLAIN RETENTION is not supported by this build: its only retention is TTL")
 	}

@@ -73,6 +73,53 @@ func withRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) 
 	return s, checkLevels(s, t)
 }
 
+// alterRollups makes the rollups of a table follow a change of the option rollups: levels that are gone are dropped,
+// those that are new are added, and the others keep their rows for another time.
+func alterRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error) {
+	levels, err := levelsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]*level{}
+	for i := range levels {
+		wanted[levels[i].tableName(t)] = &levels[i]
+	}
+	had := t.Rollups
+	t.Rollups = nil
+	for _, name := range slices.Backward(had) { // those that are computed from others first
+		r := s.Table(t.Keyspace, name)
+		if wanted[name] == nil {
+			if on := s.RollupsOf(r); len(on) > 0 {
+				return nil, invalidf("rollups of table %s: rollup %s is computed from %s, which must stay; leave its step in the option, with a short retention if its rows are not wanted, or drop both",
+					t.QualifiedName(), on[0].QualifiedName(), r.QualifiedName())
+			}
+			s = s.WithoutTable(t.Keyspace, name)
+			continue
+		}
+		kept, err := keptLevel(s, t, r, wanted[name])
+		if err != nil {
+			return nil, err
+		}
+		s = addLevel(s, t, kept)
+	}
+	for i := range levels {
+		if slices.Contains(t.Rollups, levels[i].tableName(t)) {
+			continue
+		}
+		if s, err = withLevel(s, t, &levels[i], true); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// keptLevel is a level that was there, kept as long as the option says now.
+func keptLevel(s *schema.Snapshot, t, r *schema.Table, l *level) (*schema.Table, error) {
+	b := rollupBuilder{what: "rollups of table " + t.QualifiedName(), base: t, source: s.Table(r.Keyspace, r.Rollup.Source), step: r.Rollup.Windows(), out: cloneRollup(r)}
+	b.out.Rollup.Keep = l.keep
+	return b.out, b.setRetention(l.lasts)
+}
+
 // withLevel adds the rollup of a step. Its source is the coarsest of the finer levels that its windows are made of
 // and that has what it needs, else the table. backfill says that the table may have rows.
 func withLevel(s *schema.Snapshot, t *schema.Table, l *level, backfill bool) (*schema.Snapshot, error) {

@@ -214,6 +214,8 @@ func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
 		return nil, invalidf("Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead.")
 	case schema.QueryTable:
 		return nil, invalidf("Cannot use DROP TABLE on a query table. Please use DROP QUERY TABLE instead.")
+	case schema.Rollup:
+		return nil, invalidf("Cannot use DROP TABLE on rollup %s; use DROP ROLLUP instead", t.QualifiedName())
 	}
 	if err := writable(t); err != nil {
 		return nil, err
@@ -266,6 +268,8 @@ func (c *compiler) alterTable(stmt *cql.AlterTable) (*Alter, error) {
 		return nil, invalidf("Cannot use ALTER TABLE on a materialized view; use ALTER MATERIALIZED VIEW instead")
 	case schema.QueryTable:
 		return nil, invalidf("Cannot use ALTER TABLE on a query table; use ALTER QUERY TABLE instead")
+	case schema.Rollup:
+		return nil, invalidf("Cannot use ALTER TABLE on rollup %s; use ALTER ROLLUP instead", old.QualifiedName())
 	}
 	if err := writable(old); err != nil {
 		return nil, err
@@ -388,9 +392,6 @@ func (c *compiler) usedBy(t *schema.Table, col *schema.Column) string {
 
 func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) (*schema.Snapshot, error) {
 	next := c.schema
-	if len(next.RollupsOf(t)) > 0 {
-		return nil, invalidf("columns of table %s cannot be renamed while rollups depend on it", t.QualifiedName())
-	}
 	for _, r := range action.Renames {
 		col := t.Column(r.From.Text)
 		if col == nil {
@@ -414,6 +415,9 @@ func (c *compiler) renameColumns(t *schema.Table, action *cql.RenameColumns) (*s
 		renameKey(t, col, r.To.Text)
 		var err error
 		if next, err = renameInCopies(next, t, r.From.Text, r.To.Text); err != nil {
+			return nil, err
+		}
+		if next, err = renameInRollups(next, t, r.From.Text, r.To.Text); err != nil {
 			return nil, err
 		}
 	}
@@ -440,16 +444,26 @@ func (c *compiler) alterOptions(t, old *schema.Table, action *cql.AlterOptions) 
 	if len(action.Options.ClusteringOrder) > 0 || action.Options.CompactStorage {
 		return nil, nil, invalidf("the clustering order of table %s cannot be altered", t.QualifiedName())
 	}
+	levels := false
 	for _, o := range action.Options.Options {
-		switch o.Name {
-		case "rollups":
-			return nil, nil, invalidf("the rollups of table %s are declared when it is created in this build", t.QualifiedName())
-		case "id":
+		if o.Name == "id" {
 			return nil, nil, &ConfigError{Message: "Cannot alter table id."}
 		}
+		levels = levels || o.Name == "rollups"
 	}
 	if warnings, err = c.tableOptions(t, action.Options.Options); err != nil {
 		return nil, nil, err
 	}
-	return warnings, c.schema, nil
+	next = c.schema
+	if levels {
+		if next, err = alterRollups(next, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, r := range next.LevelsOf(t) {
+		if err := checkBaseLateness(t, r.QualifiedName(), r.Rollup); err != nil {
+			return nil, nil, err
+		}
+	}
+	return warnings, next, checkLevels(next, t)
 }

@@ -43,6 +43,10 @@ func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
 		return c.prepareCheckCopy(stmt)
 	case *cql.RebuildQueryTable:
 		return c.prepareRebuildCopy(stmt)
+	case *cql.RefreshRollup:
+		return c.prepareRefreshRollup(stmt)
+	case *cql.CheckRollup:
+		return c.prepareCheckRollup(stmt)
 	case *cql.Unsupported:
 		return nil, unsupported(stmt)
 	default:
@@ -96,6 +100,9 @@ func (c *compiler) prepareTruncate(stmt *cql.Truncate) (*Prepared, error) {
 	}
 	if t.Kind == schema.View {
 		return nil, invalidf("Cannot TRUNCATE materialized view directly; must truncate base table instead")
+	}
+	if t.Kind == schema.Rollup {
+		return nil, invalidf("Cannot TRUNCATE rollup %s: it is computed from %s.%s; TRUNCATE that, which empties both", t.QualifiedName(), t.Keyspace, t.Rollup.BaseTable())
 	}
 	if err := writable(t); err != nil {
 		return nil, err

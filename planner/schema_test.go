@@ -145,7 +145,7 @@ func TestTablesAreRefusedInCassandrasWords(t *testing.T) {
 		{"I", "DROP TABLE nope", "Table 'ks.nope' doesn't exist"},
 		{"I", "DROP TABLE u", "Cannot drop a table when materialized views still depend on it (ks.mv)"},
 		{"I", "DROP TABLE mv", "Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead."},
-		{"I", "DROP TABLE r_1h", "Cannot directly modify rollup ks.r_1h: write to ks.r"},
+		{"I", "DROP TABLE r_1h", "Cannot use DROP TABLE on rollup ks.r_1h; use DROP ROLLUP instead"},
 		{"I", "DROP MATERIALIZED VIEW nope", "Materialized view 'ks.nope' doesn't exist"},
 		{"I", "DROP MATERIALIZED VIEW t", "Materialized view 'ks.t' doesn't exist"},
 	})
