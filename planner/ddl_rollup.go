@@ -161,8 +161,8 @@ func (b *rollupBuilder) typesOf(a *downsample.Aggregate) (of, result *types.Type
 
 // checkHeld requires that the source, where it is a rollup, keeps what an aggregate is merged from.
 func (b *rollupBuilder) checkHeld(a *downsample.Aggregate, of *types.Type) error {
-	needs, _ := downsample.Needs(a.Function, of)
-	if slices.Contains(downsample.TimedFunctions, a.Function) {
+	needs, ok := downsample.Needs(a.Function, of)
+	if !ok {
 		return b.refuse("%s goes by single readings and cannot be kept in windows; SELECT it from %s", schema.AggregateText(a), b.base.QualifiedName())
 	}
 	if b.source.Rollup == nil {
