@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
@@ -106,7 +107,7 @@ type partitionBuckets struct {
 	table *mutation.Table
 	rows  map[window]int64
 	at    window // of the last row
-	times blockTimes
+	times compaction.BlockTimes
 }
 
 func (p *partitionBuckets) run(run mutation.Run) error {
@@ -141,9 +142,9 @@ func (p *partitionBuckets) block(b *mutation.Block) {
 	if b.Rows == 0 {
 		return
 	}
-	p.times.reset(p.table, b)
+	p.times.Reset(p.table, b)
 	for from := 0; from < b.Rows; {
-		ms, timed := p.times.at(from)
+		ms, timed := p.times.At(from)
 		w, low, high := window{}, int64(0), int64(0)
 		if timed {
 			w.start, w.end = p.table.Bucket.BucketOf(ms)
@@ -151,7 +152,7 @@ func (p *partitionBuckets) block(b *mutation.Block) {
 				high = ms // the last bucket includes the end of time
 			}
 		}
-		to := p.times.same(from, b.Rows, low, high, timed)
+		to := p.times.Same(from, b.Rows, low, high, timed)
 		p.rows[w] += int64(to - from)
 		from = to
 	}

@@ -100,7 +100,7 @@ func (t *tableVersion) whole(w window, e *ttl.Ends, now int64) (compaction.Job, 
 		if f.window() != w {
 			job.Into = compaction.Range{}
 		}
-		tidy = tidy && f.final && (run == 0 || run == f.run) && !f.info.HasTombstones() && f.info.MinExpiresAt > now
+		tidy = tidy && !f.mayEnd(e) && f.final && (run == 0 || run == f.run) && !f.info.HasTombstones() && f.info.MinExpiresAt > now
 		run = f.run
 		job.Inputs = append(job.Inputs, f.number)
 	}
@@ -163,7 +163,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	}
 	inputs := slices.DeleteFunc(slices.Clone(t.files), func(f *file) bool { return !slices.Contains(job.Inputs, f.number) })
 	if job.Drop {
-		return true, s.replaceFiles(t.table, inputs, nil, 0)
+		return true, s.replaceFiles(t.table, inputs, nil, 0, endedFiles(inputs, &ends))
 	}
 	return true, s.compactFiles(t, inputs, job, &ends, p)
 }
@@ -249,8 +249,12 @@ func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job
 	now := began.Unix()
 	m := &mergeJob{
 		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, final: job.Final, written: max(now, 1),
-		options: compaction.MergeOptions{Purge: s.purge(t, inputs, e, now), Hiding: t.hiding(inputs), NoBlocks: s.opts.Tuning.NoFastLane},
+		options: compaction.MergeOptions{
+			Purge: s.purge(t, inputs, e, now), Hiding: t.hiding(inputs), Ends: e, Alone: s.aloneIn(t.table, inputs, e),
+			NoBlocks: s.opts.Tuning.NoFastLane,
+		},
 	}
+	m.options.Removed = &m.removed
 	for _, f := range inputs {
 		m.inputs = append(m.inputs, &fileSource{file: f})
 	}
@@ -258,11 +262,11 @@ func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job
 	if err != nil {
 		return fmt.Errorf("compaction of %s: %w", t.table.Name, corrupt(err))
 	}
-	return s.replaceFiles(t.table, inputs, outputs, s.opts.Clock.Now().Sub(began))
+	return s.replaceFiles(t.table, inputs, outputs, s.opts.Clock.Now().Sub(began), endedShare(inputs, m.removed))
 }
 
 // replaceFiles makes outputs take the place of inputs, in the manifest first.
-func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file, took time.Duration) error {
+func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file, took time.Duration, ended endedSum) error {
 	edit := &manifest.Edit{AddedFiles: listed(table, outputs)}
 	for _, f := range inputs {
 		edit.RemovedFiles = append(edit.RemovedFiles, f.number)
@@ -277,11 +281,11 @@ func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file, too
 		t.files = slices.DeleteFunc(t.files, func(f *file) bool { return slices.Contains(inputs, f) })
 		t.files = append(t.files, outputs...)
 	})
-	s.reportCompaction(table, inputs, outputs, took)
+	s.reportCompaction(table, inputs, outputs, took, ended)
 	return nil
 }
 
-func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file, took time.Duration) {
+func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file, took time.Duration, ended endedSum) {
 	info := CompactInfo{Table: table.ID, Name: table.Name, Inputs: len(inputs), Outputs: len(outputs)}
 	for _, f := range inputs {
 		info.BytesIn += f.info.Bytes
@@ -290,6 +294,8 @@ func (s *Store) reportCompaction(table *mutation.Table, inputs, outputs []*file,
 		info.BytesOut += f.info.Bytes
 	}
 	s.jobs.work.add(table.ID, func(w *WorkStatistics) {
+		w.EndedRows += ended.rows
+		w.EndedBytes += ended.bytes
 		if len(outputs) == 0 && took == 0 {
 			w.Dropped += int64(len(inputs))
 			return

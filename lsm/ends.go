@@ -2,9 +2,11 @@ package lsm
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/ttl"
@@ -69,6 +71,7 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	if of != nil {
 		out = of(t.ID, now)
 	}
+	out.At = now.UnixMilli()
 	if t.KeepExpired && out.KeptFrom == math.MaxInt64 {
 		out.KeptFrom = math.MinInt64
 	}
@@ -112,4 +115,76 @@ func (f *file) keptFor(e *ttl.Ends) bool {
 		return e.KeptFrom != math.MaxInt64
 	}
 	return e.Keeps(f.window().last())
+}
+
+// aloneIn tells of rows of a merge whether no source outside of it can have a version of them, or a deletion. nil: nobody asks.
+// It looks at the sources of now, as oldestElsewhere does.
+func (s *Store) aloneIn(table *mutation.Table, inputs []*file, e *ttl.Ends) func(*partition.DecoratedKey, []byte) bool {
+	if e.Column == 0 || table.Law != mutation.ByTimestamp {
+		return nil
+	}
+	return func(key *partition.DecoratedKey, row []byte) bool {
+		v, _ := s.acquire()
+		defer v.unref()
+		t := v.tables[table.ID]
+		for _, m := range t.memories() {
+			if m.applying.Load() > 0 {
+				return false
+			}
+			if f, found := m.Frontier(*key); found && (!f.Deletion.IsNone() || !f.Beyond(row)) {
+				return false
+			}
+		}
+		in := clustering.Slices{{Start: clustering.Before(row), End: clustering.After(row)}}
+		alone := true
+		ask := func(f *file) {
+			if alone && f.spans(*key) && !slices.Contains(inputs, f) {
+				_, found, err := f.oldestOf(*key, table.Law, in)
+				alone = !found && err == nil
+			}
+		}
+		order := t.fileOrder()
+		for _, f := range order.all {
+			ask(f)
+		}
+		low, high := timesOf(table, in)
+		order.each(low, high, ask)
+		return alone
+	}
+}
+
+// endedSum is what has left for being past a retention.
+type endedSum struct{ rows, bytes int64 }
+
+// endedFiles sums up those of files that went for it. jobs.compact is held.
+func endedFiles(files []*file, e *ttl.Ends) (sum endedSum) {
+	for _, f := range files {
+		if f.allEnded(e) {
+			sum.rows += f.info.Rows
+			sum.bytes += f.info.Bytes
+		}
+	}
+	return sum
+}
+
+// endedShare is rows that a merge of inputs took, with their share of bytes.
+func endedShare(inputs []*file, rows int64) endedSum {
+	var all, bytes int64
+	for _, f := range inputs {
+		all += f.info.Rows
+		bytes += f.info.Bytes
+	}
+	if all == 0 {
+		return endedSum{}
+	}
+	return endedSum{rows, int64(float64(bytes) * float64(rows) / float64(all))}
+}
+
+// mayEnd reports whether a merge may find rows of f that have ended, other than by their TTL.
+func (f *file) mayEnd(e *ttl.Ends) bool {
+	if e.Column != 0 && e.KeptFrom != math.MinInt64 {
+		return true
+	}
+	w := f.window()
+	return e.ByTime() && w.start < e.KeptFrom && (e.Before != nil || w == (window{}) || w.start < e.AllBefore)
 }

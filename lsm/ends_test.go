@@ -34,12 +34,12 @@ func openEnds(t *testing.T, clk clock.Clock, table mutation.Table, keep time.Dur
 	return s
 }
 
-// fill writes a row of each of the partitions into each of the windows, and makes files of them.
+// fill writes a row of each of the partitions into the last millisecond of each of the windows, and makes files of them.
 func fill(t *testing.T, s *Store, table *mutation.Table, from time.Time, windows, partitions int) {
 	t.Helper()
 	for w := range windows {
 		for n := range partitions {
-			at := from.UnixMilli() + int64(w)*bucketMillis
+			at := from.UnixMilli() + int64(w+1)*bucketMillis - 1
 			mustApply(t, s, rowMutation(table, n, at, at))
 		}
 	}

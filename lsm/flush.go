@@ -55,7 +55,8 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 	defer v.unref()
 	began := s.opts.Clock.Now()
 	table := v.tables[id].table
-	files, err := s.flushJob(table, m).run()
+	job := s.flushJob(table, m)
+	files, err := job.run()
 	if err != nil {
 		return err
 	}
@@ -75,16 +76,20 @@ func (s *Store) flushMemory(id mutation.TableID, m *memory) error {
 	})
 	took := s.opts.Clock.Now().Sub(began)
 	s.jobs.throttle.flushed(m.Bytes(), took)
-	s.reportFlush(table, files, took)
+	s.reportFlush(table, files, took, job.removed)
 	return s.log.Release(edit.LogStart)
 }
 
-// flushJob writes a memtable, which nobody writes to, to files of a table.
+// flushJob writes a memtable, which nobody writes to, to files of a table, without rows that are past their end by time.
 func (s *Store) flushJob(table *mutation.Table, m *memory) *mergeJob {
-	return &mergeJob{
-		store: s, table: table, inputs: []compaction.Source{memorySource{m, table}}, filesMax: flushFilesMax, born: s.opts.Clock.Now(),
-		options: compaction.MergeOptions{NoBlocks: s.opts.Tuning.NoFastLane},
+	now := s.opts.Clock.Now()
+	ends := s.endsOf(table, now)
+	j := &mergeJob{
+		store: s, table: table, inputs: []compaction.Source{memorySource{m, table}}, filesMax: flushFilesMax, born: now,
+		options: compaction.MergeOptions{Ends: &ends, NoBlocks: s.opts.Tuning.NoFastLane},
 	}
+	j.options.Removed = &j.removed
+	return j
 }
 
 // settle waits until all who entered m have applied and what they wrote is durable and
@@ -127,7 +132,7 @@ func (s *Store) releaseLog() error {
 	return nil
 }
 
-func (s *Store) reportFlush(table *mutation.Table, files []*file, took time.Duration) {
+func (s *Store) reportFlush(table *mutation.Table, files []*file, took time.Duration, ended int64) {
 	info := FlushInfo{Table: table.ID, Name: table.Name, Files: len(files)}
 	for _, f := range files {
 		info.Rows += f.info.Rows
@@ -135,6 +140,7 @@ func (s *Store) reportFlush(table *mutation.Table, files []*file, took time.Dura
 	}
 	s.jobs.work.add(table.ID, func(w *WorkStatistics) {
 		w.Flushes++
+		w.EndedRows += ended
 		w.FlushedRows += info.Rows
 		w.FlushedBytes += info.Bytes
 		w.FlushTime += took

@@ -153,6 +153,8 @@ type WorkStatistics struct {
 	BytesOut     int64
 	CompactTime  time.Duration
 	Dropped      int64 // files that went unread
+	EndedRows    int64 // that left for being past a retention, versions of a row in several files counted several times
+	EndedBytes   int64 // of files, about
 }
 
 // work is what was done, by table.

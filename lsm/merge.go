@@ -40,11 +40,12 @@ type mergeJob struct {
 	plan    *compaction.Plan // nil: the table is not bucketed
 	key     partition.DecoratedKey
 	at      place // of the last row
-	times   blockTimes
+	times   compaction.BlockTimes
 	outputs []*output // open ones
 	runs    map[compaction.Range]uint64
 	files   []*file // finished
 	bytes   int64   // in them
+	removed int64   // rows that have ended by retention
 	unsplit bool    // the one of no range has rows that belong to one
 	rows    int     // since the last step
 }
@@ -192,13 +193,13 @@ func (j *mergeJob) Block(b *mutation.Block, from, to int) error {
 	if j.plan == nil {
 		return j.append(b, from, to, 0, false)
 	}
-	j.times.reset(j.table, b)
+	j.times.Reset(j.table, b)
 	for from < to {
-		ms, timed := j.times.at(from)
+		ms, timed := j.times.At(from)
 		if err := j.turnTo(ms, timed); err != nil {
 			return err
 		}
-		end := j.times.same(from, to, j.at.low, j.at.high, timed)
+		end := j.times.Same(from, to, j.at.low, j.at.high, timed)
 		if err := j.append(b, from, end, ms, timed); err != nil {
 			return err
 		}

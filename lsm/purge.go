@@ -14,11 +14,10 @@ import (
 // of the table until the merge is done.
 func (s *Store) purge(t *tableVersion, inputs []*file, e *ttl.Ends, now int64) func(*partition.DecoratedKey) ttl.Purge {
 	latest := int64(math.MinInt64)
-	any, keep := false, false
+	any := false
 	hull := window{math.MaxInt64, math.MinInt64}
 	for _, f := range inputs {
-		any = any || f.info.HasTombstones() || f.info.MinExpiresAt <= now && !f.keptFor(e)
-		keep = keep || f.keptFor(e)
+		any = any || f.info.HasTombstones() || e.KeptFrom != math.MinInt64 && (f.info.MinExpiresAt <= now || e.Column != 0)
 		high := f.info.MaxTimestamp
 		if t.table.Law == mutation.BySequence {
 			_, high = f.sequences()
@@ -43,7 +42,7 @@ func (s *Store) purge(t *tableVersion, inputs []*file, e *ttl.Ends, now int64) f
 			OldestIn: func(in clustering.Slice) int64 {
 				return s.oldestElsewhere(&elsewhere, *key, clustering.Slices{in})
 			},
-			KeepExpired: keep,
+			KeepExpired: e.KeptFrom == math.MinInt64,
 		}
 	}
 }

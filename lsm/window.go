@@ -3,10 +3,8 @@ package lsm
 import (
 	"errors"
 	"math"
-	"sort"
 
 	"github.com/eskerdb/esker/clustering"
-	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/lsm/compaction"
 	"github.com/eskerdb/esker/mutation"
 )
@@ -42,59 +40,13 @@ func (w window) slice(t *mutation.Table) clustering.Slice {
 // isBucketed reports whether new files of t are split by event time.
 func isBucketed(t *mutation.Table) bool { return !t.Bucket.IsNone() && len(t.Clustering) > 0 }
 
-// blockTimes tells the event times of the rows of a block.
-type blockTimes struct {
-	table *mutation.Table
-	words []uint64 // units since 1970; nil: times are taken from keys
-	unit  int64    // nanoseconds; 0: a millisecond
-	block *mutation.Block
-	key   []byte
-	value []byte
-}
-
-func (b *blockTimes) reset(table *mutation.Table, block *mutation.Block) {
-	b.table, b.block, b.words, b.unit = table, block, nil, 0
-	v := &block.Clustering[0]
-	if v.Physical != mutation.PhysicalInt {
-		return
-	}
-	switch kind := table.Clustering[0].Type.Kind(); {
-	case kind == types.KindTimestamp:
-		b.words = v.Words
-	case kind == types.KindBigint || kind == types.KindInt && table.UnitNanos > 0:
-		b.words, b.unit = v.Words, table.UnitNanos
-	}
-}
-
-// at returns the event time of row i; false if it has none.
-func (b *blockTimes) at(i int) (int64, bool) {
-	if b.words != nil {
-		return types.UnitMillis(int64(b.words[i]), b.unit), true
-	}
-	b.value = b.block.Clustering[0].AppendValue(b.value[:0], i)
-	b.key = b.table.Clustering[0].Append(b.key[:0], b.value)
-	return b.table.EventTime(b.key)
-}
-
-// same returns the first row behind from whose time does not lie between low and high, both included. Rows without time lie together.
-func (b *blockTimes) same(from, to int, low, high int64, timed bool) int {
-	in := func(i int) bool {
-		ms, ok := b.at(i)
-		return ok == timed && (!ok || ms >= low && ms <= high)
-	}
-	if in(to - 1) {
-		return to
-	}
-	return from + 1 + sort.Search(to-from-1, func(i int) bool { return !in(from + 1 + i) })
-}
-
 // rowCounter counts rows of a merge by window.
 type rowCounter struct {
 	table *mutation.Table
 	compaction.Counter
 	at    compaction.Range // where the last row was
 	rows  int64            // there, not yet counted
-	times blockTimes
+	times compaction.BlockTimes
 }
 
 func (c *rowCounter) row(key []byte) {
@@ -118,11 +70,11 @@ func (c *rowCounter) flush() {
 }
 
 func (c *rowCounter) block(b *mutation.Block) {
-	c.times.reset(c.table, b)
+	c.times.Reset(c.table, b)
 	for from := 0; from < b.Rows; {
-		ms, ok := c.times.at(from)
+		ms, ok := c.times.At(from)
 		if !ok {
-			from = c.times.same(from, b.Rows, 0, 0, false)
+			from = c.times.Same(from, b.Rows, 0, 0, false)
 			continue
 		}
 		r := c.Add(ms, 1)
@@ -130,7 +82,7 @@ func (c *rowCounter) block(b *mutation.Block) {
 		if !r.Contains(high) {
 			high = ms
 		}
-		to := c.times.same(from, b.Rows, r.Start, high, true)
+		to := c.times.Same(from, b.Rows, r.Start, high, true)
 		if to-from > 1 {
 			c.Add(ms, int64(to-from-1))
 		}

@@ -21,6 +21,8 @@ type Ends struct {
 	KeptFrom int64
 	// Column holds the end of its row as a timestamp, in milliseconds; 0: no column does. It counts on the merged row alone.
 	Column mutation.ColumnID
+	// At is the moment, in milliseconds, that Column is compared with. The store fills it in.
+	At int64
 }
 
 // NoEnds is of a table whose rows end by their TTL alone.

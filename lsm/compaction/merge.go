@@ -3,6 +3,7 @@ package compaction
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -39,6 +40,13 @@ type MergeOptions struct {
 	// Hiding returns what sources outside the merge, that will be there when its result is, delete of a partition. It hides rows of
 	// the merge and is no part of the result. nil as a function or a result: nothing.
 	Hiding func(key *partition.DecoratedKey) (*mutation.Side, error)
+	// Ends says what has ended beside cells by their TTL; nil: nothing. What it takes by time goes also where Purge is nil. Where it keeps
+	// all, Purge has to say so.
+	Ends *ttl.Ends
+	// Alone reports whether no source outside the merge can have a version of a row or a deletion of it. nil: not known.
+	Alone func(key *partition.DecoratedKey, row []byte) bool
+	// Removed counts the rows that Ends takes; nil: nobody asks.
+	Removed *int64
 	// NoBlocks makes every row go by itself.
 	NoBlocks bool
 }
@@ -114,6 +122,10 @@ type merger struct {
 	side    mutation.Side // hides rows
 	kept    mutation.Side // goes to the sink
 	purge   ttl.Purge
+	cut     int64 // rows with a time below go
+	fate    fate  // of the rows at hand
+	byTime  bool  // they differ in it
+	times   BlockTimes
 	started bool // the sink has it
 	rows    rowBuilder
 }
@@ -191,6 +203,9 @@ func (m *merger) open(key *partition.DecoratedKey) error {
 		m.purge = m.options.Purge(key)
 		m.kept = m.purge.Side(&m.side) // what it forgets still hides rows of this merge
 	}
+	if m.cut = math.MinInt64; m.options.Ends != nil {
+		m.cut = m.options.Ends.Of(*key)
+	}
 	if m.options.Hiding == nil {
 		return nil
 	}
@@ -213,7 +228,22 @@ func (m *merger) start() error {
 
 // row hands on what may not be forgotten of a row.
 func (m *merger) row(row *mutation.Row) error {
-	if !m.purge.Row(row) {
+	if m.byTime {
+		m.fate, _, _ = m.fateAt(m.table.EventTime(row.Clustering))
+	}
+	purge := m.purge
+	switch m.fate {
+	case gone:
+		m.removed(1)
+		return nil
+	case stay:
+		purge.KeepExpired = true
+	}
+	if m.hasColumn() && m.endedByColumn(row) {
+		m.removed(1)
+		endRow(row)
+	}
+	if !purge.Row(row) {
 		return nil
 	}
 	if err := m.start(); err != nil {

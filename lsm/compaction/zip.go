@@ -37,6 +37,9 @@ func (m *merger) mergeRuns() error {
 
 // mergeGroup merges runs whose rows lie from first to last.
 func (m *merger) mergeGroup(runs []placedRun, first, last []byte) error {
+	if m.groupFate(first, last); m.fate == gone && !m.byTime {
+		return m.leave(runs)
+	}
 	if !m.options.NoBlocks && !m.hides(first, last) {
 		if z := m.zip(runs); z != nil {
 			return z.merge()
@@ -167,7 +170,18 @@ func (z *zipper) mergeRow() error {
 
 // block hands on rows of a block that nothing deletes, but those that have ended and may be forgotten.
 func (m *merger) block(b *mutation.Block, from, to int) error {
-	if b.ExpiresAt == nil || !m.purge.Expires() {
+	if m.byTime {
+		return m.blockByTime(b, from, to)
+	}
+	return m.blockOf(b, from, to)
+}
+
+// blockOf is block for rows of one fate, which is not to go.
+func (m *merger) blockOf(b *mutation.Block, from, to int) error {
+	if m.hasColumn() {
+		return m.blockByColumn(b, from, to)
+	}
+	if b.ExpiresAt == nil || m.fate == stay || !m.purge.Expires() {
 		return m.rowsOf(b, from, to)
 	}
 	for at := from; at < to; {
