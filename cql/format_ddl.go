@@ -81,6 +81,8 @@ func (p *printer) rollup(stmt Statement) {
 			p.words(" SAMPLE ", FormatTerm(s.Sample))
 		}
 		p.when(s.Repair, " REPAIR")
+	default:
+		p.retention(stmt)
 	}
 }
 

@@ -126,6 +126,9 @@ type grammar struct {
 	Rebuild         *rebuildGrammar          `parser:"| @@"`
 	CreateIndex     *createIndexGrammar      `parser:"| @@"`
 	Admin           *adminGrammar            `parser:"| @@"`
+	CreateRetention *createRetentionGrammar  `parser:"| @@"`
+	AlterRetention  *alterRetentionGrammar   `parser:"| @@"`
+	DropRetention   *dropRetentionGrammar    `parser:"| @@"`
 }
 
 // root looks no token back: what a production has begun it must end, so errors point at the token that is wrong.
@@ -172,8 +175,10 @@ var readers = map[string]reader{
 	"PAUSE ROLLUP": production((*builder).pause), "RESUME ROLLUP": production((*builder).pause),
 	"REFRESH ROLLUP": production((*builder).refresh), "REBUILD QUERY": production((*builder).rebuild),
 	"CREATE INDEX": production((*builder).createIndex), "CREATE CUSTOM": production((*builder).createIndex),
-	"DROP INDEX": production((*builder).drop),
-	"ADMIN":      production((*builder).admin),
+	"DROP INDEX":       production((*builder).drop),
+	"ADMIN":            production((*builder).admin),
+	"CREATE RETENTION": production((*builder).createRetention), "ALTER RETENTION": production((*builder).alterRetention),
+	"DROP RETENTION": production((*builder).dropRetention),
 }
 
 var readRetention = production((*builder).explainRetention)
@@ -184,10 +189,10 @@ var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, 
 // unsupported are the first words of statements that are known and refused.
 var unsupported = []string{
 	"CREATE TYPE", "CREATE FUNCTION", "CREATE AGGREGATE", "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE AGGREGATE",
-	"CREATE TRIGGER", "CREATE ROLE", "CREATE USER", "CREATE RETENTION POLICY",
-	"ALTER TYPE", "ALTER ROLE", "ALTER USER", "ALTER RETENTION POLICY",
+	"CREATE TRIGGER", "CREATE ROLE", "CREATE USER",
+	"ALTER TYPE", "ALTER ROLE", "ALTER USER",
 	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP ROLE", "DROP USER", "DROP IDENTITY",
-	"DROP RETENTION POLICY", "ADD IDENTITY", "GRANT", "REVOKE",
+	"ADD IDENTITY", "GRANT", "REVOKE",
 	"LIST ROLES", "LIST USERS", "LIST SUPERUSERS", "LIST ALL PERMISSIONS", "LIST",
 }
 

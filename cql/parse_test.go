@@ -124,6 +124,11 @@ var statements = []struct{ text, want string }{
 	// Looking in.
 	{`EXPLAIN ANALYZE SELECT * FROM t`, `EXPLAIN ANALYZE SELECT * FROM t`},
 	{`EXPLAIN RETENTION iot.readings`, `EXPLAIN RETENTION iot.readings`},
+	{`create retention policy gold ON iot.readings WHERE tier = 'gold' and d in ('a', 'b') KEEP 730d`, `CREATE RETENTION POLICY gold ON iot.readings WHERE tier = 'gold' AND d IN ('a', 'b') KEEP 730d`},
+	{`CREATE RETENTION POLICY IF NOT EXISTS keep ON forever WHERE n >= 3 KEEP FOREVER`, `CREATE RETENTION POLICY IF NOT EXISTS keep ON forever WHERE n >= 3 KEEP FOREVER`},
+	{`ALTER RETENTION POLICY iot.gold KEEP forever`, `ALTER RETENTION POLICY iot.gold KEEP FOREVER`},
+	{`ALTER RETENTION POLICY IF EXISTS gold KEEP 12h`, `ALTER RETENTION POLICY IF EXISTS gold KEEP 12h`},
+	{`DROP RETENTION POLICY IF EXISTS gold`, `DROP RETENTION POLICY IF EXISTS gold`},
 	{`admin flush`, `ADMIN FLUSH`},
 	{`ADMIN FLUSH iot;`, `ADMIN FLUSH iot`},
 	{`ADMIN COMPACT "Iot".readings`, `ADMIN COMPACT "Iot".readings`},
@@ -158,7 +163,6 @@ var statements = []struct{ text, want string }{
 	{`DROP ROLE r`, `DROP ROLE`},
 	{`LIST ROLES OF x`, `LIST ROLES`},
 	{`GRANT SELECT ON t TO r`, `GRANT`},
-	{`CREATE RETENTION POLICY gold ON t WHERE tier = 'gold' KEEP 730d`, `CREATE RETENTION POLICY`},
 	{`INSERT INTO t JSON '{}'`, `INSERT JSON`},
 
 	// Comments.

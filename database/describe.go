@@ -87,7 +87,20 @@ func schemaElements(s *schema.Snapshot, full bool) []element {
 func wholeKeyspace(k *schema.Keyspace) []element {
 	out := []element{{k.Name, "keyspace", k.Name, k.Create()}}
 	for _, t := range k.CreationOrder() {
-		out = append(out, tableElement(k, t))
+		out = append(append(out, tableElement(k, t)), policyElements(t)...)
+	}
+	return out
+}
+
+// policyElements are the retention policies of a table.
+func policyElements(t *schema.Table) []element {
+	if t.Retention == nil {
+		return nil
+	}
+	var out []element
+	for i := range t.Retention.Policies {
+		p := &t.Retention.Policies[i]
+		out = append(out, element{t.Keyspace, "retention_policy", p.Name, t.CreatePolicy(p)})
 	}
 	return out
 }
@@ -149,7 +162,7 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 	if t == nil || t.Kind == schema.Index {
 		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
 	}
-	out := []element{tableElement(s.Keyspaces[keyspace], t)}
+	out := append([]element{tableElement(s.Keyspaces[keyspace], t)}, policyElements(t)...)
 	for _, i := range s.Keyspaces[keyspace].Indexes(t) {
 		out = append(out, tableElement(s.Keyspaces[keyspace], i))
 	}

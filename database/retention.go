@@ -25,9 +25,9 @@ func (d *Database) retained(t *schema.Table, nowMillis int64) *exec.Retained {
 	return &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
 }
 
-// settleRetentions makes what has ended by the retentions of tables stay so under those that a change gives them.
-func (d *Database) settleRetentions(next *schema.Snapshot) error {
-	was, nowMillis := d.Schema(), d.clock.Now().UnixMilli()
+// settleRetentions makes what has ended by the retentions of tables stay so under those that a change gives them at a moment.
+func (d *Database) settleRetentions(next *schema.Snapshot, nowMillis int64) error {
+	was := d.Schema()
 	for _, k := range next.Keyspaces {
 		for _, t := range k.Tables {
 			if old := was.Table(t.Keyspace, t.Name); t.Retention == nil || old != nil && old.Retention == t.Retention {

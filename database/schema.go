@@ -185,7 +185,9 @@ func (d *Database) install(next *schema.Snapshot) error {
 	if err := d.requireAdopted(next); err != nil {
 		return err
 	}
-	if err := d.settleRetentions(next); err != nil {
+	moment, release := d.store.HoldEnds(d.clock.Now())
+	defer release()
+	if err := d.settleRetentions(next, moment.UnixMilli()); err != nil {
 		return err
 	}
 	d.complete(next)

@@ -172,6 +172,9 @@ func (c *compiler) createCopy(d *copyDefinition) (*Alter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCopyRetention(d.base, t); err != nil {
+		return nil, err
+	}
 	return &Alter{Next: c.schema.WithTable(t), Change: changeCreated, Target: targetTable, Keyspace: t.Keyspace, Name: t.Name, Warnings: warnings}, nil
 }
 

@@ -62,6 +62,12 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.pauseRollup(stmt)
 	case *cql.DropRollup:
 		alter, err = c.dropRollup(stmt)
+	case *cql.CreateRetentionPolicy:
+		alter, err = c.createPolicy(stmt)
+	case *cql.AlterRetentionPolicy:
+		alter, err = c.alterPolicy(stmt)
+	case *cql.DropRetentionPolicy:
+		alter, err = c.dropPolicy(stmt)
 	default:
 		return nil, unsupportedStatement(stmt)
 	}

@@ -102,5 +102,14 @@ func checkBaseLateness(base *schema.Table, rollup string, def *downsample.Defini
 		return invalidf("table %s keeps rows for %s, and rollup %s takes late rows for %s (lateness.max): keep rows longer, or lower max with ALTER ROLLUP",
 			base.QualifiedName(), schema.DurationText(r.Millis), rollup, schema.DurationText(def.LatenessMillis))
 	}
+	if base.Retention == nil {
+		return nil
+	}
+	for _, p := range base.Retention.Policies {
+		if p.Millis > 0 && p.Millis < def.LatenessMillis {
+			return invalidf("retention policy %s keeps rows of table %s for %s, and rollup %s takes late rows for %s (lateness.max): keep rows longer, or lower max with ALTER ROLLUP",
+				p.Name, base.QualifiedName(), schema.DurationText(p.Millis), rollup, schema.DurationText(def.LatenessMillis))
+		}
+	}
 	return nil
 }

@@ -45,6 +45,9 @@ func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkRetention(next, t); err != nil {
+		return nil, err
+	}
 	return &Alter{Next: next, Change: changeCreated, Target: targetTable, Keyspace: keyspace, Name: t.Name, Warnings: warnings}, nil
 }
 
@@ -460,10 +463,8 @@ func (c *compiler) alterOptions(t, old *schema.Table, action *cql.AlterOptions) 
 			return nil, nil, err
 		}
 	}
-	for _, r := range next.LevelsOf(t) {
-		if err := checkBaseLateness(t, r.QualifiedName(), r.Rollup); err != nil {
-			return nil, nil, err
-		}
+	if err := checkRetention(next, t); err != nil {
+		return nil, nil, err
 	}
 	return warnings, next, checkLevels(next, t)
 }

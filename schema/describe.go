@@ -91,6 +91,16 @@ func (t *Table) Create(k *Keyspace) string {
 	return b.String()
 }
 
+// CreatePolicy is the CREATE RETENTION POLICY text of a policy of the table.
+func (t *Table) CreatePolicy(p *Policy) string {
+	keep := "FOREVER"
+	if p.Millis > 0 {
+		keep = DurationText(p.Millis)
+	}
+	return "CREATE RETENTION POLICY " + cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(p.Name) + " ON " + t.fullName() +
+		" WHERE " + strings.Join(t.filterTexts(p.Where), " AND ") + " KEEP " + keep + ";"
+}
+
 func (t *Table) fullName() string {
 	return cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(t.Name)
 }

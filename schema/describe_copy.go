@@ -124,8 +124,14 @@ func (t *Table) conditions(base *Table) []string {
 	for _, name := range t.Copy.NotNull {
 		out = append(out, cql.QuoteIdentifier(name)+" IS NOT NULL")
 	}
-	for _, f := range t.Copy.Filters {
-		of := base.Column(f.Column).Type
+	return append(out, base.filterTexts(t.Copy.Filters)...)
+}
+
+// filterTexts are filters on columns of the table as WHERE has them.
+func (t *Table) filterTexts(filters []CopyFilter) []string {
+	var out []string
+	for _, f := range filters {
+		of := t.Column(f.Column).Type
 		values := make([]string, len(f.Values))
 		for i, v := range f.Values {
 			values[i] = string(of.AppendLiteral(nil, v))

@@ -207,3 +207,16 @@ func (t *Table) EndColumns(nowMillis int64) []EndColumn {
 	}
 	return out
 }
+
+// Copied is the column of a copy that holds one of its base; nil: it has none.
+func Copied(t *Table, c *Column) *Column {
+	for _, m := range t.Copy.Columns {
+		if m.From == c.ID && c.ID != 0 {
+			return t.ColumnByID(m.To)
+		}
+	}
+	if key := t.Column(c.Name); key != nil && key.Kind != Regular {
+		return key
+	}
+	return nil
+}

@@ -73,7 +73,7 @@ func newRetained(r *run, of *Retained) *retained {
 // find is where a column of the base lies in the rows that are read; nil: nowhere.
 func (h *retained) find(r *run, c *schema.Column) *planner.ColumnExpr {
 	if h.Table != h.Base {
-		c = copied(h.Table, c)
+		c = schema.Copied(h.Table, c)
 	}
 	if c == nil || c.Kind != schema.Regular {
 		return columnAt(c)
@@ -91,19 +91,6 @@ func columnAt(c *schema.Column) *planner.ColumnExpr {
 		return nil
 	}
 	return &planner.ColumnExpr{Column: c, Slot: c.Position}
-}
-
-// copied is the column of a copy that holds one of its base; nil: it has none.
-func copied(t *schema.Table, c *schema.Column) *schema.Column {
-	for _, m := range t.Copy.Columns {
-		if m.From == c.ID && c.ID != 0 {
-			return t.ColumnByID(m.To)
-		}
-	}
-	if key := t.Column(c.Name); key != nil && key.Kind != schema.Regular {
-		return key
-	}
-	return nil
 }
 
 // open makes the request for a partition leave out rows that have ended, as far as is known before it is read.
