@@ -143,7 +143,7 @@ func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) 
 	guard := d.guard(plan)
 	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: now.Unix(), Retained: d.retained(plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
+		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
 		Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {

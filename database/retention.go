@@ -1,15 +1,20 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
 
-// retained says which rows of a table have ended by its retention, or by that of the table it is a copy of; nil: none.
-func (d *Database) retained(t *schema.Table, nowMillis int64) *exec.Retained {
+// retained says which rows of a table have ended by its retention, or by that of the table it is a copy of, as of what a read
+// sees; nil: none.
+func (d *Database) retained(source readSource, t *schema.Table, nowMillis int64) *exec.Retained {
 	snapshot := d.Schema()
 	now := snapshot.Table(t.Keyspace, t.Name)
 	if now == nil || now.ID != t.ID {
@@ -22,7 +27,11 @@ func (d *Database) retained(t *schema.Table, nowMillis int64) *exec.Retained {
 	if base.Retention.IsNone() {
 		return nil
 	}
-	return &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
+	out := &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
+	if seen, ok := source.(viewSource); ok && base.Retention.Floored {
+		out.Floor = func(key partition.DecoratedKey) (int64, error) { return floorOf(seen.view, base.ID, key) }
+	}
+	return out
 }
 
 // settleRetentions makes what has ended by the retentions of tables stay so under those that a change gives them at a moment.
@@ -31,6 +40,12 @@ func (d *Database) settleRetentions(next *schema.Snapshot, nowMillis int64) erro
 	for _, k := range next.Keyspaces {
 		for _, t := range k.Tables {
 			if old := was.Table(t.Keyspace, t.Name); t.Retention == nil || old != nil && old.Retention == t.Retention {
+				continue
+			}
+			if fresh, err := d.holdsNothing(t); err != nil {
+				return err
+			} else if fresh {
+				t.Retention = t.Retention.Afresh()
 				continue
 			}
 			var ok bool
@@ -42,4 +57,18 @@ func (d *Database) settleRetentions(next *schema.Snapshot, nowMillis int64) erro
 		}
 	}
 	return nil
+}
+
+// holdsNothing reports whether a table has no rows, so that nothing of it can have ended.
+func (d *Database) holdsNothing(t *schema.Table) (bool, error) {
+	if t.ID == (mutation.TableID{}) {
+		return true, nil
+	}
+	view := d.store.Newest()
+	defer view.Close()
+	empty, err := tableEmpty(view, t.ID)
+	if errors.Is(err, lsm.ErrUnknownTable) {
+		return true, nil // its id was given in its text
+	}
+	return empty, err
 }

@@ -60,7 +60,7 @@ func (d *Database) saveSchema(s *schema.Snapshot) error {
 
 // internalTables are the server's own.
 func internalTables() []mutation.Table {
-	return []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable()}
+	return []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable(), floorsTable()}
 }
 
 // adoptInternalTables makes the internal tables that the release which wrote the data directory did not have.

@@ -59,11 +59,16 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	ms := make([]mutation.Mutation, 0, len(record)+len(copies)+len(marks.mutations))
+	floors, err := d.floorMutations(record)
+	defer floors.free()
+	if err != nil {
+		return nil, 0, err
+	}
+	ms := make([]mutation.Mutation, 0, len(record)+len(copies)+len(marks.mutations)+len(floors.mutations))
 	for i := range record {
 		ms = append(ms, record[i].Mutation)
 	}
-	ms = append(append(ms, copies...), marks.mutations...)
+	ms = append(append(append(ms, copies...), marks.mutations...), floors.mutations...)
 	sequence, err := d.store.ApplyUnsynced(ms)
 	return marks, sequence, tooLarge(err, record, copies)
 }
@@ -86,7 +91,8 @@ func (d *Database) checkTables(plan *planner.Write) error {
 	return nil
 }
 
-// dependents reports whether some table of the write has copies or rollups.
+// dependents reports whether some table of the write has copies or rollups, or a static column that its retention looks at is
+// written.
 func (d *Database) dependents(plan *planner.Write) bool {
 	s := d.Schema()
 	for _, t := range plan.Tables() {
@@ -94,7 +100,7 @@ func (d *Database) dependents(plan *planner.Write) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(plan.Mutations, func(m planner.Mutation) bool { return d.floored(s, &m) })
 }
 
 // plainRecord is the record of a write without copies and rollups.

@@ -33,13 +33,14 @@ func (c *compiler) createPolicy(stmt *cql.CreateRetentionPolicy) (*Alter, error)
 		}
 		return nil, invalidf("retention policy %s exists already, on table %s", stmt.Name.Name, t.QualifiedName())
 	}
-	p := schema.Policy{Name: stmt.Name.Name}
+	p, static := schema.Policy{Name: stmt.Name.Name}, false
 	for _, r := range stmt.Where {
 		f, err := c.policyFilter(base, p.Name, r)
 		if err != nil {
 			return nil, err
 		}
 		p.Where = append(p.Where, *f)
+		static = static || base.Column(f.Column).Kind == schema.Static
 	}
 	if p.Millis, err = policyMillis(p.Name, stmt.Keep); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (c *compiler) createPolicy(stmt *cql.CreateRetentionPolicy) (*Alter, error)
 		return nil, invalidf("table %s has %d retention policies already, the most there may be", base.QualifiedName(), policiesMax)
 	}
 	at, _ := slices.BinarySearchFunc(next.Policies, p.Name, func(p schema.Policy, name string) int { return strings.Compare(p.Name, name) })
-	next.Policies = slices.Insert(slices.Clone(next.Policies), at, p)
+	next.Policies, next.Floored = slices.Insert(slices.Clone(next.Policies), at, p), next.Floored || static
 	return c.retain(base, &next)
 }
 

@@ -14,6 +14,8 @@ type Retention struct {
 	Column string `json:",omitempty"` // regular timestamp column with the end of its row
 	// Policies replace Millis in the partitions that they match; of several the longest counts. Ascending by name.
 	Policies []Policy `json:",omitempty"`
+	// Floored says that a policy has looked at static columns: what they were before may have ended rows of single partitions.
+	Floored bool `json:",omitempty"`
 	// Former is what held before, oldest first: what had ended by it stays ended.
 	Former []FormerRetention `json:",omitempty"`
 }
@@ -35,7 +37,7 @@ type FormerRetention struct {
 
 // IsNone reports whether no row ends by the retention, and none has.
 func (r *Retention) IsNone() bool {
-	return r == nil || r.Millis == 0 && r.Column == "" && len(r.Policies) == 0 && len(r.Former) == 0
+	return r == nil || r.Millis == 0 && r.Column == "" && len(r.Policies) == 0 && len(r.Former) == 0 && !r.Floored
 }
 
 // option is the retention as the option of a table; empty where it is none.

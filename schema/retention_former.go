@@ -18,12 +18,22 @@ func (r *Retention) Follow(to *Retention) *Retention {
 	if to != nil {
 		next = *to
 	}
-	next.Former = slices.Clip(r.Former)
+	next.Former, next.Floored = slices.Clip(r.Former), next.Floored || r.Floored
 	if next.By == "" {
 		next.By = r.By
 	}
 	if !r.sameEnds(&next) {
 		next.Former = append(next.Former, FormerRetention{Millis: r.Millis, Column: r.Column, Policies: r.Policies, UntilMillis: unsettled})
+	}
+	return &next
+}
+
+// Afresh is the retention of a table that holds no rows: nothing has ended by what held before.
+func (r *Retention) Afresh() *Retention {
+	next := *r
+	next.Former = nil
+	if next.IsNone() {
+		return nil
 	}
 	return &next
 }

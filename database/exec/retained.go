@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -107,30 +106,11 @@ func (h *retained) open(r *row, req *mutation.ReadRequest) {
 	from := h.Base.LeastVisibleFrom(h.NowMillis)
 	if h.Table == h.Base {
 		from = h.Base.VisibleFrom(schema.ValuesKnown(r.key, nil, nil), h.NowMillis)
-		if len(h.Base.RetentionStatics()) > 0 {
+		if len(h.Base.RetentionStatics()) > 0 || h.Floor != nil {
 			req.RowsMax = 0
 		}
 	}
-	req.Slices = h.since(req.Slices, from)
-}
-
-// since is the part of slices whose rows have a time of from or later, or none.
-func (h *retained) since(in clustering.Slices, from int64) clustering.Slices {
-	col := h.time.Column
-	if from == math.MinInt64 {
-		return in
-	}
-	first, ok := types.FirstAt(col.Type, from, h.Base.UnitNanos())
-	if !ok {
-		return in
-	}
-	layout := clustering.Column{Type: col.Type, Desc: col.Desc}
-	at, untimed := layout.Append(nil, first), clustering.RowSlice(layout.Append(nil, []byte{}))
-	later := clustering.Slice{Start: clustering.Before(at), End: clustering.After(nil)}
-	if col.Desc {
-		later = clustering.Slice{Start: clustering.Before(nil), End: clustering.After(at)}
-	}
-	return in.Intersect(clustering.MakeSlices([]clustering.Slice{later, untimed}))
+	req.Slices = req.Slices.Intersect(schema.TimeSlices(h.time.Column, h.Base.UnitNanos(), from, math.MaxInt64))
 }
 
 // enter makes a partition the one under way, once its statics are known.

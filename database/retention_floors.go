@@ -1,0 +1,215 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// A retention policy may look at static columns. When a write changes what it says of a partition, the time below which rows of
+// the partition have ended by then is kept beside, in the same record: what has ended stays so.
+
+// floorsTableID is the same in every data directory.
+var floorsTableID = mutation.TableID{0xe5, 0x4e, 0x12, 15: 4} // on disk: never change
+
+// floorMillis is the column with the time, milliseconds since 1970.
+const floorMillis mutation.ColumnID = 1 // on disk: never reuse
+
+// floorsTable keeps the floors of all tables: partition (id of the table, key of its partition), one row.
+func floorsTable() mutation.Table {
+	physical, width := mutation.PhysicalOf(types.Bigint)
+	return mutation.Table{
+		ID: floorsTableID, Name: "esker.retention_floors", Law: mutation.BySequence,
+		Columns: []mutation.Column{{ID: floorMillis, Physical: physical, Width: width}},
+	}
+}
+
+// floorKey is where the floor of a partition stands.
+func floorKey(table mutation.TableID, key partition.DecoratedKey) (partition.DecoratedKey, error) {
+	at, err := markLayout.Encode([][]byte{table[:], key.Key})
+	return partition.Decorate(at), err
+}
+
+// floorOf is the floor of a partition as of a View; math.MinInt64: none.
+func floorOf(view View, table mutation.TableID, key partition.DecoratedKey) (int64, error) {
+	at, err := floorKey(table, key)
+	if err != nil {
+		return 0, err
+	}
+	_, rows, err := view.Rows(floorsTableID, at, clustering.All())
+	if errors.Is(err, lsm.ErrUnknownTable) {
+		return math.MinInt64, nil // a data directory of a release that had none, and no schema change since
+	}
+	if err != nil {
+		return 0, err
+	}
+	row, err := rows.Next()
+	if err != nil || row == nil || row.Live.IsNone() {
+		return math.MinInt64, err
+	}
+	for i := range row.Cells {
+		if c := &row.Cells[i]; c.Column == floorMillis && len(c.Value) == 8 {
+			return types.DecodeInt64(c.Value), nil
+		}
+	}
+	return 0, fmt.Errorf("%s: a row without its time", floorsTable().Name)
+}
+
+// floors are the floors that a record raises.
+type floors struct {
+	mutations []mutation.Mutation
+	release   func() // lets the store remove what ends from now on; nil: it may
+}
+
+// free is called once the record can be read.
+func (f *floors) free() {
+	if f.release != nil {
+		f.release()
+	}
+}
+
+// floored reports whether a write may change what a policy says of a partition.
+func (d *Database) floored(s *schema.Snapshot, m *planner.Mutation) bool {
+	if m.Static == nil && m.Deletion.IsNone() {
+		return false
+	}
+	t := s.Table(m.Table.Keyspace, m.Table.Name)
+	if t == nil || t.Retention == nil {
+		return false
+	}
+	statics := t.RetentionStatics()
+	return len(statics) > 0 && (!m.Deletion.IsNone() || touches(m.Static, statics))
+}
+
+// floorMutations are the floors of the partitions whose statics a record changes so that their rows would be kept longer. The caller
+// holds their latches, and frees what it gets, also with an error.
+func (d *Database) floorMutations(record []planner.Mutation) (*floors, error) {
+	out := &floors{}
+	s := d.Schema()
+	var moment time.Time
+	var view View
+	for i := range record {
+		m := &record[i]
+		if !d.floored(s, m) {
+			continue
+		}
+		t := s.Table(m.Table.Keyspace, m.Table.Name)
+		if err := refuseTTL(t, m.Static, t.RetentionStatics()); err != nil {
+			return out, err
+		}
+		if view == nil {
+			moment, out.release = d.store.HoldEnds(d.clock.Now())
+			view = d.store.Newest()
+			defer view.Close()
+		}
+		raised, err := floorMutation(view, t, m, moment.UnixMilli())
+		if err != nil {
+			return out, err
+		}
+		if raised != nil {
+			out.mutations = append(out.mutations, *raised)
+		}
+	}
+	return out, nil
+}
+
+// floorMutation is the floor of a partition behind a mutation at a moment; nil: it stays as it is.
+func floorMutation(view View, t *schema.Table, m *planner.Mutation, nowMillis int64) (*mutation.Mutation, error) {
+	key, err := t.PartitionLayout().Decode(m.Key.Key)
+	if err != nil {
+		return nil, err
+	}
+	side, _, err := view.Rows(t.ID, m.Key, nil)
+	if err != nil {
+		return nil, err
+	}
+	old := mutation.Side{Deletion: side.Deletion}
+	if side.Static != nil {
+		old.Static = side.Static.Clone()
+	}
+	before := t.VisibleFrom(schema.ValuesKnown(key, staticValues(t, old.Static, nowMillis), t.Statics), nowMillis)
+	merged := mutation.MergeSides(t.Law(), &old, &mutation.Side{Deletion: m.Deletion, Static: m.Static})
+	after := t.VisibleFrom(schema.ValuesKnown(key, staticValues(t, merged.Static, nowMillis), t.Statics), nowMillis)
+	floor, err := floorOf(view, t.ID, m.Key)
+	if err != nil || before <= after || before <= floor {
+		return nil, err
+	}
+	if any, err := holdsBetween(view, t, m.Key, after, before); err != nil || !any {
+		return nil, err
+	}
+	at, err := floorKey(t.ID, m.Key)
+	if err != nil {
+		return nil, err
+	}
+	row := mutation.Row{
+		Clustering: []byte{}, Live: mutation.Liveness{ExpiresAt: mutation.Forever},
+		Cells: []mutation.Cell{{Column: floorMillis, ExpiresAt: mutation.Forever, Value: types.AppendBigint(nil, before)}},
+	}
+	return &mutation.Mutation{Table: floorsTableID, Key: at, Rows: []mutation.Row{row}}, nil
+}
+
+// holdsBetween reports whether a partition may hold rows of a range of time.
+func holdsBetween(view View, t *schema.Table, key partition.DecoratedKey, from, to int64) (bool, error) {
+	slices := clustering.All()
+	if by := t.Clustering[0]; by.Name == t.Retention.By {
+		slices = schema.TimeSlices(by, t.UnitNanos(), from, to)
+	}
+	_, rows, err := view.Rows(t.ID, key, slices)
+	if err != nil {
+		return false, err
+	}
+	row, err := rows.Next()
+	return row != nil, err
+}
+
+// staticValues are the living values of a static row, in the order of the table's columns; nil is null.
+func staticValues(t *schema.Table, row *mutation.Row, nowMillis int64) [][]byte {
+	out := make([][]byte, len(t.Statics))
+	if row == nil {
+		return out
+	}
+	for i := range row.Cells {
+		c := &row.Cells[i]
+		if c.IsTombstone() || c.ExpiresAt <= time.UnixMilli(nowMillis).Unix() {
+			continue
+		}
+		for j, col := range t.Statics {
+			if col.ID == c.Column {
+				out[j] = append([]byte{}, c.Value...)
+			}
+		}
+	}
+	return out
+}
+
+func touches(row *mutation.Row, columns []*schema.Column) bool {
+	return slices.ContainsFunc(row.Cells, func(c mutation.Cell) bool {
+		return slices.ContainsFunc(columns, func(col *schema.Column) bool { return col.ID == c.Column })
+	})
+}
+
+// refuseTTL refuses an end of a static column that a policy looks at: rows that have ended by it would show again.
+func refuseTTL(t *schema.Table, static *mutation.Row, columns []*schema.Column) error {
+	if static == nil {
+		return nil
+	}
+	for i := range static.Cells {
+		c := &static.Cells[i]
+		for _, col := range columns {
+			if col.ID == c.Column && c.TTL > 0 {
+				return &planner.InvalidError{Message: fmt.Sprintf("column %s of table %s cannot be written with a TTL: a retention policy looks at it, and what has ended by it would show again", col.Name, t.QualifiedName())}
+			}
+		}
+	}
+	return nil
+}
