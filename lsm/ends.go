@@ -71,7 +71,6 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	if of != nil {
 		out = of(t.ID, now)
 	}
-	out.At = now.UnixMilli()
 	if t.KeepExpired && out.KeptFrom == math.MaxInt64 {
 		out.KeptFrom = math.MinInt64
 	}
@@ -120,7 +119,7 @@ func (f *file) keptFor(e *ttl.Ends) bool {
 // aloneIn tells of rows of a merge whether no source outside of it can have a version of them, or a deletion. nil: nobody asks.
 // It looks at the sources of now, as oldestElsewhere does.
 func (s *Store) aloneIn(table *mutation.Table, inputs []*file, e *ttl.Ends) func(*partition.DecoratedKey, []byte) bool {
-	if e.Column == 0 || table.Law != mutation.ByTimestamp {
+	if len(e.Columns) == 0 || table.Law != mutation.ByTimestamp {
 		return nil
 	}
 	return func(key *partition.DecoratedKey, row []byte) bool {
@@ -182,7 +181,7 @@ func endedShare(inputs []*file, rows int64) endedSum {
 
 // mayEnd reports whether a merge may find rows of f that have ended, other than by their TTL.
 func (f *file) mayEnd(e *ttl.Ends) bool {
-	if e.Column != 0 && e.KeptFrom != math.MinInt64 {
+	if len(e.Columns) > 0 && e.KeptFrom != math.MinInt64 {
 		return true
 	}
 	w := f.window()

@@ -90,7 +90,7 @@ func (w *endsWorld) ends(id mutation.TableID, now time.Time) ttl.Ends {
 		e.Before = func(key partition.DecoratedKey) int64 { return w.visibleFrom(id, key, now) }
 	}
 	if id[0] > 4 {
-		e.Column = columnEnd
+		e.Columns = []ttl.EndColumn{{Column: columnEnd, Until: now.UnixMilli()}}
 	}
 	return e
 }

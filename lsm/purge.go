@@ -17,7 +17,7 @@ func (s *Store) purge(t *tableVersion, inputs []*file, e *ttl.Ends, now int64) f
 	any := false
 	hull := window{math.MaxInt64, math.MinInt64}
 	for _, f := range inputs {
-		any = any || f.info.HasTombstones() || e.KeptFrom != math.MinInt64 && (f.info.MinExpiresAt <= now || e.Column != 0)
+		any = any || f.info.HasTombstones() || e.KeptFrom != math.MinInt64 && (f.info.MinExpiresAt <= now || len(e.Columns) > 0)
 		high := f.info.MaxTimestamp
 		if t.table.Law == mutation.BySequence {
 			_, high = f.sequences()

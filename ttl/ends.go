@@ -9,20 +9,24 @@ import (
 
 // Ends says which rows of a table have ended for good at one moment, beside those of explicit deletions. It is made once for a
 // merge and is immutable; Before may be called by several goroutines. Times are those of rows, by their first clustering
-// column, in milliseconds since 1970; rows without such a time end by their TTL and by Column alone.
+// column, in milliseconds since 1970; rows without such a time end by their TTL and by Columns alone.
 type Ends struct {
 	// AllBefore: rows of every partition with a time below it go whatever they hold (R42); math.MinInt64: none.
 	AllBefore int64
 	// Before is the same of one partition, at least AllBefore; nil: AllBefore.
 	Before func(key partition.DecoratedKey) int64
 	// KeptFrom: rows with a time at or above it stay whole although they have ended in any way, because windows of rollups that they
-	// belong to are not sealed (R41): it counts before AllBefore, Before and Column. math.MaxInt64: none has to stay; math.MinInt64:
+	// belong to are not sealed (R41): it counts before AllBefore, Before and Columns. math.MaxInt64: none has to stay; math.MinInt64:
 	// all, and statics as well, which are not concerned else.
 	KeptFrom int64
-	// Column holds the end of its row as a timestamp, in milliseconds; 0: no column does. It counts on the merged row alone.
+	// Columns hold ends of their rows; each counts on the merged row alone.
+	Columns []EndColumn
+}
+
+// EndColumn is a column that holds the end of its row as a timestamp, in milliseconds: the row has ended if that is not above Until.
+type EndColumn struct {
 	Column mutation.ColumnID
-	// At is the moment, in milliseconds, that Column is compared with. The store fills it in.
-	At int64
+	Until  int64
 }
 
 // NoEnds is of a table whose rows end by their TTL alone.

@@ -110,26 +110,29 @@ func (m *merger) blockByTime(b *mutation.Block, from, to int) error {
 	return nil
 }
 
-// hasColumn reports whether rows may have ended by a column with their end, and may go for it.
-func (m *merger) hasColumn() bool {
+// hasColumns reports whether rows may have ended by a column with their end, and may go for it.
+func (m *merger) hasColumns() bool {
 	e := m.options.Ends
-	return e != nil && e.Column != 0 && m.options.Alone != nil && m.fate == free && m.purge.Expires()
+	return e != nil && len(e.Columns) > 0 && m.options.Alone != nil && m.fate == free && m.purge.Expires()
 }
 
-// endedByColumn reports whether a merged row is past the end that its column says, for good, and nothing elsewhere could say otherwise.
+// endedByColumn reports whether a merged row is past an end that a column says, for good, and nothing elsewhere could say otherwise.
 func (m *merger) endedByColumn(row *mutation.Row) bool {
-	i := slices.IndexFunc(row.Cells, func(c mutation.Cell) bool { return c.Column == m.options.Ends.Column })
+	return slices.ContainsFunc(m.options.Ends.Columns, func(e ttl.EndColumn) bool { return m.pastColumn(row, e) }) && m.options.Alone(m.key, row.Clustering)
+}
+
+func (m *merger) pastColumn(row *mutation.Row, e ttl.EndColumn) bool {
+	i := slices.IndexFunc(row.Cells, func(c mutation.Cell) bool { return c.Column == e.Column })
 	if i < 0 {
 		return false
 	}
 	c := &row.Cells[i]
-	if c.IsTombstone() || len(c.Value) != 8 || !ttl.Live(m.purge.NowSec, c.ExpiresAt) || int64(binary.BigEndian.Uint64(c.Value)) > m.options.Ends.At {
+	if c.IsTombstone() || len(c.Value) != 8 || !ttl.Live(m.purge.NowSec, c.ExpiresAt) || int64(binary.BigEndian.Uint64(c.Value)) > e.Until {
 		return false
 	}
-	// What outlives the end by its TTL would show again.
-	outlives := !row.Live.IsNone() && row.Live.ExpiresAt > c.ExpiresAt ||
-		slices.ContainsFunc(row.Cells, func(o mutation.Cell) bool { return !o.IsTombstone() && o.ExpiresAt > c.ExpiresAt })
-	return !outlives && m.options.Alone(m.key, row.Clustering)
+	// What outlives the column by its TTL would show again.
+	return (row.Live.IsNone() || row.Live.ExpiresAt <= c.ExpiresAt) &&
+		!slices.ContainsFunc(row.Cells, func(o mutation.Cell) bool { return !o.IsTombstone() && o.ExpiresAt > c.ExpiresAt })
 }
 
 // endRow takes from a row all that is not a deletion.
@@ -144,12 +147,11 @@ func endRow(row *mutation.Row) {
 	row.Cells = left
 }
 
-// blockByColumn hands on rows of a block, of which some may have ended by their column.
-func (m *merger) blockByColumn(b *mutation.Block, from, to int) error {
-	column := m.endVector(b)
+// blockByColumns hands on rows of a block, of which some may have ended by a column.
+func (m *merger) blockByColumns(b *mutation.Block, from, to int) error {
 	for at := from; at < to; {
 		end := at
-		for end < to && !(column != nil && column.Has(end) && column.Int(end) <= m.options.Ends.At) && !(b.ExpiresAt != nil && m.purge.Ended(b.ExpiresAt[end])) {
+		for end < to && !m.endsByColumn(b, end) && !(b.ExpiresAt != nil && m.purge.Ended(b.ExpiresAt[end])) {
 			end++
 		}
 		if err := m.rowsOf(b, at, end); err != nil {
@@ -166,17 +168,19 @@ func (m *merger) blockByColumn(b *mutation.Block, from, to int) error {
 	return nil
 }
 
-// endVector is the vector of the column with the ends of rows; nil if the block has none.
-func (m *merger) endVector(b *mutation.Block) *mutation.Vector {
+// endsByColumn reports whether a column says that row i of a block has ended.
+func (m *merger) endsByColumn(b *mutation.Block, i int) bool {
 	column := 0
 	for _, c := range m.table.Columns {
 		if c.Static {
 			continue
 		}
-		if c.ID == m.options.Ends.Column {
-			return &b.Columns[column]
+		for _, e := range m.options.Ends.Columns {
+			if v := &b.Columns[column]; e.Column == c.ID && v.Has(i) && v.Int(i) <= e.Until {
+				return true
+			}
 		}
 		column++
 	}
-	return nil
+	return false
 }

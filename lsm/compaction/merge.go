@@ -239,7 +239,7 @@ func (m *merger) row(row *mutation.Row) error {
 	case stay:
 		purge.KeepExpired = true
 	}
-	if m.hasColumn() && m.endedByColumn(row) {
+	if m.hasColumns() && m.endedByColumn(row) {
 		m.removed(1)
 		endRow(row)
 	}

@@ -178,8 +178,8 @@ func (m *merger) block(b *mutation.Block, from, to int) error {
 
 // blockOf is block for rows of one fate, which is not to go.
 func (m *merger) blockOf(b *mutation.Block, from, to int) error {
-	if m.hasColumn() {
-		return m.blockByColumn(b, from, to)
+	if m.hasColumns() {
+		return m.blockByColumns(b, from, to)
 	}
 	if b.ExpiresAt == nil || m.fate == stay || !m.purge.Expires() {
 		return m.rowsOf(b, from, to)
