@@ -5,7 +5,6 @@ import (
 
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
-	"github.com/eskerdb/esker/partition"
 )
 
 // answer recomputes the windows of the marks on one View. Adjacent windows of a partition are read together. Each record marks
@@ -19,31 +18,54 @@ func (r *Rollups) answer(view View, rollups map[mutation.TableID]Rollup, due []M
 			to = max(to, due[i].Window.End)
 		}
 		ru := rollups[first.Rollup]
-		job, err := newRecomputation(view, ru, first.Base, downsample.Window{Start: first.Window.Start, End: to})
-		if err != nil {
-			return err
+		job := Recompute{
+			View: view, Rollup: ru, Base: first.Base, Over: downsample.Window{Start: first.Window.Start, End: to},
+			NowMillis: r.clock.Now().UnixMilli(),
 		}
-		job.nowMillis = r.clock.Now().UnixMilli() - ru.Table.Rollup.GraceMillis
-		fresh, err := job.run()
-		if err != nil {
+		job.ClosedUntil = closedUntil(ru.Table.Rollup, job.NowMillis)
+		if err := r.recompute(&job, childrenOf(rollups, first.Rollup), &last); err != nil {
 			return fmt.Errorf("rollup %s: %w", ru.Table.QualifiedName(), err)
-		}
-		last.Marked = append(last.Marked, job.open...)
-		children := childrenOf(rollups, first.Rollup)
-		for len(fresh) > 0 {
-			n := min(recordRowsMax-len(last.Rows), len(fresh))
-			last.Rows = append(last.Rows, fresh[:n]...)
-			last.Marked = append(last.Marked, marksOn(children, ru, first.Base, fresh[:n])...)
-			if fresh = fresh[n:]; len(last.Rows) < recordRowsMax {
-				continue
-			}
-			if err := r.apply(Answer{Rows: last.Rows, Marked: last.Marked}); err != nil {
-				return err
-			}
-			last.Rows, last.Marked = nil, nil
 		}
 	}
 	return r.apply(last)
+}
+
+// recompute adds to a record what a recomputation finds, and writes it whenever it is full.
+func (r *Rollups) recompute(job *Recompute, children []Rollup, record *Answer) error {
+	var changed downsample.Window // of the rows in the record that no mark covers yet
+	markChildren := func(over downsample.Window) {
+		if over.Start >= over.End {
+			return
+		}
+		for i := range children {
+			record.Marked = append(record.Marked, Mark{Rollup: children[i].Table.ID, Base: job.Base, Window: children[i].wholly(over)})
+		}
+	}
+	markChildren(job.Passed()) // what is not kept here may be kept above
+	err := job.EachOpen(func(w downsample.Window) error {
+		record.Marked = append(record.Marked, Mark{Rollup: job.Rollup.Table.ID, Base: job.Base, Window: w})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = job.Differences(func(d *Difference) error {
+		if len(record.Rows) == recordRowsMax {
+			markChildren(changed)
+			if err := r.apply(Answer{Rows: record.Rows, Marked: record.Marked}); err != nil {
+				return err
+			}
+			record.Rows, record.Marked, changed = nil, nil, downsample.Window{}
+		}
+		if changed.Start == changed.End {
+			changed = d.Window
+		}
+		changed.End = max(changed.End, d.Window.End)
+		record.Rows = append(record.Rows, d.Mutation())
+		return nil
+	})
+	markChildren(changed)
+	return err
 }
 
 // apply writes an answer and knows its marks.
@@ -56,31 +78,4 @@ func (r *Rollups) apply(a Answer) error {
 		r.Marked(m, sequence)
 	}
 	return nil
-}
-
-// marksOn are the marks of rollups declared on one whose rows change: one a rollup, for all windows from the first to the last.
-func marksOn(children []Rollup, ru Rollup, base partition.DecoratedKey, rows []mutation.Mutation) []Mark {
-	if len(children) == 0 || len(rows) == 0 {
-		return nil
-	}
-	layout, unit := ru.Table.ClusteringLayout(), ru.Base.UnitNanos()
-	var over downsample.Window
-	for i := range rows {
-		for j := range rows[i].Rows {
-			ms, ok := layout.FirstTimeMillis(rows[i].Rows[j].Clustering, unit)
-			if !ok {
-				continue
-			}
-			if w := ru.window(ms); over.Start == over.End {
-				over = w
-			} else {
-				over = downsample.Window{Start: min(over.Start, w.Start), End: max(over.End, w.End)}
-			}
-		}
-	}
-	out := make([]Mark, len(children))
-	for i := range children {
-		out[i] = Mark{Rollup: children[i].Table.ID, Base: base, Window: children[i].wholly(over)}
-	}
-	return out
 }

@@ -1,8 +1,7 @@
 package jobs
 
 import (
-	"errors"
-	"fmt"
+	"math"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
@@ -12,145 +11,247 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// recomputation computes the rollup rows of one partition over a range of whole windows.
-type recomputation struct {
-	view   View
-	rollup Rollup
-	base   partition.DecoratedKey
-	over   downsample.Window
-
-	nowMillis int64 // windows that end later are open: they are marked, not computed (R41)
-	open      []Mark
-
-	accumulators []downsample.Accumulator // one an aggregate
-	columns      []int                    // the vector of each aggregate's source column
-	fetch        []mutation.ColumnID
-	targets      []mutation.ColumnID
-
-	at    downsample.Window // the window under way
-	rows  int               // of the source, in it
-	fresh map[int64]bool    // starts of the windows that have rows
-	out   []mutation.Mutation
+// Recompute computes the rows of a rollup anew: for whole windows of one partition, from one View. It holds a batch of rows and the groups
+// of one window at a time, however long the range is.
+type Recompute struct {
+	View        View
+	Rollup      Rollup
+	Base        partition.DecoratedKey
+	Over        downsample.Window // whole windows
+	NowMillis   int64             // retentions of rollups are counted from here
+	ClosedUntil int64             // windows that end later are left alone
+	FromBase    bool              // take the rows of the base table also where a rollup below could give a window
 }
 
-func newRecomputation(view View, ru Rollup, base partition.DecoratedKey, over downsample.Window) (*recomputation, error) {
-	j := &recomputation{view: view, rollup: ru, base: base, over: over, fresh: map[int64]bool{}}
-	slots := map[mutation.ColumnID]int{}
-	for _, a := range ru.Table.Rollup.Aggregates {
-		from, to := ru.Source.Column(a.Source), ru.Table.Column(a.Target)
-		if to == nil && ru.Table.State(a.Target) != nil {
-			continue
-		}
-		if from == nil || to == nil {
-			return nil, fmt.Errorf("rollup %s: %s(%s) has no column", ru.Table.QualifiedName(), a.Function, a.Source)
-		}
-		acc, err := downsample.NewAccumulator(a.Function, from.Type)
-		if err != nil {
-			return nil, fmt.Errorf("rollup %s: %w", ru.Table.QualifiedName(), err)
-		}
-		slot, ok := slots[from.ID]
-		if !ok {
-			slot = len(j.fetch)
-			slots[from.ID] = slot
-			j.fetch = append(j.fetch, from.ID)
-		}
-		j.accumulators = append(j.accumulators, acc)
-		j.columns = append(j.columns, slot)
-		j.targets = append(j.targets, to.ID)
-	}
-	return j, nil
+// Difference is a row of a rollup that is not what its source gives.
+type Difference struct {
+	Window     downsample.Window
+	Clustering []byte                 // encoded
+	Fresh      *mutation.Row          // what the source gives; nil: no such row
+	Stored     bool                   // there is such a row
+	Columns    []ColumnDifference     // of a row that is on both sides: ascending by column
+	Tolerable  bool                   // all Columns are sums or averages of floats, within the bound of R43
+	table      mutation.TableID       // of the rollup
+	base       partition.DecoratedKey // of the row
 }
 
-// run reads the source with expiry switched off (R40) and the rollup's own rows, and returns what has
-// to be written: fresh rows, and deletions of windows that have no rows any more.
-func (j *recomputation) run() ([]mutation.Mutation, error) {
-	reader, err := j.view.Read(j.rollup.Source.ID, mutation.ReadRequest{
-		Key: j.base, Slices: timeSlices(j.rollup.Source, j.over), Reverse: j.rollup.Source.Clustering[0].Desc, Columns: j.fetch,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	for {
-		batch, err := reader.Next()
-		if err != nil {
-			return nil, err
-		}
-		if batch == nil {
-			break
-		}
-		if err := j.add(batch); err != nil {
-			return nil, err
-		}
-	}
-	if err := j.finish(); err != nil {
-		return nil, err
-	}
-	return j.out, j.deleteVanished()
+// ColumnDifference is a value that is not what the source gives.
+type ColumnDifference struct {
+	Column        mutation.ColumnID
+	Stored, Fresh []byte // nil: null
 }
 
-// add feeds the rows of a batch to the accumulators, cut where windows end.
-func (j *recomputation) add(b *mutation.Batch) error {
-	times := &b.Clustering[0]
-	if times.Physical != mutation.PhysicalInt {
-		return errors.New("a row has an empty time")
+// Mutation is what makes the stored row right. It may be kept.
+func (d *Difference) Mutation() mutation.Mutation {
+	row := mutation.Row{Clustering: d.Clustering, Deletion: mutation.Deletion{LocalSec: 1}}
+	if d.Fresh != nil {
+		row = *d.Fresh
 	}
-	for from := 0; from < b.Rows; {
-		w := j.rollup.Table.Rollup.WindowOf(times.Int(from))
-		to := from + 1
-		for to < b.Rows && times.Int(to) < w.End {
-			to++
-		}
-		if w != j.at || j.rows == 0 {
-			if err := j.finish(); err != nil {
-				return err
+	return mutation.Mutation{Table: d.table, Key: d.base, Rows: []mutation.Row{row}}
+}
+
+// Passed is the part of the range that lies before the rollup's own retention, in whole windows: nothing is computed there, and
+// what is stored is left to the purge. It is empty if Start is not below End.
+func (r *Recompute) Passed() downsample.Window {
+	from := wholeFrom(r.Rollup.Table, visibleFrom(r.Rollup.Table, r.Base, r.NowMillis))
+	return downsample.Window{Start: r.Over.Start, End: min(from, r.Over.End)}
+}
+
+// computed is the part of the range that is computed.
+func (r *Recompute) computed() downsample.Window {
+	return downsample.Window{Start: max(r.Over.Start, r.Passed().End), End: min(r.Over.End, r.ClosedUntil)}
+}
+
+// EachOpen calls each for every window of the range that is not closed and has rows in the base table.
+func (r *Recompute) EachOpen(each func(downsample.Window) error) error {
+	over := downsample.Window{Start: max(r.Over.Start, r.ClosedUntil), End: r.Over.End}
+	if over.Start >= over.End {
+		return nil
+	}
+	read := source{table: r.Rollup.Base}
+	at := downsample.Window{}
+	return read.each(r.View, r.Base, over, func(b *mutation.Batch) error {
+		for i := 0; i < b.Rows; i++ {
+			if ms, ok := read.clock.millis(&b.Clustering[0], i); ok && (at.Start == at.End || !within(at, ms)) {
+				at = r.Rollup.Table.Rollup.WindowOf(ms)
+				if err := each(at); err != nil {
+					return err
+				}
 			}
-			j.at = w
 		}
-		for i, acc := range j.accumulators {
-			acc.AddVector(&b.Columns[j.columns[i]], from, to)
-		}
-		j.rows += to - from
-		from = to
-	}
-	return nil
+		return nil
+	})
 }
 
-// finish writes the row of the window under way if it has rows, or a mark if it is still open.
-func (j *recomputation) finish() error {
-	if j.rows == 0 {
+// Differences computes the closed windows of the range, compares them with what is stored, and calls each for every row that
+// differs, in the order of time. A difference itself is not kept. Rows of windows without any group left are differences
+// without a Fresh row.
+func (r *Recompute) Differences(each func(*Difference) error) error {
+	over := r.computed()
+	if over.Start >= over.End {
 		return nil
 	}
-	row := mutation.Row{Live: mutation.Liveness{ExpiresAt: mutation.Forever}}
-	for i, acc := range j.accumulators {
-		if v := acc.Result(); v != nil {
-			row.Cells = append(row.Cells, mutation.Cell{Column: j.targets[i], ExpiresAt: mutation.Forever, Value: v})
-		}
-		acc.Reset()
-	}
-	j.fresh[j.at.Start] = true
-	j.rows = 0
-	if j.at.End > j.nowMillis {
-		j.open = append(j.open, Mark{Rollup: j.rollup.Table.ID, Base: j.base, Window: j.at})
-		return nil
-	}
-	return j.emit(j.at.Start, row)
-}
-
-// emit adds a row of the rollup at a window's start.
-func (j *recomputation) emit(start int64, row mutation.Row) error {
-	at, err := j.rollup.Table.ClusteringLayout().Encode([][]byte{types.AppendBigint(nil, start)})
+	out, err := newOutput(r)
 	if err != nil {
 		return err
 	}
-	row.Clustering = at
-	j.out = append(j.out, mutation.Mutation{Table: j.rollup.Table.ID, Key: j.base, Rows: []mutation.Row{row}})
-	return nil
+	stored, err := newStored(r, out, over, each)
+	if err != nil {
+		return err
+	}
+	defer stored.close()
+	for _, s := range r.segments(over) {
+		if err := r.compute(s, out, stored); err != nil {
+			return err
+		}
+	}
+	return stored.finish()
 }
 
-// deleteVanished deletes the rollup's rows of windows that have no source rows.
-func (j *recomputation) deleteVanished() error {
-	reader, err := j.view.Read(j.rollup.Table.ID, mutation.ReadRequest{Key: j.base, Slices: timeSlices(j.rollup.Table, j.over)})
+// compute computes a segment.
+func (r *Recompute) compute(s segment, out *output, to *stored) error {
+	w, err := newWindows(r, s, out, to)
+	if err != nil {
+		return err
+	}
+	if err := w.read.each(r.View, r.Base, s.over, w.add); err != nil {
+		return err
+	}
+	return w.finish()
+}
+
+// segment is a range of windows that is computed from one table.
+type segment struct {
+	from *schema.Table
+	over downsample.Window
+}
+
+// segments are what a range is computed from, in the order of time: each window from the coarsest level that has it, else from
+// the base table, with expiry switched off (R40).
+func (r *Recompute) segments(over downsample.Window) []segment {
+	var reversed []segment
+	for i := 0; i < len(r.Rollup.Below) && !r.FromBase; i++ {
+		level := &r.Rollup.Below[i]
+		has := max(level.BuiltFrom, visibleFrom(level.Table, r.Base, r.NowMillis))
+		from := max(over.Start, wholeFrom(r.Rollup.Table, has))
+		if from < over.End {
+			reversed = append(reversed, segment{level.Table, downsample.Window{Start: from, End: over.End}})
+			over.End = from
+		}
+	}
+	if over.Start < over.End {
+		reversed = append(reversed, segment{r.Rollup.Base, over})
+	}
+	out := make([]segment, 0, len(reversed))
+	for i := len(reversed) - 1; i >= 0; i-- {
+		out = append(out, reversed[i])
+	}
+	return out
+}
+
+// wholeFrom is the start of the first window of a rollup that lies wholly at or behind a time.
+func wholeFrom(t *schema.Table, ms int64) int64 {
+	if ms == math.MinInt64 {
+		return ms
+	}
+	w := t.Rollup.WindowOf(ms)
+	if w.Start == ms {
+		return ms
+	}
+	return w.End
+}
+
+// visibleFrom is from which time on rows of a rollup show.
+func visibleFrom(t *schema.Table, base partition.DecoratedKey, nowMillis int64) int64 {
+	if t.Retention.IsNone() {
+		return math.MinInt64
+	}
+	key, err := t.PartitionLayout().Decode(base.Key)
+	if err != nil {
+		return math.MinInt64 // what reads the partition will say so
+	}
+	return t.VisibleFrom(schema.ValuesKnown(key, nil, nil), nowMillis)
+}
+
+// rowClock tells the time of rows.
+type rowClock struct {
+	of      *types.Type
+	unit    int64
+	scratch []byte
+}
+
+func newClock(t *schema.Table) rowClock {
+	return rowClock{of: t.Clustering[0].Type, unit: t.UnitNanos()}
+}
+
+// millis is the time in a row of the vector of a first clustering column; ok is false for the empty value, which is none.
+func (c *rowClock) millis(v *mutation.Vector, i int) (ms int64, ok bool) {
+	if v.Physical == mutation.PhysicalInt {
+		switch c.of.Kind() {
+		case types.KindTimestamp:
+			return v.Int(i), true
+		case types.KindBigint, types.KindInt:
+			return types.UnitMillis(v.Int(i), c.unit), true
+		}
+	}
+	c.scratch = v.AppendValue(c.scratch[:0], i)
+	return types.TimeMillis(c.of, c.scratch, c.unit)
+}
+
+// start is the value of a window column for a window: its start, or the first value of the type if that lies in the window.
+func (c *rowClock) start(w downsample.Window) []byte {
+	if value, ok := types.FirstAt(c.of, w.Start, c.unit); ok {
+		return value
+	}
+	switch c.of.Kind() {
+	case types.KindDate:
+		return types.AppendDate(nil, math.MinInt32)
+	case types.KindInt:
+		return types.AppendInt(nil, math.MinInt32)
+	}
+	return types.AppendBigint(nil, math.MinInt64)
+}
+
+// timeSlices is the rows of a table in a range of time.
+func timeSlices(t *schema.Table, w downsample.Window) clustering.Slices {
+	stored := t.Stored()
+	bound := func(ms int64) clustering.Bound {
+		at, _ := stored.TimeBound(ms)
+		return at
+	}
+	out := clustering.Whole()
+	desc := t.Clustering[0].Desc
+	if w.Start > math.MinInt64 {
+		out.Start = bound(w.Start)
+	}
+	if w.End < math.MaxInt64 {
+		out.End = bound(w.End)
+	}
+	if desc {
+		out = clustering.Whole()
+		if w.Start > math.MinInt64 {
+			out.End = bound(w.Start)
+		}
+		if w.End < math.MaxInt64 {
+			out.Start = bound(w.End)
+		}
+	}
+	return clustering.MakeSlices([]clustering.Slice{out})
+}
+
+// source is a table that is read in the order of time.
+type source struct {
+	table *schema.Table
+	fetch []mutation.ColumnID
+	clock rowClock
+}
+
+// each calls add for every batch of a range of time.
+func (s *source) each(view View, key partition.DecoratedKey, over downsample.Window, add func(*mutation.Batch) error) error {
+	s.clock = newClock(s.table)
+	reader, err := view.Read(s.table.ID, mutation.ReadRequest{
+		Key: key, Slices: timeSlices(s.table, over), Reverse: s.table.Clustering[0].Desc, Columns: s.fetch,
+	})
 	if err != nil {
 		return err
 	}
@@ -160,26 +261,19 @@ func (j *recomputation) deleteVanished() error {
 		if err != nil || batch == nil {
 			return err
 		}
-		for i := range batch.Rows {
-			start := batch.Clustering[0].Int(i)
-			if j.fresh[start] {
-				continue
-			}
-			if err := j.emit(start, mutation.Row{Deletion: mutation.Deletion{LocalSec: 1}}); err != nil {
-				return err
-			}
+		if err := add(batch); err != nil {
+			return err
 		}
 	}
 }
 
-// timeSlices is the slice of a table whose first clustering column is a time in the window.
-func timeSlices(t *schema.Table, w downsample.Window) clustering.Slices {
-	column := t.ClusteringLayout()[0]
-	first := clustering.Before(column.Append(nil, types.AppendBigint(nil, w.Start)))
-	last := clustering.Before(column.Append(nil, types.AppendBigint(nil, w.End)))
-	if column.Desc {
-		first = clustering.After(column.Append(nil, types.AppendBigint(nil, w.End)))
-		last = clustering.After(column.Append(nil, types.AppendBigint(nil, w.Start)))
+// column makes sure that a column is fetched, and returns its place among the vectors.
+func (s *source) column(c *schema.Column) int {
+	for i, id := range s.fetch {
+		if id == c.ID {
+			return i
+		}
 	}
-	return clustering.MakeSlices([]clustering.Slice{{Start: first, End: last}})
+	s.fetch = append(s.fetch, c.ID)
+	return len(s.fetch) - 1
 }
