@@ -65,7 +65,7 @@ func retentionOption(t *schema.Table, o cql.Option) (map[string]string, error) {
 }
 
 func retentionErrorf(t *schema.Table, format string, args ...any) error {
-	return invalidf("retention of table "+strings.ReplaceAll(t.QualifiedName(), "%", "%%")+": "+format, args...)
+	return invalidf("retention of "+KindText(t)+" "+strings.ReplaceAll(t.QualifiedName(), "%", "%%")+": "+format, args...)
 }
 
 // readDuration takes 'duration' and 'by' into a retention.

@@ -7,6 +7,9 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
+// rollupOptions are the options that ALTER ROLLUP takes.
+var rollupOptions = []string{"retention", "lateness", "comment"}
+
 // cloneRollup is a rollup whose definition may be changed.
 func cloneRollup(r *schema.Table) *schema.Table {
 	out := r.Clone()
@@ -57,8 +60,8 @@ func (c *compiler) alterRollup(stmt *cql.AlterRollup) (*Alter, error) {
 		step: old.Rollup.Windows(), out: cloneRollup(old),
 	}
 	for _, o := range stmt.Options {
-		if o.Name == "time_zone" {
-			return nil, b.refuse("its windows cannot be changed: rows of other windows are there; CREATE ROLLUP another with that time zone, and drop this one when it is built")
+		if !slices.Contains(rollupOptions, o.Name) {
+			return nil, b.refuse("%s cannot be altered: retention, lateness and comment can. Windows and aggregates stay as they are; CREATE ROLLUP another, and drop this one when that is built", o.Name)
 		}
 	}
 	if err := b.applyOptions(stmt.Options); err != nil {

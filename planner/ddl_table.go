@@ -227,7 +227,7 @@ func (c *compiler) dropTable(stmt *cql.DropTable) (*Alter, error) {
 		return nil, invalidf("Cannot drop a table when materialized views still depend on it (%s)", copies[0].QualifiedName())
 	}
 	levels := c.schema.LevelsOf(t)
-	for _, r := range levels {
+	for _, r := range slices.Backward(levels) {
 		if !c.schema.Implied(r) {
 			return nil, invalidf("Cannot drop table %s while rollup %s is computed from it: DROP ROLLUP %s first", t.QualifiedName(), r.QualifiedName(), r.QualifiedName())
 		}
