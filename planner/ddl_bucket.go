@@ -30,14 +30,16 @@ const (
 var bucketKeys = []string{"column", "size", "target", "unit", "timezone", "origin", "max_future", "max_past", "as"}
 
 // layBucket makes the table's bucket follow from its options: time_bucket as written, else the window of
-// TimeWindowCompactionStrategy. was is the bucket before the statement.
+// TimeWindowCompactionStrategy, else a part of its retention. was is the bucket before the statement.
 func layBucket(t *schema.Table, was *schema.TimeBucket) error {
 	var next *schema.TimeBucket
 	var err error
 	if len(t.Options.TimeBucketOption) > 0 {
 		next, err = readBucket(t, was)
 	} else {
-		next, err = windowBucket(t)
+		if next, err = windowBucket(t); next == nil && err == nil {
+			next = retentionBucket(t)
+		}
 	}
 	if err != nil {
 		return err
@@ -73,7 +75,7 @@ func succeed(was, next *schema.TimeBucket) *schema.TimeBucket {
 		next = &schema.TimeBucket{Column: was.Column, UnitNanos: was.UnitNanos}
 	}
 	next.Epoch, next.Former = was.Epoch, was.Former
-	if was.Bucketing() != next.Bucketing() {
+	if was.Bucketing() != next.Bucketing() && (was.Epoch > 0 || !was.Bucketing().IsNone()) {
 		next.Epoch++
 		next.Former = append(slices.Clip(was.Former), was.Bucketing())
 		next.Former = next.Former[max(0, len(next.Former)-formerMax):]

@@ -66,6 +66,9 @@ func (c *compiler) createPolicy(stmt *cql.CreateRetentionPolicy) (*Alter, error)
 func (c *compiler) retain(old *schema.Table, next *schema.Retention) (*Alter, error) {
 	t := old.Clone()
 	t.Retention = t.Retention.Follow(next)
+	if err := layRetentionBucket(t); err != nil {
+		return nil, err
+	}
 	if err := checkRetention(c.schema, t); err != nil {
 		return nil, err
 	}

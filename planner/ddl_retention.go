@@ -44,7 +44,7 @@ func layRetention(t *schema.Table, options []cql.Option) error {
 	if t.Retention.IsNone() {
 		t.Retention = nil
 	}
-	return nil
+	return layRetentionBucket(t)
 }
 
 // retentionOption is the option as a map; 'forever' and {} are an empty one.

@@ -187,6 +187,9 @@ func (b *rollupBuilder) setRetention(millis int64) error {
 	if b.out.Retention = b.out.Retention.Follow(next); b.out.Retention.IsNone() {
 		b.out.Retention = nil
 	}
+	if err := layRetentionBucket(b.out); err != nil {
+		return err
+	}
 	return b.checkRetention()
 }
 

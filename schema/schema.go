@@ -48,7 +48,7 @@ const (
 
 // TimeBucket is how the files of a table are split by event time (never part of a key).
 //
-// A Bucketing that is not declared comes from TimeWindowCompactionStrategy: it steers files and limits nothing.
+// A Bucketing that is not declared comes from TimeWindowCompactionStrategy or from the retention: it steers files and limits nothing.
 // A table that is no longer bucketed keeps Column, UnitNanos and Former, by which its files were cut; its step is none.
 type TimeBucket struct {
 	Column          string
@@ -61,6 +61,7 @@ type TimeBucket struct {
 	MaxPastMillis   int64                 `json:",omitempty"` // a row older than that is refused; 0: none is
 	As              string                `json:",omitempty"` // the hand-made bucket column that the server fills; a partition key column
 	FromWindow      bool                  `json:",omitempty"` // taken from TimeWindowCompactionStrategy
+	FromRetention   bool                  `json:",omitempty"` // a part of the retention
 	Epoch           int                   `json:",omitempty"` // counts the changes of Step
 	Former          []partition.Bucketing `json:",omitempty"` // steps of the epochs before, oldest first; the last 64 of them
 }
