@@ -71,6 +71,7 @@ type copyCheck struct {
 	projector *querytable.Projector
 	moment    uint64
 	nowSec    int64
+	retention *retentionCheck // nil: rows of the base end by their TTL alone
 
 	view     View
 	viewFrom time.Time
@@ -123,6 +124,7 @@ func (c *copyCheck) renew() error {
 		return err
 	}
 	c.view, c.viewFrom, c.nowSec = c.d.store.View(), now, now.Unix()
+	c.retention = newRetentionCheck(c.view, c.base, now.UnixMilli())
 	return nil
 }
 
@@ -189,6 +191,12 @@ func (c *copyCheck) compareBase(from jobs.Place) (to jobs.Place, done bool, foun
 			return jobs.NextRow, nil
 		}
 		p.rows++
+		if row != nil {
+			at := place{*key, row.Clustering}
+			if ended, err := c.retention.ended(at, c.base, at, row); err != nil || ended {
+				return c.next(&p), err
+			}
+		}
 		projected, err := c.projector.Project(*key, querytable.Base{Static: side.Static, Row: row}, c.nowSec)
 		if err != nil {
 			return jobs.Stop, err
@@ -216,7 +224,15 @@ func (c *copyCheck) full(p *part) bool {
 	return p.rows >= c.d.checkRowsMax || p.bytes >= checkBytesMax
 }
 
-// next says how a walk goes on.
+// nextOf says how a walk over the copy goes on.
+func (c *copyCheck) nextOf(p *part) jobs.Next {
+	if c.full(p) {
+		return jobs.Stop
+	}
+	return jobs.NextRow
+}
+
+// next says how a walk over the base goes on.
 func (c *copyCheck) next(p *part) jobs.Next {
 	switch {
 	case c.full(p):
@@ -309,13 +325,13 @@ func (c *copyCheck) compareCopy(from jobs.Place) (to jobs.Place, done bool, foun
 			if e.origin.key, e.origin.clustering, err = c.projector.Origin(e.at.key, e.at.clustering); err != nil {
 				return jobs.Stop, err
 			}
+			if ended, err := c.retention.ended(e.origin, c.copied, e.at, row); err != nil || ended {
+				return c.nextOf(&p), err
+			}
 			p.found = append(p.found, e)
 			p.bytes += len(key.Key) + 2*len(row.Clustering)
 		}
-		if c.full(&p) {
-			return jobs.Stop, nil
-		}
-		return jobs.NextRow, nil
+		return c.nextOf(&p), nil
 	})
 	if err != nil {
 		return to, done, nil, 0, err

@@ -131,6 +131,7 @@ func Open(o Options) (*Database, error) {
 	if err := d.adoptInternalTables(stored); err != nil {
 		return nil, fmt.Errorf("database: first schema: %w", err)
 	}
+	d.store.SetEnds(d.ends)
 	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock)
 	if err != nil {
 		return nil, err

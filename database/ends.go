@@ -1,0 +1,122 @@
+package database
+
+import (
+	"math"
+	"time"
+
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
+	"github.com/eskerdb/esker/ttl"
+)
+
+// ends says which rows of a stored table have ended for good at a moment, for the store to remove. What it reads is durable: a crash
+// brings back no row that is kept longer.
+func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
+	snapshot := d.Schema()
+	t := storedTable(snapshot, id)
+	out := ttl.NoEnds
+	if t == nil {
+		return out
+	}
+	base := t
+	if t.Copy != nil {
+		base = snapshot.Table(t.Keyspace, t.Copy.Base)
+	}
+	nowMillis := now.UnixMilli()
+	if r := base.Retention; !r.IsNone() {
+		if len(t.Clustering) > 0 && t.Clustering[0].Name == r.By {
+			out.AllBefore = base.LeastVisibleFrom(nowMillis)
+			if t == base && (len(base.RetentionReads()) > 0 || r.Floored) {
+				out.Before = d.endedOf(base, nowMillis)
+			}
+		}
+		for _, e := range base.EndColumns(nowMillis) {
+			if id := endColumn(t, base, base.ColumnByID(e.Column)); id != 0 {
+				out.Columns = append(out.Columns, ttl.EndColumn{Column: id, Until: e.UntilMillis})
+			}
+		}
+	}
+	if t.Kind == schema.Base {
+		out.KeptFrom = d.keptFrom(snapshot, t)
+	}
+	return out
+}
+
+// storedTable finds a table by its id; nil: it is none of a keyspace.
+func storedTable(s *schema.Snapshot, id mutation.TableID) *schema.Table {
+	for _, k := range s.Keyspaces {
+		for _, t := range k.Tables {
+			if t.ID == id && t.Kind != schema.Virtual {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// endColumn is the regular column of a table with the end of its rows, a column of its base; 0: it has none.
+func endColumn(t, base *schema.Table, end *schema.Column) mutation.ColumnID {
+	if t != base {
+		end = schema.Copied(t, end)
+	}
+	if end == nil || end.Kind != schema.Regular {
+		return 0
+	}
+	return end.ID
+}
+
+// endedOf tells for each partition of a table below which time its rows have ended at a moment.
+func (d *Database) endedOf(t *schema.Table, nowMillis int64) func(partition.DecoratedKey) int64 {
+	return func(key partition.DecoratedKey) int64 {
+		view := d.store.View()
+		defer view.Close()
+		from, err := visibleFrom(view, t, key, nowMillis)
+		if err != nil {
+			return math.MinInt64 // whoever reads it is told; nothing goes
+		}
+		return from
+	}
+}
+
+// visibleFrom is from which time on rows of a partition of a table show at a moment, as of a View.
+func visibleFrom(view View, t *schema.Table, key partition.DecoratedKey, nowMillis int64) (int64, error) {
+	values, err := t.PartitionLayout().Decode(key.Key)
+	if err != nil {
+		return 0, err
+	}
+	var statics [][]byte
+	if len(t.RetentionStatics()) > 0 {
+		side, _, err := view.Rows(t.ID, key, nil)
+		if err != nil {
+			return 0, err
+		}
+		statics = staticValues(t, side.Static, nowMillis)
+	}
+	from := t.VisibleFrom(schema.ValuesKnown(values, statics, t.Statics), nowMillis)
+	if !t.Retention.Floored {
+		return from, nil
+	}
+	floor, err := floorOf(view, t.ID, key)
+	return max(from, floor), err
+}
+
+// keptFrom is the time from which on rows of a base table stay although they have ended, because a window of a rollup that they
+// belong to is not sealed (R41).
+func (d *Database) keptFrom(s *schema.Snapshot, t *schema.Table) int64 {
+	levels := s.LevelsOf(t)
+	if len(levels) == 0 {
+		return math.MaxInt64
+	}
+	view := d.store.View()
+	defer view.Close()
+	from := int64(math.MaxInt64)
+	for _, r := range levels {
+		state, err := rollupState(view, r)
+		if err != nil {
+			return math.MinInt64
+		}
+		from = min(from, state.SealedUntil)
+	}
+	return from
+}
