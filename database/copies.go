@@ -14,7 +14,8 @@ import (
 type followers struct {
 	copies  []*querytable.Projector
 	rollups []*schema.Table
-	err     error // a definition that does not fit its base; writes report it
+	marked  []*markedRollup // those
+	err     error           // a definition that does not fit its base; writes report it
 	// appendOnly is the promise as it is now; a write may have been planned before it was made, or while it held.
 	appendOnly bool
 }
@@ -23,6 +24,8 @@ func (f *followers) any() bool { return len(f.copies) > 0 || len(f.rollups) > 0 
 
 // projectorCache keeps the followers of each table until the schema changes.
 type projectorCache struct {
+	marked func(s *schema.Snapshot, t *schema.Table) ([]*markedRollup, error)
+
 	mu   sync.RWMutex
 	byID map[mutation.TableID]*followers // guarded by mu
 }
@@ -44,6 +47,7 @@ func (c *projectorCache) of(s *schema.Snapshot, t *schema.Table) *followers {
 	f = &followers{rollups: s.RollupsOf(t)}
 	now := s.Table(t.Keyspace, t.Name)
 	f.appendOnly = now.AppendOnly
+	f.marked, f.err = c.marked(s, now)
 	for _, copied := range s.CopiesOf(t) {
 		p, err := querytable.New(now, copied)
 		if err != nil {

@@ -39,6 +39,8 @@ type Options struct {
 	CopyBytesMax int
 	// BuildRowsMax is how many rows of a base table are added to a copy in one record while it is built. Default 2048.
 	BuildRowsMax int
+	// Rollups bounds the memory of what is known of dirty marks.
+	Rollups jobs.Limits
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
 	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
@@ -131,8 +133,9 @@ func Open(o Options) (*Database, error) {
 	if err := d.adoptInternalTables(stored); err != nil {
 		return nil, fmt.Errorf("database: first schema: %w", err)
 	}
+	d.projectors.marked = d.markedRollups
 	d.store.SetEnds(d.ends)
-	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock)
+	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock, o.Rollups)
 	if err != nil {
 		return nil, err
 	}

@@ -164,7 +164,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if err := d.install(change.Next); err != nil {
 		return nil, err
 	}
-	d.rollups.SchemaChanged()
+	d.rollups.Poke()
 	d.builds.SchemaChanged()
 	out := Change{Kind: change.Change, Target: change.Target, Keyspace: change.Keyspace, Name: change.Name}
 	for _, c := range alongside(before, change) {

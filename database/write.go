@@ -26,13 +26,18 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	done.Warnings = slices.Concat(plan.Warnings, warnings)
-	if !d.dependents(plan) {
+	read, followed := d.dependents(plan)
+	if !followed {
 		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
 			return nil, err
 		}
 		return done, nil
 	}
-	marks, sequence, err := d.writeFollowed(plan)
+	write := d.writeMarked
+	if read {
+		write = d.writeFollowed
+	}
+	marks, sequence, err := write(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +45,21 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	marks.written(sequence)
+	done.Warnings = append(done.Warnings, marks.warnings()...)
 	return done, nil
 }
 
-// writeFollowed applies a write whose tables have copies or rollups, holding the latches of its
+// writeMarked applies a write that rollups follow and nothing else does: nothing is read before it.
+func (d *Database) writeMarked(plan *planner.Write) (*marks, uint64, error) {
+	marks, err := d.markMutations(plan.Mutations)
+	if err != nil {
+		return nil, 0, err
+	}
+	sequence, err := d.store.ApplyUnsynced(append(plainRecord(plan), marks.mutations...))
+	return marks, sequence, err
+}
+
+// writeFollowed applies a write whose tables have copies, and perhaps rollups, holding the latches of its
 // partitions from the first read until the memtables have it, but not while it is synced (R44).
 func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	record := merged(plan)
@@ -91,16 +107,19 @@ func (d *Database) checkTables(plan *planner.Write) error {
 	return nil
 }
 
-// dependents reports whether some table of the write has copies or rollups, or a static column that its retention looks at is
-// written.
-func (d *Database) dependents(plan *planner.Write) bool {
+// dependents reports whether something is read before the write, for copies or for a static column that a retention looks at, and
+// whether anything follows it, rollups among them.
+func (d *Database) dependents(plan *planner.Write) (read, followed bool) {
 	s := d.Schema()
 	for _, t := range plan.Tables() {
-		if d.projectors.of(s, t).any() {
-			return true
-		}
+		f := d.projectors.of(s, t)
+		read = read || len(f.copies) > 0 || f.err != nil
+		followed = followed || f.any()
 	}
-	return slices.ContainsFunc(plan.Mutations, func(m planner.Mutation) bool { return d.floored(s, &m) })
+	if slices.ContainsFunc(plan.Mutations, func(m planner.Mutation) bool { return d.floored(s, &m) }) {
+		return true, true
+	}
+	return read, followed
 }
 
 // plainRecord is the record of a write without copies and rollups.

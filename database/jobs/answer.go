@@ -1,75 +1,223 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
-// answer recomputes the windows of the marks on one View. Adjacent windows of a partition are read together. Each record marks
-// the windows of the rollups declared on what it writes; the last one clears the marks that are answered.
-func (r *Rollups) answer(view View, rollups map[mutation.TableID]Rollup, due []Mark) error {
-	last := Answer{Cleared: due, UpTo: view.Sequence()}
-	for i := 0; i < len(due); {
-		first := due[i]
-		to := first.Window.End
-		for i++; i < len(due) && due[i].Rollup == first.Rollup && due[i].Base.Compare(first.Base) == 0 && due[i].Window.Start <= to; i++ {
-			to = max(to, due[i].Window.End)
-		}
-		ru := rollups[first.Rollup]
-		job := Recompute{
-			View: view, Rollup: ru, Base: first.Base, Over: downsample.Window{Start: first.Window.Start, End: to},
-			NowMillis: r.clock.Now().UnixMilli(),
-		}
-		job.ClosedUntil = closedUntil(ru.Table.Rollup, job.NowMillis)
-		if err := r.recompute(&job, childrenOf(rollups, first.Rollup), &last); err != nil {
-			return fmt.Errorf("rollup %s: %w", ru.Table.QualifiedName(), err)
-		}
-	}
-	return r.apply(last)
+// blockLevel is that of partition.Bucketing.RangeOf for 64 windows: how far ahead a mark goes at most.
+const blockLevel = 3
+
+// answering recomputes windows of one rollup on one View and writes what comes out.
+type answering struct {
+	r       *Rollups
+	view    View
+	rollups map[mutation.TableID]*Rollup
+	ru      *Rollup
+	now     int64 // milliseconds since 1970
+	closed  int64 // windows that end later wait
+	rowsMax int   // rows to write; what is left then stays marked
+	clears  bool  // the marks that are answered
+
+	children []*Rollup
+	record   Answer // under way
+	written  int    // rows
 }
 
-// recompute adds to a record what a recomputation finds, and writes it whenever it is full.
-func (r *Rollups) recompute(job *Recompute, children []Rollup, record *Answer) error {
-	var changed downsample.Window // of the rows in the record that no mark covers yet
-	markChildren := func(over downsample.Window) {
-		if over.Start >= over.End {
-			return
-		}
-		for i := range children {
-			record.Marked = append(record.Marked, Mark{Rollup: children[i].Table.ID, Base: job.Base, Window: children[i].wholly(over)})
-		}
-	}
-	markChildren(job.Passed()) // what is not kept here may be kept above
-	err := job.EachOpen(func(w downsample.Window) error {
-		record.Marked = append(record.Marked, Mark{Rollup: job.Rollup.Table.ID, Base: job.Base, Window: w})
-		return nil
-	})
+// newAnswering is about a rollup on a View.
+func (r *Rollups) newAnswering(view View, rollups map[mutation.TableID]*Rollup, id mutation.TableID) *answering {
+	a := &answering{r: r, view: view, rollups: rollups, ru: rollups[id], now: r.clock.Now().UnixMilli(), rowsMax: math.MaxInt}
+	a.closed, a.children = closedUntil(a.ru.Table.Rollup, a.now), childrenOf(rollups, id)
+	return a
+}
+
+// Compute computes windows anew, marked or not, and marks those of the rollups declared on them. What is open of them is marked itself.
+// The marks are sorted by rollup, partition and time; those of rollups that are gone count for nothing.
+func (r *Rollups) Compute(ms []Mark) error {
+	r.roundMu.Lock()
+	defer r.roundMu.Unlock()
+	rollups, err := r.rollups()
 	if err != nil {
 		return err
 	}
-	err = job.Differences(func(d *Difference) error {
-		if len(record.Rows) == recordRowsMax {
-			markChildren(changed)
-			if err := r.apply(Answer{Rows: record.Rows, Marked: record.Marked}); err != nil {
+	// No mark is cleared: a write that is not in the View has set one, or has left one standing.
+	view := r.store.Pin(func() {})
+	defer view.Close()
+	for len(ms) > 0 {
+		n := 1
+		for n < len(ms) && ms[n].Rollup == ms[0].Rollup {
+			n++
+		}
+		if rollups[ms[0].Rollup] != nil {
+			a := r.newAnswering(view, rollups, ms[0].Rollup)
+			if _, err := a.run(ms[:n]); err != nil {
 				return err
 			}
-			record.Rows, record.Marked, changed = nil, nil, downsample.Window{}
+			if err := r.apply(a.record); err != nil {
+				return err
+			}
+		}
+		ms = ms[n:]
+	}
+	return nil
+}
+
+// answer answers marks, which are sorted: the last record clears them.
+func (a *answering) answer(due []Mark) error {
+	a.clears, a.rowsMax = true, roundRowsMax
+	done, err := a.run(due)
+	if err != nil {
+		return err
+	}
+	return a.write(due[:done])
+}
+
+// run recomputes the windows of marks, which are sorted, until enough rows were written, and returns how many marks it came through.
+// Adjacent windows of a partition are read together. Each record marks the windows of the rollups declared on what it writes.
+func (a *answering) run(due []Mark) (done int, err error) {
+	for done < len(due) && a.written < a.rowsMax {
+		n, over := together(due[done:])
+		these := due[done : done+n]
+		until := min(over.End, a.closed)
+		at, err := a.compute(these[0].Base, downsample.Window{Start: over.Start, End: until})
+		if err != nil {
+			return done, fmt.Errorf("rollup %s: %w", a.ru.Table.QualifiedName(), err)
+		}
+		if at < until {
+			a.mark(these[0].Base, downsample.Window{Start: at, End: until})
+		}
+		if err := a.keepOpen(these); err != nil {
+			return done, fmt.Errorf("rollup %s: %w", a.ru.Table.QualifiedName(), err)
+		}
+		if a.clears {
+			a.record.Cleared = append(a.record.Cleared, these...)
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// together is how many of the first marks touch one another, and what they cover.
+func together(due []Mark) (n int, over downsample.Window) {
+	over = due[0].Window
+	for n = 1; n < len(due) && due[n].Base.Equal(due[0].Base) && due[n].Window.Start <= over.End; n++ {
+		over.End = max(over.End, due[n].Window.End)
+	}
+	return n, over
+}
+
+// write writes the record under way.
+func (a *answering) write(answered []Mark) error {
+	a.record.UpTo = a.view.Sequence()
+	if err := a.r.apply(a.record); err != nil {
+		return err
+	}
+	a.r.cleared(answered, a.record.UpTo)
+	a.record = Answer{}
+	return nil
+}
+
+// errEnough ends a recomputation that has written as many rows as it may.
+var errEnough = errors.New("enough rows for one round")
+
+// compute recomputes windows and returns how far it came.
+func (a *answering) compute(base partition.DecoratedKey, over downsample.Window) (at int64, err error) {
+	state, err := a.r.State(a.ru.Table)
+	if err != nil {
+		return 0, err
+	}
+	over.Start = max(over.Start, state.SealedUntil)
+	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: over, NowMillis: a.now, ClosedUntil: a.closed}
+	a.markChildren(base, job.Passed()) // what is not kept here may be kept above
+	var changed downsample.Window      // of the rows in the record that no mark covers yet
+	before := a.written
+	err = job.Differences(func(d *Difference) error {
+		if a.written >= a.rowsMax && d.Window.Start > changed.Start {
+			at = d.Window.Start
+			return errEnough
+		}
+		if len(a.record.Rows) >= recordRowsMax {
+			a.markChildren(base, changed)
+			changed = downsample.Window{}
+			if err := a.write(a.record.Cleared); err != nil {
+				return err
+			}
 		}
 		if changed.Start == changed.End {
 			changed = d.Window
 		}
 		changed.End = max(changed.End, d.Window.End)
-		record.Rows = append(record.Rows, d.Mutation())
+		a.record.Rows = append(a.record.Rows, d.Mutation())
+		a.written++
 		return nil
 	})
-	markChildren(changed)
-	return err
+	a.markChildren(base, changed)
+	a.r.count(a.ru.Table.ID, a.written-before)
+	if errors.Is(err, errEnough) {
+		return at, nil
+	}
+	return over.End, err
+}
+
+// mark adds a mark to the record.
+func (a *answering) mark(base partition.DecoratedKey, over downsample.Window) {
+	a.record.Marked = append(a.record.Marked, Mark{Rollup: a.ru.Table.ID, Base: base, Window: over})
+}
+
+// keepOpen marks what is still open of marks that are answered. Of long ones those windows that have rows are marked: a mark that reached
+// into the far future would be answered again with each window that closes.
+func (a *answering) keepOpen(due []Mark) error {
+	open := downsample.Window{Start: a.closed, End: a.closed} // until where short marks go on
+	long := open
+	for i := range due {
+		w := due[i].Window
+		_, end, ok := a.ru.Table.Rollup.Windows().RangeOf(w.Start, blockLevel)
+		if ok && w.Start != math.MinInt64 && w.End <= end {
+			open.End = max(open.End, w.End)
+		} else {
+			long.End = max(long.End, w.End)
+		}
+	}
+	base := due[0].Base
+	if open.Start < open.End {
+		a.mark(base, open)
+	}
+	// A window that was closed once, by another clock or a shorter grace, may have a row although it is open.
+	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: long, ClosedUntil: a.closed}
+	for _, each := range []func(func(downsample.Window) error) error{job.EachOpen, job.EachStored} {
+		if err := each(func(w downsample.Window) error { a.mark(base, w); return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markChildren marks windows that change in rollups declared on the one at hand, as far as they are not sealed there.
+func (a *answering) markChildren(base partition.DecoratedKey, over downsample.Window) {
+	if over.Start >= over.End {
+		return
+	}
+	for _, child := range a.children {
+		m := Mark{Rollup: child.Table.ID, Base: base, Window: child.wholly(over)}
+		if p := a.r.known(child.Table.ID); p != nil {
+			m.Window.Start = max(m.Window.Start, p.Sealed())
+		}
+		if m.Window.Start < m.Window.End && !a.r.Cover.Has(m.Rollup, base.Key, m.Window.Start, m.Window.End-1) {
+			a.record.Marked = append(a.record.Marked, m)
+		}
+	}
 }
 
 // apply writes an answer and knows its marks.
 func (r *Rollups) apply(a Answer) error {
+	if len(a.Rows)+len(a.Marked)+len(a.Cleared)+len(a.States) == 0 {
+		return nil
+	}
 	sequence, err := r.store.Apply(a)
 	if err != nil {
 		return err
@@ -78,4 +226,17 @@ func (r *Rollups) apply(a Answer) error {
 		r.Marked(m, sequence)
 	}
 	return nil
+}
+
+// known is what is counted of a rollup; nil: nobody asked for it yet.
+func (r *Rollups) known(id mutation.TableID) *Tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tallies[id]
+}
+
+func (r *Rollups) count(id mutation.TableID, rows int) {
+	if p := r.known(id); p != nil {
+		p.Computed.Add(int64(rows))
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,13 +56,16 @@ type fake struct {
 	marks    map[name]uint64 // uncleared marks by the sequence that wrote them last
 	base     map[string]partition.DecoratedKey
 
+	states      map[mutation.TableID]State
+	marksAtOnce int // how many a step of a walk gives; 0: all
+
 	afterPin func()       // runs between the pin and the first read
 	failing  func() error // asked before each Apply
 	applied  []int        // rows of each record
 }
 
 func newFake(desc bool) *fake {
-	return &fake{rollup: tables(desc), data: map[mutation.TableID]map[string]rows{}, marks: map[name]uint64{}, base: map[string]partition.DecoratedKey{}}
+	return &fake{rollup: tables(desc), data: map[mutation.TableID]map[string]rows{}, marks: map[name]uint64{}, base: map[string]partition.DecoratedKey{}, states: map[mutation.TableID]State{}}
 }
 
 func (f *fake) Rollups() []Rollup {
@@ -111,10 +115,19 @@ func (f *fake) Apply(a Answer) (uint64, error) {
 		f.base[string(a.Marked[i].Base.Key)] = a.Marked[i].Base
 		f.marks[a.Marked[i].name()] = f.sequence
 	}
+	maps.Copy(f.states, a.States)
 	return f.sequence, nil
 }
 
-func (f *fake) State(r *schema.Table) (State, error) { return NewState(r.Rollup), nil }
+// State implements Store.
+func (f *fake) State(r *schema.Table) (State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s, found := f.states[r.ID]; found {
+		return s, nil
+	}
+	return NewState(r.Rollup), nil
+}
 
 func (f *fake) putLocked(m *mutation.Mutation) {
 	if f.data[m.Table] == nil {
@@ -128,11 +141,43 @@ func (f *fake) putLocked(m *mutation.Mutation) {
 	}
 }
 
-func (f *fake) Marks(each func(Mark, uint64)) error {
-	for n, sequence := range f.marks {
-		each(Mark{Rollup: n.rollup, Base: f.base[n.base], Window: n.window}, sequence)
+// Marks walks in the order of names, a few at a time. The place is that of the last name, as a key.
+func (f *fake) Marks(from Place, each func(Mark, uint64) bool) (Place, bool, error) {
+	f.mu.Lock()
+	var names []name
+	sequences := maps.Clone(f.marks)
+	for n := range f.marks {
+		if from.Key.Key == nil || placeOf(&n) > string(from.Key.Key) {
+			names = append(names, n)
+		}
 	}
-	return nil
+	f.mu.Unlock()
+	slices.SortFunc(names, func(a, b name) int { return strings.Compare(placeOf(&a), placeOf(&b)) })
+	for i := range names {
+		if i == f.marksAtOnce && i > 0 {
+			return from, false, nil
+		}
+		from.Key.Key = []byte(placeOf(&names[i]))
+		if !each(names[i].mark(), sequences[names[i]]) {
+			return from, i == len(names)-1, nil
+		}
+	}
+	return from, true, nil
+}
+
+func placeOf(n *name) string { return fmt.Sprintf("%x %x %x", n.rollup, n.base, n.window) }
+
+// Decide implements Store.
+func (f *fake) Decide(decide func() (Answer, bool), undo func()) error {
+	a, ok := decide()
+	if !ok {
+		return nil
+	}
+	_, err := f.Apply(a)
+	if err != nil {
+		undo()
+	}
+	return err
 }
 
 func keyOf(k int32) partition.DecoratedKey { return partition.Decorate(types.AppendInt(nil, k)) }
@@ -154,7 +199,7 @@ func (f *fake) write(r *Rollups, k int32, millis int64, value *int32, window dow
 	} else {
 		row.Cells = []mutation.Cell{{Column: 1, TTL: 1, ExpiresAt: 10, Value: types.AppendInt(nil, *value)}}
 	}
-	covered := r.Covered(m)
+	covered := r.Cover.Has(m.Rollup, m.Base.Key, window.Start, window.End-1)
 	f.mu.Lock()
 	f.sequence++
 	sequence := f.sequence
@@ -290,9 +335,18 @@ var errDisk = errors.New("disk is on fire")
 func start(t testing.TB, f *fake) (*Rollups, *clock.Manual) {
 	t.Helper()
 	clk := clock.NewManual(time.UnixMilli(100 * hour))
-	r, err := newRollups(f, clk)
+	r, err := newRollups(f, clk, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r, clk
+}
+
+func (f *fake) status(t testing.TB, r *Rollups) Status {
+	t.Helper()
+	s, err := r.Status(&f.rollup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

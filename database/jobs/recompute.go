@@ -64,11 +64,20 @@ func (r *Recompute) computed() downsample.Window {
 
 // EachOpen calls each for every window of the range that is not closed and has rows in the base table.
 func (r *Recompute) EachOpen(each func(downsample.Window) error) error {
+	return r.eachOpen(r.Rollup.Base, each)
+}
+
+// EachStored calls each for every window of the range that is not closed and has rows in the rollup.
+func (r *Recompute) EachStored(each func(downsample.Window) error) error {
+	return r.eachOpen(r.Rollup.Table, each)
+}
+
+func (r *Recompute) eachOpen(of *schema.Table, each func(downsample.Window) error) error {
 	over := downsample.Window{Start: max(r.Over.Start, r.ClosedUntil), End: r.Over.End}
 	if over.Start >= over.End {
 		return nil
 	}
-	read := source{table: r.Rollup.Base}
+	read := source{table: of}
 	at := downsample.Window{}
 	return read.each(r.View, r.Base, over, func(b *mutation.Batch) error {
 		for i := 0; i < b.Rows; i++ {

@@ -59,8 +59,8 @@ func closedUntil(of *downsample.Definition, nowMillis int64) int64 {
 }
 
 // childrenOf are the rollups declared on a rollup.
-func childrenOf(rollups map[mutation.TableID]Rollup, id mutation.TableID) []Rollup {
-	var out []Rollup
+func childrenOf(rollups map[mutation.TableID]*Rollup, id mutation.TableID) []*Rollup {
+	var out []*Rollup
 	for _, ru := range rollups {
 		if ru.Source != nil && ru.Source.ID == id {
 			out = append(out, ru)

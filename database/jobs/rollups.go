@@ -1,17 +1,14 @@
-// Package jobs runs the work that the database does beside its statements: so far the
-// recomputation of rollups.
+// Package jobs runs the work that the database does beside its statements: the recomputation of rollups,
+// the building of copies, the choice of bucket sizes.
 //
 // It knows dirty marks, windows and when they are due. What it needs of the database is the
 // interface Store; it does not know plans, statements or the store's files.
 package jobs
 
 import (
-	"bytes"
-	"cmp"
-	"maps"
 	"math"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eskerdb/esker/downsample"
@@ -21,17 +18,11 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// Mark says that a window of a rollup may differ from its source (law 7).
+// Mark says that windows of a rollup may differ from its source (law 7).
 type Mark struct {
 	Rollup mutation.TableID
-	Base   partition.DecoratedKey // partition of the source table
-	Window downsample.Window      // one window, or a range of them where a deletion was
-}
-
-// isOpen reports whether a mark's window may still change by itself. A range of windows never is: those
-// of its windows that are open are marked anew when it is answered.
-func (ru *Rollup) isOpen(w downsample.Window, nowMillis int64) bool {
-	return w == ru.window(w.Start) && w.End > closedUntil(ru.Table.Rollup, nowMillis)
+	Base   partition.DecoratedKey // partition of the base table
+	Window downsample.Window      // one window, or a range of whole ones
 }
 
 // View is the store at one sequence.
@@ -45,15 +36,18 @@ type View interface {
 type Store interface {
 	// Rollups are the rollups of the schema now.
 	Rollups() []Rollup
+	// State is the durable state of a rollup.
+	State(r *schema.Table) (State, error)
 	// Pin calls pinned at a moment when every write either is applied or has yet to decide on its
 	// marks, and returns the View of that moment.
 	Pin(pinned func()) View
-	// State is the durable state of a rollup.
-	State(r *schema.Table) (State, error)
+	// Decide calls decide at such a moment and puts what it answers into the log before any other write goes on. If that
+	// is refused, undo is called at the same moment. It returns once the answer is durable. No answer is an end.
+	Decide(decide func() (a Answer, ok bool), undo func()) error
 	// Apply writes an answer as one record and returns its sequence.
 	Apply(Answer) (sequence uint64, err error)
-	// Marks calls each for every uncleared mark.
-	Marks(each func(m Mark, sequence uint64)) error
+	// Marks calls each for uncleared marks behind a place, until it asks to stop behind one or many were looked at.
+	Marks(from Place, each func(m Mark, sequence uint64) (goOn bool)) (to Place, done bool, err error)
 }
 
 // Answer is what a recomputation writes.
@@ -69,47 +63,56 @@ type Answer struct {
 const (
 	marksMax      = 1024        // marks answered in one round
 	recordRowsMax = 4096        // rollup rows written in one record
+	roundRowsMax  = 64 << 10    // rollup rows written in one round; what is left of a mark stays marked
 	pollEvery     = time.Second // how often windows are looked at that close by the clock alone
 )
 
-// name identifies a mark.
-type name struct {
-	rollup mutation.TableID
-	base   string
-	window downsample.Window
-}
+// Recomputation gives way to statements.
+const (
+	// pauseFactor: while statements write, a round is followed by a pause so many times as long as it took.
+	pauseFactor = 3
+	pauseMax    = 5 * time.Second
+	// busyWrites is how many writes between two looks say that windows are still being filled: marks of windows that
+	// have closed already then wait for the next tick, so that they are not computed again for each row.
+	busyWrites = 64
+)
 
-func (m *Mark) name() name { return name{m.Rollup, string(m.Base.Key), m.Window} }
-
-// entry is what is known of an uncleared mark.
-type entry struct {
-	mark     Mark
-	sequence uint64 // of the last record that wrote it
-	pinned   bool   // a recomputation has its View: the next write must mark again
-}
+// oldestEvery: in one round of so many, the oldest marks are answered and not the newest, so that none waits for ever.
+const oldestEvery = 8
 
 // Rollups is the scheduler that recomputes dirty windows. Start it with StartRollups.
 type Rollups struct {
 	store Store
 	clock clock.Clock
+	// Cover is what writers ask.
+	Cover *Cover
+
+	writes atomic.Int64 // of tables with rollups, for pacing
+	rounds int          // guarded by roundMu
 
 	roundMu sync.Mutex // held during a round: there is one at a time
+	stateMu sync.Mutex // held while a state is changed in the store; taken before mu
 
-	mu        sync.Mutex
-	dirty     map[name]*entry // guarded by mu
-	lastError error           // of the last round; guarded by mu
-
-	stateMu sync.Mutex                 // held while a state is changed in the store; taken before mu
-	states  map[mutation.TableID]State // durable ones, as far as they were asked for; guarded by mu
+	mu      sync.Mutex
+	held    held                        // guarded by mu
+	cursor  Place                       // of the walk under way over the table of marks; guarded by roundMu
+	states  map[mutation.TableID]State  // durable ones, as far as they were asked for; guarded by mu
+	tallies map[mutation.TableID]*Tally // guarded by mu
 
 	wake chan struct{} // of capacity 1: there is something to look at
 	stop chan struct{}
 	done chan struct{}
 }
 
-// StartRollups loads the marks that stand in the store and starts to work on them.
-func StartRollups(store Store, clk clock.Clock) (*Rollups, error) {
-	r, err := newRollups(store, clk)
+// Limits of the memory of a scheduler. Zero values stand for the defaults.
+type Limits struct {
+	HeldBytesMax  int64 // marks that are known; default 16 MiB
+	CoverBytesMax int64 // what writers know of marks; default 32 MiB
+}
+
+// StartRollups finds the marks that stand in the store and starts to work on them.
+func StartRollups(store Store, clk clock.Clock, limits Limits) (*Rollups, error) {
+	r, err := newRollups(store, clk, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +120,23 @@ func StartRollups(store Store, clk clock.Clock) (*Rollups, error) {
 	return r, nil
 }
 
-// newRollups is a scheduler that knows the marks in the store and works only when Settle is called.
-func newRollups(store Store, clk clock.Clock) (*Rollups, error) {
+// newRollups is a scheduler that knows the marks in the store, as many as it may, and works only when Settle is called.
+func newRollups(store Store, clk clock.Clock, limits Limits) (*Rollups, error) {
+	if limits.HeldBytesMax == 0 {
+		limits.HeldBytesMax = heldBytesMax
+	}
+	if limits.CoverBytesMax == 0 {
+		limits.CoverBytesMax = coverBytesMax
+	}
 	r := &Rollups{
-		store: store, clock: clk, dirty: map[name]*entry{}, states: map[mutation.TableID]State{},
+		store: store, clock: clk, Cover: newCover(limits.CoverBytesMax), held: newHeld(limits.HeldBytesMax),
+		states: map[mutation.TableID]State{}, tallies: map[mutation.TableID]*Tally{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	err := store.Marks(func(m Mark, sequence uint64) { r.dirty[m.name()] = &entry{mark: m, sequence: sequence} })
-	return r, err
+	if _, err := r.rollups(); err != nil {
+		return nil, err
+	}
+	return r, r.walk()
 }
 
 // Close stops the scheduler and waits for it. What is dirty stays marked in the store.
@@ -137,36 +149,74 @@ func (r *Rollups) run() {
 	defer close(r.done)
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
+	var seen int64
 	for {
+		poked := false
 		select {
 		case <-r.stop:
 			return
 		case <-ticker.C:
 		case <-r.wake:
+			poked = true
 		}
-		r.Settle()
+		if now := r.writes.Load(); !poked || now-seen < busyWrites {
+			seen = now
+			r.catchUp()
+		}
+	}
+}
+
+// catchUp answers what is due, in rounds with pauses between them while statements write.
+func (r *Rollups) catchUp() {
+	failed := map[mutation.TableID]bool{}
+	for {
+		started, writes := r.clock.Now(), r.writes.Load()
+		more, _ := r.round(failed, false) // what fails is told by Status, and tried again
+		if !more || r.stopped() {
+			return
+		}
+		if r.writes.Load() != writes {
+			r.pause(min(pauseFactor*r.clock.Now().Sub(started), pauseMax))
+		}
+	}
+}
+
+func (r *Rollups) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.stop:
+	}
+}
+
+func (r *Rollups) stopped() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
 	}
 }
 
 // Settle recomputes every closed dirty window and returns the first error. It is what the scheduler
-// does by itself; tests and REFRESH call it to wait for it.
+// does by itself; tests and REFRESH call it to wait for it. Rollups that failed a moment ago are tried again, once.
 func (r *Rollups) Settle() error {
-	r.roundMu.Lock()
-	defer r.roundMu.Unlock()
-	for {
-		select {
-		case <-r.stop:
-			return nil
-		default:
+	failed := map[mutation.TableID]bool{}
+	var first error
+	for !r.stopped() {
+		more, err := r.round(failed, true)
+		if first == nil {
+			first = err
 		}
-		more, err := r.round()
-		r.mu.Lock()
-		r.lastError = err
-		r.mu.Unlock()
-		if err != nil || !more {
-			return err
+		if !more {
+			break
 		}
 	}
+	return first
 }
 
 // Exclude calls f while no recomputation is under way.
@@ -176,172 +226,57 @@ func (r *Rollups) Exclude(f func() error) error {
 	return f()
 }
 
-// Covered reports whether a mark need not be written, because it stands already and no recomputation
-// has pinned its View since.
-func (r *Rollups) Covered(m Mark) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.dirty[m.name()]
-	return e != nil && !e.pinned
-}
+// Wrote tells that a statement writes to a table with rollups.
+func (r *Rollups) Wrote() { r.writes.Add(1) }
 
-// Marked records that a mark is durable.
+// Marked records that a mark is durable. A writer calls it before the end of its write.
 func (r *Rollups) Marked(m Mark, sequence uint64) {
 	r.mu.Lock()
-	e := r.dirty[m.name()]
-	if e == nil {
-		m.Base.Key = bytes.Clone(m.Base.Key) // the caller's lives as long as its request
-		e = &entry{mark: m}
-		r.dirty[m.name()] = e
-	}
-	if sequence > e.sequence {
-		e.sequence, e.pinned = sequence, false
-	}
+	r.held.add(&m, sequence)
 	r.mu.Unlock()
-	if m.Window.End <= r.clock.Now().UnixMilli() {
-		r.poke() // all others the ticker will find
-	}
+	r.Cover.add(&m)
 }
 
-// SchemaChanged makes the scheduler look at the rollups again.
-func (r *Rollups) SchemaChanged() { r.poke() }
-
-func (r *Rollups) poke() {
+// Poke makes the scheduler look now: there is a mark of a window that has closed, or the schema changed. What closes by the
+// clock it finds by itself.
+func (r *Rollups) Poke() {
 	select {
 	case r.wake <- struct{}{}:
 	default: // it will look anyway
 	}
 }
 
-// Status is what is known of one rollup, for system_views.
-type Status struct {
-	DirtyWindows int
-	LastError    error
-}
-
-// Status counts the dirty windows of a rollup. One that is still open is not dirty yet (R41); a range
-// of windows counts as one.
-func (r *Rollups) Status(id mutation.TableID) Status {
-	nowMillis := r.clock.Now().UnixMilli()
-	ru := r.rollups()[id]
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := Status{LastError: r.lastError}
-	for n := range r.dirty {
-		if n.rollup == id && ru.Table != nil && !ru.isOpen(n.window, nowMillis) {
-			out.DirtyWindows++
-		}
-	}
-	return out
-}
-
-// round answers up to marksMax due marks; more says that others are due.
-func (r *Rollups) round() (more bool, err error) {
-	rollups := r.rollups()
-	if err := r.clearOrphans(rollups); err != nil {
-		return false, err
-	}
-	due, more := r.due(rollups)
-	if len(due) == 0 {
-		return false, nil
-	}
-	view := r.store.Pin(func() { r.setPinned(due, true) })
-	defer view.Close()
-	if err := r.answer(view, rollups, due); err != nil {
-		r.setPinned(due, false)
-		return false, err
-	}
-	r.cleared(due, view.Sequence())
-	return more, nil
-}
-
 // rollups are the rollups of the schema by their ids.
-func (r *Rollups) rollups() map[mutation.TableID]Rollup {
-	out := map[mutation.TableID]Rollup{}
+func (r *Rollups) rollups() (map[mutation.TableID]*Rollup, error) {
+	out := map[mutation.TableID]*Rollup{}
 	for _, ru := range r.store.Rollups() {
+		if _, err := r.Tally(&ru); err != nil {
+			return nil, err
+		}
 		for i := range ru.Below {
 			state, err := r.State(ru.Below[i].Table)
 			if err != nil {
-				state.BuiltFrom = math.MaxInt64 // its rows are not taken; what is wrong, its own computation says
+				return nil, err
 			}
 			ru.Below[i].BuiltFrom = state.BuiltFrom
 		}
-		out[ru.Table.ID] = ru
+		out[ru.Table.ID] = &ru
 	}
-	return out
+	return out, nil
 }
 
-// clearOrphans clears the marks of rollups that are gone, marksMax in a record.
-func (r *Rollups) clearOrphans(rollups map[mutation.TableID]Rollup) error {
-	var gone []Mark
-	upTo := uint64(0)
-	r.mu.Lock()
-	for n, e := range r.dirty {
-		if _, ok := rollups[n.rollup]; !ok {
-			gone = append(gone, e.mark)
-			upTo = max(upTo, e.sequence)
-		}
-	}
-	r.mu.Unlock()
-	if len(gone) == 0 {
-		return nil
-	}
-	// A rollup that is not in a schema read after its mark was dropped; in one read before, it may be new.
-	rollups = r.rollups()
-	r.mu.Lock()
-	maps.DeleteFunc(r.states, func(id mutation.TableID, _ State) bool { _, there := rollups[id]; return !there })
-	r.mu.Unlock()
-	gone = slices.DeleteFunc(gone, func(m Mark) bool { _, there := rollups[m.Rollup]; return there })
-	for part := range slices.Chunk(gone, marksMax) {
-		if _, err := r.store.Apply(Answer{Cleared: part, UpTo: upTo}); err != nil {
-			return err
-		}
-		r.cleared(part, upTo)
-	}
-	return nil
-}
-
-// due picks closed windows, those of one partition together.
-func (r *Rollups) due(rollups map[mutation.TableID]Rollup) (out []Mark, more bool) {
-	nowMillis := r.clock.Now().UnixMilli()
+// closed is until where windows of each rollup are closed; math.MinInt64 of those that are paused or wait after an error.
+func (r *Rollups) closed(rollups map[mutation.TableID]*Rollup, failed map[mutation.TableID]bool, retry bool) map[mutation.TableID]int64 {
+	now := r.clock.Now()
+	out := make(map[mutation.TableID]int64, len(rollups))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for n, e := range r.dirty {
-		ru, ok := rollups[n.rollup]
-		if !ok {
-			continue // dropped a moment ago
-		}
-		if ru.isOpen(n.window, nowMillis) {
+	for id, ru := range rollups {
+		if p := r.tallies[id]; ru.Table.Rollup.Paused || failed[id] || p == nil || !retry && now.Before(p.retryAt) {
+			out[id] = math.MinInt64
 			continue
 		}
-		out = append(out, e.mark)
+		out[id] = closedUntil(ru.Table.Rollup, now.UnixMilli())
 	}
-	slices.SortFunc(out, func(a, b Mark) int {
-		return cmp.Or(slices.Compare(a.Rollup[:], b.Rollup[:]), a.Base.Compare(b.Base), cmp.Compare(a.Window.Start, b.Window.Start))
-	})
-	if len(out) > marksMax {
-		return out[:marksMax], true
-	}
-	return out, false
-}
-
-func (r *Rollups) setPinned(ms []Mark, pinned bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range ms {
-		if e := r.dirty[ms[i].name()]; e != nil {
-			e.pinned = pinned
-		}
-	}
-}
-
-// cleared forgets marks that were not written again since the View was pinned.
-func (r *Rollups) cleared(ms []Mark, upTo uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range ms {
-		if e := r.dirty[ms[i].name()]; e != nil && e.sequence <= upTo {
-			delete(r.dirty, ms[i].name())
-		}
-	}
+	return out
 }

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"github.com/eskerdb/esker/mutation"
 	"math"
 	"runtime"
 	"slices"
@@ -42,13 +43,13 @@ func TestClosedWindowsAreComputedAndOpenOnesWait(t *testing.T) {
 	if got := f.rolledUp(); len(got) != 1 || got[0] != "00000001 99 count_v=2 sum_v=7 first_v=3 last_v=4" {
 		t.Errorf("rollup %q", got)
 	}
-	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 || len(f.marks) != 1 {
+	if s := f.status(t, r); s.DirtyWindows != 0 || len(f.marks) != 1 {
 		t.Errorf("%+v, marks %v: an open window is marked, and not dirty yet", s, f.marks)
 	}
 	clk.Advance(time.Hour)
 	mustSettle(t, r)
 	checkRollup(t, f)
-	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 || s.LastError != nil || len(f.marks) != 0 {
+	if s := f.status(t, r); s.DirtyWindows != 0 || s.LastError != nil || len(f.marks) != 0 {
 		t.Errorf("%+v dirty, marks %v", s, f.marks)
 	}
 }
@@ -56,30 +57,36 @@ func TestClosedWindowsAreComputedAndOpenOnesWait(t *testing.T) {
 func TestCoveredMarksAreLeftOutUntilTheyArePinned(t *testing.T) {
 	f := newFake(false)
 	r, _ := start(t, f)
-	m := Mark{Rollup: f.rollup.Table.ID, Base: keyOf(1), Window: downsample.WindowOf(100*hour, hour)}
-	if r.Covered(m) {
+	m := Mark{Rollup: f.rollup.Table.ID, Base: keyOf(1), Window: downsample.WindowOf(99*hour, hour)}
+	covered := func() bool { return r.Cover.Has(m.Rollup, m.Base.Key, m.Window.Start, m.Window.End-1) }
+	if covered() {
 		t.Error("covered before it was written")
 	}
-	r.Marked(m, 5)
-	if !r.Covered(m) {
+	f.put(r, 1, 99*hour, 5)
+	if !covered() {
 		t.Error("not covered though it stands")
 	}
-	r.setPinned([]Mark{m}, true)
-	if r.Covered(m) {
-		t.Error("covered though a recomputation has its View")
+	f.afterPin = func() {
+		f.afterPin = nil
+		if covered() {
+			t.Error("covered though a recomputation has its View")
+		}
+		f.put(r, 1, 99*hour+1, 6)
+		if !covered() {
+			t.Error("not covered though it was written again")
+		}
 	}
-	r.Marked(m, 6)
-	if !r.Covered(m) {
-		t.Error("not covered though it was written again")
+	if _, err := r.round(map[mutation.TableID]bool{}, true); err != nil {
+		t.Fatal(err)
 	}
-	r.cleared([]Mark{m}, 5)
-	if !r.Covered(m) {
-		t.Error("cleared though it was written after the View")
+	if !covered() || len(f.marks) != 1 || len(r.held.marks) != 1 {
+		t.Errorf("cleared though it was written after the View: %v", f.marks)
 	}
-	r.cleared([]Mark{m}, 6)
-	if r.Covered(m) {
-		t.Error("not cleared")
+	mustSettle(t, r)
+	if covered() || len(f.marks) != 0 || len(r.held.marks) != 0 || r.held.bytes != 0 {
+		t.Errorf("not cleared: %v", f.marks)
 	}
+	checkRollup(t, f)
 }
 
 // TestWritesDuringARecomputationAreNotLost (law 7).
@@ -111,14 +118,14 @@ func TestErrorsAreReportedAndTriedAgain(t *testing.T) {
 	if err := r.Settle(); !errors.Is(err, errDisk) {
 		t.Fatalf("got %v", err)
 	}
-	if s := r.Status(f.rollup.Table.ID); !errors.Is(s.LastError, errDisk) || s.DirtyWindows != 1 {
+	if s := f.status(t, r); !errors.Is(s.LastError, errDisk) || s.DirtyWindows != 1 {
 		t.Errorf("%+v", s)
 	}
 	f.put(r, 1, 50*hour+1, 2) // covered again: the mark stands in the store
 	f.failing = nil
 	mustSettle(t, r)
 	checkRollup(t, f)
-	if s := r.Status(f.rollup.Table.ID); s.LastError != nil || s.DirtyWindows != 0 {
+	if s := f.status(t, r); s.LastError != nil || s.DirtyWindows != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -207,7 +214,7 @@ func TestTheSchedulerWorksByItself(t *testing.T) {
 	f := newFake(false)
 	done := make(chan struct{})
 	f.afterPin = func() { close(done) }
-	r, err := StartRollups(f, clock.NewManual(time.UnixMilli(100*hour)))
+	r, err := StartRollups(f, clock.NewManual(time.UnixMilli(100*hour)), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +262,7 @@ func TestMarksOfDroppedRollupsAreForgotten(t *testing.T) {
 	}
 	f.gone = true
 	mustSettle(t, r)
-	if s := r.Status(f.rollup.Table.ID); s.DirtyWindows != 0 || len(f.marks) != 0 || len(f.applied) != 2 || len(f.rolledUp()) != 0 {
+	if s := f.status(t, r); s.DirtyWindows != 0 || len(f.marks) != 0 || len(f.applied) != 2 || len(f.rolledUp()) != 0 {
 		t.Errorf("%+v, %d marks are left, %d records", s, len(f.marks), len(f.applied))
 	}
 }
@@ -268,7 +275,7 @@ func TestMarksOfNewRollupsStay(t *testing.T) {
 	if err := r.clearOrphans(nil); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.marks) != 1 || r.Status(f.rollup.Table.ID).DirtyWindows != 1 {
+	if len(f.marks) != 1 || f.status(t, r).DirtyWindows != 1 {
 		t.Errorf("marks %v", f.marks)
 	}
 	mustSettle(t, r)
@@ -281,7 +288,7 @@ func TestRollupsFollowAnyInterleaving(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFake(rapid.Bool().Draw(t, "desc"))
 		clk := clock.NewManual(time.UnixMilli(100 * hour))
-		r, err := newRollups(f, clk)
+		r, err := newRollups(f, clk, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +328,7 @@ func TestRollupsFollowAnyInterleaving(t *testing.T) {
 				during, failures = 0, 0
 			case 2: // a restart: only what is in the store is known
 				var err error
-				if r, err = newRollups(f, clk); err != nil {
+				if r, err = newRollups(f, clk, Limits{}); err != nil {
 					t.Fatal(err)
 				}
 			default:

@@ -1,99 +1,17 @@
 package database
 
 import (
+	"bytes"
 	"math"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/downsample"
-	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
-	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
-
-// marks are the dirty marks of one record.
-type marks struct {
-	mutations []mutation.Mutation
-	entries   []jobs.Mark
-	rollups   *jobs.Rollups
-}
-
-// written tells the scheduler which marks are in the log, and at which sequence.
-func (m *marks) written(sequence uint64) {
-	for _, e := range m.entries {
-		m.rollups.Marked(e, sequence)
-	}
-}
-
-// markMutations are the dirty marks that the record needs (law 7): one for each window that a write
-// may have changed, left out where an uncleared one stands and no recomputation has pinned its
-// View since. The caller holds marksMu shared.
-func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
-	out := &marks{rollups: d.rollups}
-	s := d.Schema()
-	for i := range record {
-		m := &record[i]
-		for _, r := range d.projectors.of(s, m.Table).rollups {
-			for _, w := range dirtied(m, r.Rollup.Windows()) {
-				mark := jobs.Mark{Rollup: r.ID, Base: m.Key, Window: w}
-				if d.rollups.Covered(mark) {
-					continue
-				}
-				encoded, err := markMutation(mark)
-				if err != nil {
-					return nil, err
-				}
-				out.mutations = append(out.mutations, encoded)
-				out.entries = append(out.entries, mark)
-			}
-		}
-	}
-	return out, nil
-}
-
-// dirtied are the windows a mutation may change, each once.
-func dirtied(m *planner.Mutation, step partition.Bucketing) []downsample.Window {
-	if !m.Deletion.IsNone() {
-		return []downsample.Window{{Start: math.MinInt64, End: math.MaxInt64}}
-	}
-	layout, unit := m.Table.ClusteringLayout(), m.Table.UnitNanos()
-	var out []downsample.Window
-	seen := map[int64]bool{}
-	for i := range m.Rows {
-		ms, ok := layout.FirstTimeMillis(m.Rows[i].Clustering, unit)
-		if !ok {
-			continue
-		}
-		if start, end := step.BucketOf(ms); !seen[start] {
-			seen[start] = true
-			out = append(out, downsample.Window{Start: start, End: end})
-		}
-	}
-	for i := range m.Ranges {
-		out = append(out, rangeWindow(layout, unit, m.Ranges[i].Slice, step))
-	}
-	return out
-}
-
-// rangeWindow is the time a deleted slice covers, widened to whole windows; open where the slice is.
-func rangeWindow(layout clustering.Layout, unit int64, s clustering.Slice, step partition.Bucketing) downsample.Window {
-	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	start, okStart := layout.FirstTimeMillis(s.Start.Prefix, unit)
-	end, okEnd := layout.FirstTimeMillis(s.End.Prefix, unit)
-	if layout[0].Desc {
-		start, end, okStart, okEnd = end, start, okEnd, okStart
-	}
-	if okStart {
-		low, _ = step.BucketOf(start)
-	}
-	if okEnd {
-		_, high = step.BucketOf(end)
-	}
-	return downsample.Window{Start: low, End: high}
-}
 
 // markLayout is the partition key of the table of dirty marks: rollup id, base partition key.
 var markLayout = partition.Layout{types.UUID, types.Blob}
@@ -176,61 +94,121 @@ func (s rollupStore) Pin(pinned func()) jobs.View {
 	return s.d.store.View()
 }
 
+// Decide implements jobs.Store.
+func (s rollupStore) Decide(decide func() (jobs.Answer, bool), undo func()) error {
+	sequence, err := s.logDecision(decide, undo)
+	if err != nil || sequence == 0 {
+		return err
+	}
+	return s.d.store.WaitDurable(sequence)
+}
+
+// logDecision returns the sequence of the record; 0: nothing was decided.
+func (s rollupStore) logDecision(decide func() (jobs.Answer, bool), undo func()) (uint64, error) {
+	s.d.marksMu.Lock()
+	defer s.d.marksMu.Unlock()
+	answer, ok := decide()
+	if !ok {
+		return 0, nil
+	}
+	record, err := s.record(&answer)
+	if err != nil {
+		undo()
+		return 0, err
+	}
+	sequence, err := s.d.store.ApplyUnsynced(record)
+	if err != nil {
+		undo()
+	}
+	return sequence, err
+}
+
 // Apply writes recomputed rows, clears the marks they answer and sets others, as one record.
 func (s rollupStore) Apply(a jobs.Answer) (uint64, error) {
+	record, err := s.record(&a)
+	if err != nil {
+		return 0, err
+	}
+	return s.d.store.Apply(record)
+}
+
+func (s rollupStore) record(a *jobs.Answer) ([]mutation.Mutation, error) {
 	now := s.d.clock.Now().Unix()
 	record := a.Rows
 	for _, m := range a.Cleared {
 		c, err := clearMutation(m, a.UpTo, now)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		record = append(record, c)
 	}
 	for _, m := range a.Marked {
 		c, err := markMutation(m)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		record = append(record, c)
 	}
 	for id, state := range a.States {
 		record = append(record, stateMutation(id, state))
 	}
-	return s.d.store.Apply(record)
+	return record, nil
 }
 
-// Marks are all uncleared marks with their sequences, as after a start.
-func (s rollupStore) Marks(each func(m jobs.Mark, sequence uint64)) error {
+// Marks implements jobs.Store.
+func (s rollupStore) Marks(from jobs.Place, each func(m jobs.Mark, sequence uint64) bool) (jobs.Place, bool, error) {
 	view := s.d.store.View()
 	defer view.Close()
-	keys, err := view.Keys(dirtyTableID, partition.Range{})
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
-	for {
-		key, err := keys.Next()
-		if err != nil || key == nil {
-			return err
+	var m jobs.Mark
+	return jobs.Walk(view, dirtyTableID, from, func(key *partition.DecoratedKey, _ *mutation.Side, row *mutation.Row) (jobs.Next, error) {
+		if row == nil || m.Base.Key == nil { // the first time in a partition
+			var err error
+			if m, err = markOf(*key); err != nil || row == nil {
+				return jobs.NextRow, err
+			}
 		}
-		if err := partitionMarks(view, *key, clustering.All(), each); err != nil {
-			return err
+		if row.Live.IsNone() {
+			return jobs.NextRow, nil
 		}
-	}
+		var err error
+		if m.Window, err = markedWindow(row); err != nil {
+			return jobs.NextRow, err
+		}
+		if !each(m, row.Sequence) {
+			return jobs.Stop, nil
+		}
+		return jobs.NextRow, nil
+	})
 }
 
-func partitionMarks(view View, key partition.DecoratedKey, slices clustering.Slices, each func(jobs.Mark, uint64)) error {
+// markedWindow is the range of a row of the table of marks.
+func markedWindow(row *mutation.Row) (downsample.Window, error) {
+	at, err := dirtyTable().Clustering.Decode(row.Clustering)
+	if err != nil {
+		return downsample.Window{}, err
+	}
+	return downsample.Window{Start: types.DecodeInt64(at[0]), End: types.DecodeInt64(at[1])}, nil
+}
+
+// markOf is a mark without its range, of a partition of the table of marks.
+func markOf(key partition.DecoratedKey) (jobs.Mark, error) {
 	parts, err := markLayout.Decode(key.Key)
+	if err != nil {
+		return jobs.Mark{}, err
+	}
+	return jobs.Mark{Rollup: mutation.TableID(parts[0]), Base: partition.Decorate(bytes.Clone(parts[1]))}, nil
+}
+
+// partitionMarks calls each for the marks in slices of a partition of their table.
+func partitionMarks(view View, key partition.DecoratedKey, slices clustering.Slices, each func(jobs.Mark, uint64)) error {
+	m, err := markOf(key)
 	if err != nil {
 		return err
 	}
-	m := jobs.Mark{Rollup: mutation.TableID(parts[0]), Base: partition.Decorate(append([]byte(nil), parts[1]...))}
 	_, rows, err := view.Rows(dirtyTableID, key, slices)
 	if err != nil {
 		return err
 	}
-	layout := dirtyTable().Clustering
 	for {
 		row, err := rows.Next()
 		if err != nil || row == nil {
@@ -239,34 +217,24 @@ func partitionMarks(view View, key partition.DecoratedKey, slices clustering.Sli
 		if row.Live.IsNone() {
 			continue
 		}
-		at, err := layout.Decode(row.Clustering)
-		if err != nil {
+		if m.Window, err = markedWindow(row); err != nil {
 			return err
 		}
-		m.Window = downsample.Window{Start: types.DecodeInt64(at[0]), End: types.DecodeInt64(at[1])}
 		each(m, row.Sequence)
 	}
 }
 
-// status tells the catalogue about rollups and memory.
-type status struct {
-	d    *Database
-	uses func() []memory.Use
-}
-
-// Rollup implements catalog.Status.
-func (s status) Rollup(id mutation.TableID) (dirtyWindows int64, lastError string) {
-	of := s.d.rollups.Status(id)
-	if of.LastError != nil {
-		lastError = of.LastError.Error()
+// sealedUntil is until where the windows of all rollups of a base table are sealed, by what is durable: raw rows of that time and later
+// are still needed (R41). math.MaxInt64: it has no rollups.
+func (d *Database) sealedUntil(s *schema.Snapshot, base *schema.Table) (int64, error) {
+	out := int64(math.MaxInt64)
+	for rest := s.RollupsOf(base); len(rest) > 0; rest = rest[1:] {
+		state, err := d.rollups.State(rest[0])
+		if err != nil {
+			return 0, err
+		}
+		out = min(out, state.SealedUntil)
+		rest = append(rest, s.RollupsOf(rest[0])...)
 	}
-	return int64(of.DirtyWindows), lastError
-}
-
-// Memory implements catalog.Status.
-func (s status) Memory() []memory.Use {
-	if s.uses == nil {
-		return nil
-	}
-	return s.uses()
+	return out, nil
 }

@@ -1,0 +1,325 @@
+package database
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// markedRollup is a rollup that writes mark: one that is declared on the base table itself. Those above it are marked when its own
+// windows are recomputed.
+type markedRollup struct {
+	table   *schema.Table
+	tally   *jobs.Tally
+	tree    []markedLevel       // itself, and the rollups declared on it and on those
+	statics []mutation.ColumnID // of the base that decide on groups or values, of any level; ascending
+	times   mutation.Table      // the base, for the times of its rows
+
+	// edge is the window that was the first open one when it was asked for last.
+	edge atomic.Pointer[downsample.Window]
+}
+
+// markedLevel is a rollup of a tree.
+type markedLevel struct {
+	table *schema.Table
+	tally *jobs.Tally
+}
+
+// markedRollups are what writes of a base table mark.
+func (d *Database) markedRollups(s *schema.Snapshot, base *schema.Table) ([]*markedRollup, error) {
+	var out []*markedRollup
+	for _, r := range s.RollupsOf(base) {
+		m := &markedRollup{table: r, times: mutation.Table{Clustering: base.ClusteringLayout(), UnitNanos: base.UnitNanos()}}
+		for rest := []*schema.Table{r}; len(rest) > 0; rest = rest[1:] {
+			tally, err := d.rollups.Tally(&jobs.Rollup{Table: rest[0]})
+			if err != nil {
+				return nil, err
+			}
+			m.tree = append(m.tree, markedLevel{rest[0], tally})
+			m.statics = append(m.statics, staticsRead(base, rest[0].Rollup)...)
+			rest = append(rest, s.RollupsOf(rest[0])...)
+		}
+		m.tally = m.tree[0].tally
+		slices.Sort(m.statics)
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// staticsRead are the static columns of a base that a rollup reads.
+func staticsRead(base *schema.Table, of *downsample.Definition) []mutation.ColumnID {
+	names := slices.Clone(of.Group)
+	for i := range of.Aggregates {
+		names = append(names, of.Aggregates[i].Source)
+	}
+	var out []mutation.ColumnID
+	for _, c := range base.Statics {
+		if slices.Contains(names, c.Name) {
+			out = append(out, c.ID)
+		}
+	}
+	return out
+}
+
+// closedUntil is until where windows have closed.
+func (m *markedRollup) closedUntil(nowMillis int64) int64 {
+	at := nowMillis - m.table.Rollup.GraceMillis
+	if w := m.edge.Load(); w != nil && w.Start <= at && at < w.End {
+		return w.Start
+	}
+	start, end := m.table.Rollup.Windows().BucketOf(at)
+	m.edge.Store(&downsample.Window{Start: start, End: end})
+	return start
+}
+
+// reads reports whether a change of static columns may change every row of the rollup in the partition.
+func (m *markedRollup) reads(static *mutation.Row) bool {
+	if static == nil || len(m.statics) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(static.Cells, func(c mutation.Cell) bool {
+		_, found := slices.BinarySearch(m.statics, c.Column)
+		return found
+	})
+}
+
+// marks are the dirty marks of one record, and what it is to be told of windows that stay as they are.
+type marks struct {
+	d         *Database
+	nowMillis int64
+	mutations []mutation.Mutation
+	entries   []jobs.Mark
+	due       bool // a window that is marked has closed
+	sealed    []sealedRows
+
+	times []int64 // of rows, ascending; kept between mutations
+}
+
+// sealedRows counts what a record changes in sealed windows.
+type sealedRows struct {
+	level *markedLevel
+	rows  int
+}
+
+// written tells the scheduler which marks are in the log, and at which sequence. The caller still holds marksMu.
+func (m *marks) written(sequence uint64) {
+	for i := range m.entries {
+		m.d.rollups.Marked(m.entries[i], sequence)
+	}
+	m.d.rollups.Wrote()
+	if m.due {
+		m.d.rollups.Poke()
+	}
+}
+
+// warnings tell of rows that rollups do not follow any more.
+func (m *marks) warnings() []string {
+	var out []string
+	for _, s := range m.sealed {
+		out = append(out, fmt.Sprintf("rollup %s: %d rows older than %s are sealed: they change the rows of %s alone, the rollup stays as it is",
+			s.level.table.QualifiedName(), s.rows, time.UnixMilli(s.level.tally.Sealed()).UTC().Format("2006-01-02T15:04Z"), s.level.table.Rollup.BaseTable()))
+	}
+	return out
+}
+
+// markMutations are the dirty marks that the record needs (law 7): of the windows that a write may have changed, those which no uncleared
+// mark covers, or whose marks a recomputation has pinned its View of. The caller holds marksMu shared.
+func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
+	out := &marks{d: d, nowMillis: d.clock.Now().UnixMilli()}
+	s := d.Schema()
+	for len(record) > 0 {
+		first := &record[0]
+		n := 1 // rows of one partition mostly come one after the other
+		for n < len(record) && record[n].Mutation.Table == first.Mutation.Table && record[n].Key.Equal(first.Key) {
+			n++
+		}
+		f := d.projectors.of(s, first.Table)
+		if f.err != nil {
+			return nil, f.err
+		}
+		for _, r := range f.marked {
+			if err := out.follow(r, record[:n]); err != nil {
+				return nil, err
+			}
+		}
+		record = record[n:]
+	}
+	return out, nil
+}
+
+// follow marks what mutations of one partition change in a rollup.
+func (m *marks) follow(r *markedRollup, ms []planner.Mutation) error {
+	for i := range ms {
+		if !ms[i].Deletion.IsNone() || r.reads(ms[i].Static) {
+			return m.follows(r, &ms[i], downsample.Window{Start: math.MinInt64, End: math.MaxInt64}) // a mark of everything covers the rows beside it
+		}
+	}
+	first, last := span(ms)
+	if first != nil {
+		if err := m.followRows(r, ms, first, last); err != nil {
+			return err
+		}
+	}
+	for i := range ms {
+		for j := range ms[i].Ranges {
+			if err := m.follows(r, &ms[i], rangeWindow(r.times.Clustering, r.times.UnitNanos, ms[i].Ranges[j].Slice, r.table.Rollup.Windows())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// span are the least and the greatest clustering of the rows of mutations; nil: there are no rows.
+func span(ms []planner.Mutation) (first, last []byte) {
+	for i := range ms {
+		for j := range ms[i].Rows {
+			at := ms[i].Rows[j].Clustering
+			if first == nil || bytes.Compare(at, first) < 0 {
+				first = at
+			}
+			if last == nil || bytes.Compare(at, last) > 0 {
+				last = at
+			}
+		}
+	}
+	return first, last
+}
+
+// followRows marks the windows of rows, the least and the greatest clustering of which are given.
+func (m *marks) followRows(r *markedRollup, ms []planner.Mutation, least, greatest []byte) error {
+	first, ok := r.times.EventTime(least)
+	last, okLast := r.times.EventTime(greatest)
+	if r.times.Clustering[0].Desc {
+		first, last = last, first
+	}
+	closed := r.closedUntil(m.nowMillis)
+	if ok && okLast && first >= closed && m.d.rollups.Cover.Has(r.table.ID, ms[0].Key.Key, first, last) {
+		return nil // the common case: rows of now, in a window that is marked
+	}
+	m.times = m.times[:0]
+	for i := range ms {
+		for j := range ms[i].Rows {
+			if at, ok := r.times.EventTime(ms[i].Rows[j].Clustering); ok {
+				m.times = append(m.times, at)
+			}
+		}
+	}
+	slices.Sort(m.times)
+	return m.markTimes(r, &ms[0], m.stillCounting(r, &ms[0], closed), closed)
+}
+
+// stillCounting are the times whose windows may change, and counts the others: rows that came late.
+func (m *marks) stillCounting(r *markedRollup, at *planner.Mutation, closed int64) []int64 {
+	times := m.times
+	if len(times) == 0 || times[0] >= closed {
+		return times
+	}
+	from, _ := slices.BinarySearch(times, closed)
+	r.tally.LateRows.Add(int64(from))
+	if n, _ := slices.BinarySearch(times, m.endedBefore(at)); n > 0 {
+		r.tally.LateExpired.Add(int64(n))
+		times = times[n:]
+	}
+	for i := range r.tree {
+		if n, _ := slices.BinarySearch(times, r.tree[i].tally.Sealed()); n > 0 {
+			m.leaveSealed(&r.tree[i], n)
+		}
+	}
+	n, _ := slices.BinarySearch(times, r.tally.Sealed())
+	return times[n:]
+}
+
+// endedBefore is the time before which rows of a partition have ended by the retention of their table when they are written (R41).
+func (m *marks) endedBefore(at *planner.Mutation) int64 {
+	t := at.Table
+	if t.Retention == nil || t.Retention.By != t.Clustering[0].Name {
+		return math.MinInt64
+	}
+	key, err := t.PartitionLayout().Decode(at.Key.Key)
+	if err != nil {
+		return math.MinInt64
+	}
+	return t.VisibleFrom(schema.ValuesKnown(key, nil, nil), m.nowMillis)
+}
+
+// leaveSealed counts rows whose windows are sealed.
+func (m *marks) leaveSealed(level *markedLevel, rows int) {
+	level.tally.LateSealed.Add(int64(rows))
+	for i := range m.sealed {
+		if m.sealed[i].level == level {
+			m.sealed[i].rows += rows
+			return
+		}
+	}
+	m.sealed = append(m.sealed, sealedRows{level, rows})
+}
+
+// blockLevel is that of partition.Bucketing.RangeOf for 64 windows: how far a mark goes beyond what was written.
+const blockLevel = 3
+
+// markTimes marks the windows of times, which ascend: one range of each block of 64 windows. Where a window is still open, or where
+// the mark continues another one, it goes on to the end of the block: the rows that follow are covered by it.
+func (m *marks) markTimes(r *markedRollup, at *planner.Mutation, times []int64, closed int64) error {
+	windows, cover := r.table.Rollup.Windows(), m.d.rollups.Cover
+	for len(times) > 0 {
+		_, blockEnd, ok := windows.RangeOf(times[0], blockLevel)
+		if !ok {
+			_, blockEnd = windows.BucketOf(times[0])
+		}
+		n, _ := slices.BinarySearch(times, blockEnd)
+		n = max(n, 1) // the last block includes its end
+		first, last := times[0], times[n-1]
+		times = times[n:]
+		if cover.Has(r.table.ID, at.Key.Key, first, last) {
+			continue
+		}
+		var w downsample.Window
+		w.Start, _ = windows.BucketOf(first)
+		w.Start = max(w.Start, r.tally.Sealed())
+		if _, w.End = windows.BucketOf(last); w.End > closed || cover.Reaches(r.table.ID, at.Key.Key, w.Start) {
+			w.End = blockEnd
+		}
+		m.due = m.due || w.Start < closed
+		if err := m.add(r, at, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follows marks a range of windows that a deletion or a static column changes, as far as they are not sealed.
+func (m *marks) follows(r *markedRollup, at *planner.Mutation, w downsample.Window) error {
+	for i := range r.tree {
+		if r.tree[i].tally.Sealed() > w.Start {
+			m.leaveSealed(&r.tree[i], 1)
+		}
+	}
+	w.Start = max(w.Start, r.tally.Sealed())
+	if w.Start >= w.End || m.d.rollups.Cover.Has(r.table.ID, at.Key.Key, w.Start, w.End-1) {
+		return nil
+	}
+	m.due = m.due || w.Start < r.closedUntil(m.nowMillis)
+	return m.add(r, at, w)
+}
+
+func (m *marks) add(r *markedRollup, at *planner.Mutation, w downsample.Window) error {
+	mark := jobs.Mark{Rollup: r.table.ID, Base: at.Key, Window: w}
+	encoded, err := markMutation(mark)
+	if err != nil {
+		return err
+	}
+	r.tally.Marks.Add(1)
+	m.mutations = append(m.mutations, encoded)
+	m.entries = append(m.entries, mark)
+	return nil
+}
