@@ -135,12 +135,13 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: over, NowMillis: a.now, ClosedUntil: a.closed}
 	a.markChildren(base, job.Passed()) // what is not kept here may be kept above
 	var changed downsample.Window      // of the rows in the record that no mark covers yet
-	before := a.written
+	before, last := a.written, int64(math.MinInt64)
 	err = job.Differences(func(d *Difference) error {
-		if a.written >= a.rowsMax && d.Window.Start > changed.Start {
+		if a.written >= a.rowsMax && d.Window.Start > last {
 			at = d.Window.Start
 			return errEnough
 		}
+		last = d.Window.Start
 		if len(a.record.Rows) >= recordRowsMax {
 			a.markChildren(base, changed)
 			changed = downsample.Window{}

@@ -119,10 +119,3 @@ func (c *Cover) drop(m *Mark) {
 		delete(c.ranges, k)
 	}
 }
-
-// partitions is how many partitions something is known of.
-func (c *Cover) partitions() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.ranges)
-}

@@ -37,8 +37,8 @@ type missed struct {
 	count int64 // about
 }
 
-// held are marks in memory: all of them, or those that were met first.
-type held struct {
+// heldMarks are marks in memory: all of them, or those that were met first.
+type heldMarks struct {
 	bytesMax, bytes int64
 	marks           map[name]uint64 // by the sequence of the last record that wrote them, as far as is known
 
@@ -51,12 +51,12 @@ type held struct {
 	since map[mutation.TableID]int64
 }
 
-func newHeld(bytesMax int64) held {
-	return held{bytesMax: bytesMax, marks: map[name]uint64{}, missed: map[mutation.TableID]missed{}, unknown: true}
+func newHeld(bytesMax int64) heldMarks {
+	return heldMarks{bytesMax: bytesMax, marks: map[name]uint64{}, missed: map[mutation.TableID]missed{}, unknown: true}
 }
 
 // add knows of a mark with the sequence of a record that wrote it.
-func (h *held) add(m *Mark, sequence uint64) {
+func (h *heldMarks) add(m *Mark, sequence uint64) {
 	n := name{m.Rollup, "", m.Window}
 	if from, asked := h.since[m.Rollup]; h.since != nil && (!asked || m.Window.Start < from) {
 		h.since[m.Rollup] = m.Window.Start
@@ -75,10 +75,10 @@ func (h *held) add(m *Mark, sequence uint64) {
 }
 
 // hasRoom reports whether another mark may be held.
-func (h *held) hasRoom() bool { return h.bytes < h.bytesMax }
+func (h *heldMarks) hasRoom() bool { return h.bytes < h.bytesMax }
 
 // miss knows that a mark stands which is not held.
-func (h *held) miss(rollup mutation.TableID, from int64) {
+func (h *heldMarks) miss(rollup mutation.TableID, from int64) {
 	noteMissed(h.missed, rollup, from)
 	if h.again != nil {
 		noteMissed(h.again, rollup, from)
@@ -93,7 +93,7 @@ func noteMissed(in map[mutation.TableID]missed, rollup mutation.TableID, from in
 	in[rollup] = missed{min(of.from, from), of.count + 1}
 }
 
-func (h *held) remove(n name) {
+func (h *heldMarks) remove(n name) {
 	if _, there := h.marks[n]; there {
 		delete(h.marks, n)
 		h.bytes -= n.bytes()
@@ -101,7 +101,7 @@ func (h *held) remove(n name) {
 }
 
 // oldest is where the earliest mark of a rollup begins, or some time before that; math.MaxInt64: none stands.
-func (h *held) oldest(rollup mutation.TableID) int64 {
+func (h *heldMarks) oldest(rollup mutation.TableID) int64 {
 	if h.unknown {
 		return math.MinInt64
 	}
@@ -118,7 +118,7 @@ func (h *held) oldest(rollup mutation.TableID) int64 {
 }
 
 // makeRoom lets go of marks that wait until half of the memory is free, if little is.
-func (h *held) makeRoom(waits func(*name) bool) {
+func (h *heldMarks) makeRoom(waits func(*name) bool) {
 	if h.bytes <= h.bytesMax/2 {
 		return
 	}
@@ -134,7 +134,7 @@ func (h *held) makeRoom(waits func(*name) bool) {
 }
 
 // pick are at most so many of the held marks that are due, the newest ones or the oldest.
-func (h *held) pick(most int, oldest bool, due func(*name) bool) []Mark {
+func (h *heldMarks) pick(most int, oldest bool, due func(*name) bool) []Mark {
 	top := ranking{oldest: oldest}
 	for n := range h.marks {
 		if !due(&n) {

@@ -94,7 +94,7 @@ type Rollups struct {
 	stateMu sync.Mutex // held while a state is changed in the store; taken before mu
 
 	mu      sync.Mutex
-	held    held                        // guarded by mu
+	held    heldMarks                   // guarded by mu
 	cursor  Place                       // of the walk under way over the table of marks; guarded by roundMu
 	states  map[mutation.TableID]State  // durable ones, as far as they were asked for; guarded by mu
 	tallies map[mutation.TableID]*Tally // guarded by mu
