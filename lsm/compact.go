@@ -34,7 +34,7 @@ func (s *Store) compactTable(table mutation.TableID) error {
 	patience := &pace{store: s, debt: 1}
 	for {
 		more, err := s.compactOne(table, patience, func(t *tableVersion, e *ttl.Ends, o compaction.Options) (compaction.Job, bool) {
-			return compaction.PickFirst(t.choices(e, time.Time{}, 0), o)
+			return compaction.PickFirst(t.choices(e, o.ClosedBefore, time.Time{}, 0), o)
 		})
 		if err != nil {
 			return s.writeFailed(err)
@@ -107,8 +107,11 @@ func (t *tableVersion) whole(w window, e *ttl.Ends, now int64) (compaction.Job, 
 	return job, len(job.Inputs) > 0 && !tidy
 }
 
-// compactAsNeeded does what compaction.Pick chooses until there is nothing to do.
+// compactAsNeeded does what compaction.Pick chooses until there is nothing to do, after flushing what has ended in memory.
 func (s *Store) compactAsNeeded() error {
+	if err := s.flushEnded(); err != nil {
+		return err
+	}
 	var errs []error
 	for _, t := range s.Tables() {
 		for more := true; more; {
@@ -136,7 +139,7 @@ func (s *Store) compactNext(table mutation.TableID) (more bool, err error) {
 		return false, err
 	}
 	return s.compactOne(table, &pace{store: s}, func(t *tableVersion, e *ttl.Ends, o compaction.Options) (compaction.Job, bool) {
-		return compaction.Pick(t.choices(e, s.opts.Clock.Now(), s.opts.Tuning.Settle), o)
+		return compaction.Pick(t.choices(e, o.ClosedBefore, s.opts.Clock.Now(), s.opts.Tuning.Settle), o)
 	})
 }
 
@@ -182,7 +185,7 @@ func (t *tableVersion) debt() float64 {
 }
 
 // choices describes the files of a table to compaction.Pick.
-func (t *tableVersion) choices(e *ttl.Ends, now time.Time, settle time.Duration) []compaction.File {
+func (t *tableVersion) choices(e *ttl.Ends, nowMillis int64, now time.Time, settle time.Duration) []compaction.File {
 	out := make([]compaction.File, 0, len(t.files))
 	for _, f := range t.files {
 		c := compaction.File{
@@ -193,7 +196,7 @@ func (t *tableVersion) choices(e *ttl.Ends, now time.Time, settle time.Duration)
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,
-			Sides: f.hasSides(), Kept: f.keptFor(e), Ended: f.allEnded(e),
+			Sides: f.hasSides(), Kept: f.keptFor(e), Ended: f.allEnded(e), Past: f.pastRows(t.table, e, nowMillis),
 		}
 		if f.info.HasExpiring {
 			c.LifeSec = f.info.MaxExpiresAt - f.info.MaxTimestamp/1_000_000

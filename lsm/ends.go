@@ -14,11 +14,12 @@ import (
 
 // ending is what a store is told of the ends of rows.
 type ending struct {
-	mu    sync.Mutex
-	of    func(mutation.TableID, time.Time) ttl.Ends // nil: nobody has told
-	asked time.Time                                  // the latest moment that was asked for
-	holds int                                        // how many hold it
-	held  time.Time                                  // while holds > 0, nothing later is asked for
+	mu      sync.Mutex
+	of      func(mutation.TableID, time.Time) ttl.Ends // nil: nobody has told
+	asked   time.Time                                  // the latest moment that was asked for
+	holds   int                                        // how many hold it
+	flushed map[mutation.TableID]time.Time             // when a memtable was flushed for rows that had ended, among others that had not
+	held    time.Time                                  // while holds > 0, nothing later is asked for
 }
 
 // SetEnds tells the store which rows of a table have ended by a moment. It asks once at the start of each merge and each flush, and
@@ -77,37 +78,6 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	return out
 }
 
-// allEnded reports whether all rows of f have ended by their time: such a file has no use, whatever other files hold, since all versions of
-// a row have its time, and nothing lies beside the rows of a file of a range. It reads keys where partitions differ.
-// jobs.compact is held.
-func (f *file) allEnded(e *ttl.Ends) bool {
-	w := f.window()
-	if w == (window{}) || !e.ByTime() || e.Keeps(w.last()) {
-		return false
-	}
-	if w.last() < e.Everyone() {
-		return true
-	}
-	if e.Before == nil || f.lives.Key != nil && e.Of(f.lives) <= w.last() {
-		return false
-	}
-	keys := f.reader.Keys(partition.Range{})
-	defer keys.Close()
-	for {
-		key, err := keys.Next()
-		if err != nil {
-			return false // a damaged file stays, for the merge to say so
-		}
-		if key == nil {
-			return true
-		}
-		if e.Of(*key) <= w.last() {
-			f.lives = partition.DecoratedKey{Token: key.Token, Key: append([]byte{}, key.Key...)}
-			return false
-		}
-	}
-}
-
 // keptFor reports whether rows of f may have to stay although they have ended.
 func (f *file) keptFor(e *ttl.Ends) bool {
 	if f.window() == (window{}) {
@@ -155,7 +125,7 @@ func (s *Store) aloneIn(table *mutation.Table, inputs []*file, e *ttl.Ends) func
 // endedSum is what has left for being past a retention.
 type endedSum struct{ rows, bytes int64 }
 
-// endedFiles sums up those of files that went for it. jobs.compact is held.
+// endedFiles sums up those of files that went for it.
 func endedFiles(files []*file, e *ttl.Ends) (sum endedSum) {
 	for _, f := range files {
 		if f.allEnded(e) {

@@ -160,6 +160,7 @@ func (w *endsWorld) step() {
 		mustNot(w.t, w.store.Flush(id))
 	case 2, 3:
 		mustNot(w.t, w.store.compactAsNeeded())
+		w.rests()
 	case 4:
 		mustNot(w.t, w.store.Compact(id))
 	case 5:
@@ -176,6 +177,18 @@ func (w *endsWorld) step() {
 		sequence, err := w.store.Apply(group)
 		mustNot(w.t, err)
 		w.model.add(sequence, group)
+	}
+}
+
+// rests makes sure that what has been done needs not be done again.
+func (w *endsWorld) rests() {
+	w.t.Helper()
+	before := w.store.Statistics()
+	mustNot(w.t, w.store.compactAsNeeded())
+	for i, table := range w.store.Statistics().Tables {
+		if was := before.Tables[i].Work; table.Work.Compactions != was.Compactions || table.Work.Flushes != was.Flushes {
+			w.t.Errorf("%s: %+v, and at once %+v", table.Name, was, table.Work)
+		}
 	}
 }
 

@@ -163,3 +163,126 @@ func TestTableThatKeepsIsBelievedFirst(t *testing.T) {
 	}
 	mustNot(t, s.Close())
 }
+
+// TestSharedFilesShrink: of a file that windows share, or partitions that keep their rows for a different time, what has ended leaves the disk, without
+// any write, and no more often than a window ends.
+func TestSharedFilesShrink(t *testing.T) {
+	for name, longer := range map[string]time.Duration{"windows": 0, "partitions": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			begin := start.Truncate(time.Hour)
+			clk := clock.NewManual(begin)
+			table := endsTable()
+			s := mustOpen(t, testOptions(vfs.NewMem(), clk))
+			mustNot(t, s.PutSchema(nil, []mutation.Table{table}))
+			s.SetEnds(func(_ mutation.TableID, now time.Time) ttl.Ends {
+				e := ttl.NoEnds
+				if e.AllBefore = now.Add(-time.Minute - longer).UnixMilli(); longer > 0 {
+					e.Before = func(key partition.DecoratedKey) int64 {
+						if key.Equal(keyOf(0)) {
+							return e.AllBefore
+						}
+						return now.Add(-time.Minute).UnixMilli()
+					}
+				}
+				return e
+			})
+			fill(t, s, &table, begin, 16, 4)
+			clk.Advance(4 * time.Minute)
+			for w := range 16 {
+				clk.Set(begin.Add(time.Minute + time.Duration(w+1)*10*time.Second))
+				for range 3 {
+					clk.Advance(3 * time.Second)
+					mustNot(t, s.compactAsNeeded())
+				}
+				if w < 4 {
+					continue // the rows wait for their windows to be over, and to rest
+				}
+				want := int64(4 * (15 - w))
+				if longer > 0 {
+					want = int64(16 + 3*(15-w))
+				}
+				if got := rowsOnDisk(s); got != want {
+					t.Errorf("window %d has ended: %d rows on disk, want %d", w, got, want)
+				}
+			}
+			if n := s.Statistics().Tables[0].Work.Compactions; n > 24 {
+				t.Errorf("%d compactions for 16 windows", n)
+			}
+			mustNot(t, s.Close())
+		})
+	}
+}
+
+// TestManyPartitionsAreSampled: what has ended of a file with many partitions is told by some of them, and all of it goes.
+func TestManyPartitionsAreSampled(t *testing.T) {
+	begin := start.Truncate(time.Hour)
+	clk := clock.NewManual(begin)
+	table := endsTable()
+	s := openEnds(t, clk, table, time.Hour)
+	s.SetEnds(func(_ mutation.TableID, now time.Time) ttl.Ends {
+		e := ttl.NoEnds
+		e.Before = func(key partition.DecoratedKey) int64 {
+			if key.Token%2 == 0 {
+				return now.Add(-time.Minute).UnixMilli()
+			}
+			return now.Add(-time.Hour).UnixMilli()
+		}
+		return e
+	})
+	const partitions = 3 * pastKeysMax
+	even := int64(0)
+	for n := range partitions {
+		mustApply(t, s, rowMutation(&table, n, begin.UnixMilli()+1, 1))
+		if keyOf(n).Token%2 == 0 {
+			even++
+		}
+	}
+	mustNot(t, s.Flush(table.ID))
+	clk.Advance(time.Minute + 10*time.Second)
+	e := s.endsOf(&table, clk.Now())
+	if got := filesOf(s, table.ID)[0].pastRows(&table, &e, clk.Now().UnixMilli()); got < even*8/10 || got > even*12/10 {
+		t.Errorf("about %d rows have ended, they are %d", got, even)
+	}
+	mustNot(t, s.compactAsNeeded())
+	if got, work := rowsOnDisk(s), s.Statistics().Tables[0].Work; got != partitions-even || work.EndedRows != even || work.EndedBytes == 0 {
+		t.Errorf("%d rows on disk, %+v; %d of %d have ended", got, work, even, partitions)
+	}
+	mustNot(t, s.Close())
+}
+
+// TestEndedRowsLeaveMemory: rows that end in a memtable leave it and the log without a file, and those among others once a window.
+func TestEndedRowsLeaveMemory(t *testing.T) {
+	begin := start.Truncate(time.Hour)
+	clk := clock.NewManual(begin)
+	table := endsTable()
+	s := openEnds(t, clk, table, time.Minute)
+	work := func() WorkStatistics { return s.Statistics().Tables[0].Work }
+	put := func(at time.Duration) { mustApply(t, s, rowMutation(&table, 1, begin.Add(at).UnixMilli(), 1)) }
+	put(0)
+	put(5 * time.Second)
+	clk.Advance(time.Minute + 5*time.Second)
+	mustNot(t, s.compactAsNeeded())
+	if w := work(); w.Flushes != 0 {
+		t.Errorf("flushed for a row among others of its window: %+v", w)
+	}
+	clk.Advance(time.Millisecond)
+	mustNot(t, s.compactAsNeeded())
+	if st := s.Statistics().Tables[0]; st.Work.Flushes != 1 || st.Files != 0 || st.MemtableRows != 0 || st.Work.EndedRows != 2 {
+		t.Errorf("all have ended: %+v", st)
+	}
+	clk.Advance(time.Minute)
+	for range 3 {
+		put(0) // late, and hidden
+		put(2 * time.Hour)
+		mustNot(t, s.compactAsNeeded())
+	}
+	if w := work(); w.Flushes != 2 || w.EndedRows != 3 {
+		t.Errorf("late rows among others: %+v", w)
+	}
+	clk.Advance(time.Minute)
+	mustNot(t, s.compactAsNeeded())
+	if w := work(); w.Flushes != 3 || w.EndedRows != 4 {
+		t.Errorf("a minute later: %+v", w)
+	}
+	mustNot(t, s.Close())
+}

@@ -12,7 +12,6 @@ import (
 	"github.com/eskerdb/esker/lsm/memtable"
 	"github.com/eskerdb/esker/lsm/sstable"
 	"github.com/eskerdb/esker/mutation"
-	"github.com/eskerdb/esker/partition"
 )
 
 // version is the set of sources at one moment. It is never changed; a new one replaces
@@ -71,16 +70,16 @@ type file struct {
 	reader       *sstable.Reader
 	info         *sstable.Info
 	refs         atomic.Int64
-	run          uint64                 // files of one window with one number are one sorted run
-	written      int64                  // second at which a merge that forgets wrote it; 0: a flush did
-	final        bool                   // written for good
-	split        bool                   // of no window, and none of its rows belongs to one
-	born         time.Time              // when a flush wrote it; zero: a merge did, or an earlier process
-	apart        map[uint64]bool        // files with or without a partition in common; guarded by jobs.compact
-	hides        map[uint64]bool        // files of which it may hide rows; likewise
-	lives        partition.DecoratedKey // the last that was found to have rows that have not ended by their time; guarded by jobs.compact
-	notDeletedBy []uint64               // files of which it is known that they do not delete all of it; guarded by jobs.compact
-	gone         atomic.Bool            // no longer listed: deleted with the last reference
+	run          uint64          // files of one window with one number are one sorted run
+	written      int64           // second at which a merge that forgets wrote it; 0: a flush did
+	final        bool            // written for good
+	split        bool            // of no window, and none of its rows belongs to one
+	born         time.Time       // when a flush wrote it; zero: a merge did, or an earlier process
+	apart        map[uint64]bool // files with or without a partition in common; guarded by jobs.compact
+	hides        map[uint64]bool // files of which it may hide rows; likewise
+	past         past            // what has ended of it
+	notDeletedBy []uint64        // files of which it is known that they do not delete all of it; guarded by jobs.compact
+	gone         atomic.Bool     // no longer listed: deleted with the last reference
 }
 
 // unsplit reports whether f is of no window, but may have rows that belong to one: a compaction splits it.

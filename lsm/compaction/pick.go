@@ -39,6 +39,8 @@ type File struct {
 	Kept bool
 	// Ended says that all its rows are past a retention by time (R42), and that it has nothing beside rows.
 	Ended bool
+	// Past is how many of its rows are past a retention by time, about; 0 where a merge would take none.
+	Past int64
 	// MaxLocalDeletion is the latest server time of any deletion, seconds; 0 when there is none.
 	MaxLocalDeletion int64
 	FirstKey         partition.DecoratedKey
@@ -102,6 +104,7 @@ const (
 	Join    Reason = "join"    // few rows in adjacent windows that are over
 	Purge   Reason = "purge"   // deletions that have waited for their grace
 	Tier    Reason = "tier"    // runs of similar size
+	Shrink  Reason = "shrink"  // many rows past a retention, among others
 	Finish  Reason = "finish"  // a window that is over and not yet written for good
 )
 
@@ -137,7 +140,7 @@ func Pick(files []File, o Options) (Job, bool) {
 	if job, ok := pickHidden(groups, idle, o); ok {
 		return job, true
 	}
-	for _, pick := range []func(*group, Options) (Job, bool){pickPurge, pickTier, pickFinish} {
+	for _, pick := range []func(*group, Options) (Job, bool){pickPurge, pickTier, pickShrink, pickFinish} {
 		if job, ok := pickAny(groups, o, pick); ok {
 			return job, true
 		}
@@ -360,6 +363,25 @@ func (r *run) hiddenBy(f *File, files []File, o Options) bool {
 	return slices.ContainsFunc(files, func(g File) bool {
 		return slices.Contains(r.files, g.ID) && g.ID != f.ID && g.MinTimestamp <= f.MaxTimestamp && f.overlaps(&g) && o.Hides(f.ID, g.ID)
 	})
+}
+
+// pastShare is which part of a run must have ended to be worth rewriting the others, where these are many.
+const pastShare = 4
+
+// pickShrink rewrites runs of which a good part is past a retention, while other rows, of partitions that keep theirs longer or of later
+// windows, hold them. Small ones are rewritten whenever there is anything to gain.
+func pickShrink(g *group, o Options) (Job, bool) {
+	if g.young {
+		return Job{}, false
+	}
+	for i := range g.runs {
+		if r := &g.runs[i]; r.past > 0 && (r.past >= r.rows/pastShare || r.rows < o.ShareRows) {
+			job := g.job(g.runs[i:i+1], Shrink, o)
+			job.Final = r.final
+			return job, true
+		}
+	}
+	return Job{}, false
 }
 
 // pickFinish writes a closed window for good.

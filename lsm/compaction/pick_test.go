@@ -95,6 +95,13 @@ func TestPick(t *testing.T) {
 		{"R35 not while it may hide what is in memory", []File{old}, with(func(o *Options) { o.OldestOutside = 20 }), Job{}},
 		{"R35 younger writes do not matter", []File{old}, with(func(o *Options) { o.OldestOutside = 21 }), Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R41 rollups still read it", []File{kept(old)}, now, Job{}},
+		{"few rows past a retention among many others wait", []File{shrunk(file(1, 1000, 0), 24, 100)}, with(func(o *Options) { o.ShareRows = 100 }), Job{}},
+		{"a quarter of them do not", []File{shrunk(file(1, 1000, 0), 25, 100)}, with(func(o *Options) { o.ShareRows = 100 }),
+			Job{Inputs: []uint64{1}, Reason: Shrink, Final: true, Into: Range{}}},
+		{"nor do any among few", []File{shrunk(file(1, 1000, 0), 1, 99)}, with(func(o *Options) { o.ShareRows = 100 }),
+			Job{Inputs: []uint64{1}, Reason: Shrink, Final: true, Into: Range{0, 100}}},
+		{"whether the window is over or not", []File{shrunk(file(1, 1000, 9), 1, 99)}, with(func(o *Options) { o.ShareRows = 100 }),
+			Job{Inputs: []uint64{1}, Reason: Shrink, Into: Range{900, 1000}}},
 		{"R42 past a retention it goes whatever it may hide", []File{past(file(1, 10, 0)), timeless(dying(file(2, 10, 9), forever, 0, 20, 30))},
 			with(func(o *Options) { o.OldestOutside = 1 }), Job{Inputs: []uint64{1}, Reason: Expired, Drop: true}},
 		{"R42 and holds no other back", []File{dying(file(1, 10, 9), 1000, 0, 10, 20), past(dying(file(2, 10, 9), forever, 0, 15, 30))}, now,
@@ -111,6 +118,11 @@ func TestPick(t *testing.T) {
 
 func kept(f File) File {
 	f.Kept = true
+	return f
+}
+
+func shrunk(f File, past, rows int64) File {
+	f.Past, f.Rows = past, rows
 	return f
 }
 
@@ -145,6 +157,7 @@ func (w *world) add(f content) {
 	f.Bytes = 10*f.Rows + 100
 	f.FirstKey, f.LastKey = partition.DecoratedKey{Token: -100}, partition.DecoratedKey{Token: 100}
 	f.MinTimestamp, f.MaxTimestamp, f.MaxExpiresAt = 10, 20, forever
+	f.Past = min(f.Past, f.Rows)
 	w.files = append(w.files, f)
 }
 
@@ -238,7 +251,7 @@ func TestPickComesToRest(t *testing.T) {
 			for range rapid.IntRange(1, 40).Draw(t, "windows") {
 				rows[rapid.Int64Range(-5, 70).Draw(t, "window")] += rapid.Int64Range(1, 100).Draw(t, "rows")
 			}
-			like := File{Young: rapid.IntRange(0, 9).Draw(t, "young") == 0, MaxLocalDeletion: rapid.SampledFrom([]int64{0, 0, 890, 990}).Draw(t, "deletion")}
+			like := File{Young: rapid.IntRange(0, 9).Draw(t, "young") == 0, Past: rapid.SampledFrom([]int64{0, 0, 1, 1000}).Draw(t, "past"), MaxLocalDeletion: rapid.SampledFrom([]int64{0, 0, 890, 990}).Draw(t, "deletion")}
 			w.write(rows, Range{}, rapid.IntRange(1, 16).Draw(t, "files"), like)
 		}
 		// And files of before the table was altered.

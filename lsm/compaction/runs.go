@@ -10,6 +10,7 @@ import (
 type run struct {
 	files       []uint64
 	bytes, rows int64
+	past        int64 // rows past a retention, about
 	final       bool
 	deletion    int64 // the latest, seconds; 0: none
 	written     int64 // the earliest, seconds
@@ -78,6 +79,7 @@ func (r *run) add(f *File) {
 	r.files = append(r.files, f.ID)
 	r.bytes += f.Bytes
 	r.rows += f.Rows
+	r.past += f.Past
 	r.final = r.final && f.Final
 	r.deletion = max(r.deletion, f.MaxLocalDeletion)
 	r.written = min(r.written, f.WrittenSec)
