@@ -50,9 +50,15 @@ func drawNumber(t *rapid.T, of *types.Type) ([]byte, *big.Rat) {
 		return types.AppendBigint(nil, v), new(big.Rat).SetInt64(v)
 	case types.KindFloat:
 		v := rapid.Float32Range(-1e30, 1e30).Draw(t, "float")
+		if v == 0 {
+			v = 0 // a rational has no negative zero
+		}
 		return types.AppendFloat(nil, v), new(big.Rat).SetFloat64(float64(v))
 	}
 	v := rapid.OneOf(rapid.Float64(), rapid.Float64Range(1e15, 1e15+10), rapid.Float64Range(-1, 1)).Draw(t, "double")
+	if v == 0 {
+		v = 0
+	}
 	return types.AppendDouble(nil, v), new(big.Rat).SetFloat64(v)
 }
 

@@ -252,12 +252,11 @@ func (w *windows) keyOf(b *mutation.Batch, i int) ([]byte, bool) {
 	w.key = w.key[:0]
 	for k := range w.splits {
 		s := &w.splits[k]
-		v := &b.Clustering[0]
+		from := b.Columns
 		if s.key {
-			v = &b.Clustering[s.at]
-		} else {
-			v = &b.Columns[s.at]
+			from = b.Clustering
 		}
+		v := &from[s.at]
 		if !v.Has(i) {
 			return nil, false
 		}
