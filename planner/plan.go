@@ -37,6 +37,7 @@ type Read struct {
 	Limit          int                      // rows of the answer; 0: none
 	PartitionMax   int                      // PER PARTITION LIMIT; 0: none
 	WholePartition bool                     // no restriction on clustering or regular columns: a partition with only statics yields a row (R27)
+	Levels         *Levels                  // rollups that may serve parts of it; nil: none
 	Warnings       []string                 // for the client
 
 	buckets *bucketOrder // of Keys that follow from a range of time; nil: they were named

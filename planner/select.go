@@ -26,6 +26,7 @@ type selection struct {
 	whole        bool
 	choice       string   // why this table
 	keeps        *keeping // how far back this table goes; nil: as far as the one that is named
+	levels       *levels  // rollups that may serve it; nil: none
 	warnings     []string
 }
 
@@ -41,6 +42,9 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 	if err != nil {
 		return nil, plainError(err)
 	}
+	if err := s.addLevels(stmt); err != nil {
+		return nil, err
+	}
 	c.partitionIndexes = nil
 	if s.table == t {
 		s.notePartition()
@@ -54,11 +58,8 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 }
 
 func refuseSelect(stmt *cql.Select) error {
-	switch {
-	case stmt.JSON:
+	if stmt.JSON {
 		return invalidf("SELECT JSON is not supported by this build: select the columns")
-	case stmt.Resolution != nil && stmt.Resolution.Text != "raw":
-		return invalidf("USING RESOLUTION '%s' is not supported by this build: it reads raw rows; select from the rollup by its name", stmt.Resolution.Text)
 	}
 	return nil
 }
@@ -323,7 +324,10 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	if err := s.bindOutputs(r, values, ctx); err != nil {
 		return nil, err
 	}
-	return r, s.bindFill(r, values, ctx)
+	if err := s.bindFill(r, values, ctx); err != nil {
+		return nil, err
+	}
+	return r, s.bindLevels(r)
 }
 
 func (s *selection) bindOutputs(r *Read, values []Value, ctx Context) error {

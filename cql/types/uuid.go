@@ -50,6 +50,12 @@ func appendTimeUUID(dst []byte, ms int64, ticks, lo uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, timeLast(w)), lo)
 }
 
+// The first and the last millisecond since 1970 that a timeuuid can be of.
+const (
+	TimeUUIDMillisMin = gregorianMillis
+	TimeUUIDMillisMax = gregorianMillis + ticksMask/ticksPerMilli
+)
+
 // MinTimeUUID is the least timeuuid of a millisecond, as CQL's minTimeuuid.
 func MinTimeUUID(ms int64) []byte { return appendTimeUUID(nil, ms, 0, 0x8080808080808080) }
 

@@ -20,6 +20,9 @@ type aggregate struct {
 	of     *types.Type      // of delta: the type of values
 	timed  downsample.Timed // of rate and time_weighted_avg
 	time   *planner.ColumnExpr
+	// merged takes what rollups hold of the argument, which is a regular column or rows; nil: none serves.
+	merged  downsample.Stateful
+	merging bool // merged has the open group
 }
 
 func newAggregate(e *planner.AggregateExpr, plan *planner.Read) (*aggregate, error) {
@@ -66,6 +69,12 @@ func (a *aggregate) accumulate(e *planner.AggregateExpr, of *types.Type, plan *p
 // add takes rows of the batch under way, or the one row of a partition with static content only.
 func (a *aggregate) add(r *row, s span) error {
 	switch {
+	case a.merging && a.arg == nil:
+		a.merged.AddVector(nil, s.from, s.to)
+		return nil
+	case a.merging:
+		a.merged.AddVector(r.vector(a.column.Column, a.column.Slot), s.from, s.to)
+		return nil
 	case a.timed != nil:
 		return a.addTimed(r, s)
 	case a.first != nil:
@@ -132,14 +141,20 @@ func timeOf(of *types.Type, value []byte) int64 {
 
 // bytes is about what the aggregate takes.
 func (a *aggregate) bytes() int {
-	if sized, ok := a.sum.(downsample.Sized); ok {
-		return sized.Bytes()
+	total := 0
+	if sized, ok := a.merged.(downsample.Sized); ok {
+		total = sized.Bytes()
 	}
-	return 0
+	if sized, ok := a.sum.(downsample.Sized); ok {
+		total += sized.Bytes()
+	}
+	return total
 }
 
 func (a *aggregate) result() []byte {
 	switch {
+	case a.merging:
+		return a.merged.Result()
 	case a.timed != nil:
 		return a.timed.Result()
 	case a.first != nil:
@@ -153,6 +168,8 @@ func (a *aggregate) result() []byte {
 
 func (a *aggregate) reset() {
 	switch {
+	case a.merging:
+		a.merged.Reset()
 	case a.timed != nil:
 		a.timed.Reset()
 	case a.edge != nil:

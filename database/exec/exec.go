@@ -34,6 +34,8 @@ type Options struct {
 	Statistics *mutation.ReadStatistics
 	// IndexStatistics counts likewise what is read of the index that names the partitions.
 	IndexStatistics *mutation.ReadStatistics
+	// LevelStatistics counts likewise what is read of rollups that serve parts of the answer.
+	LevelStatistics *mutation.ReadStatistics
 	// Check is called when a partition was opened and after each batch, with the key of the partition; its error ends the
 	// read, also where the source gave up with mutation.ErrTombstones. nil: nobody looks.
 	Check func(stats *Stats, key [][]byte) error
@@ -58,10 +60,11 @@ type Stats struct {
 	RowsRead   int64 // that the source gave, hidden ones included
 	// RowsSummarized were not read: what is known of their row groups was enough.
 	RowsSummarized int64
-	Groups         int64 // of rows, those filled in not counted
-	RowsPassed     int64 // of those read: they show and pass the filters
-	RowsFiltered   int64 // of those read: they show and do not pass
-	Times          Times // if Options.Clock is set
+	Groups         int64        // of rows, those filled in not counted
+	RowsPassed     int64        // of those read: they show and pass the filters
+	RowsFiltered   int64        // of those read: they show and do not pass
+	Levels         []LevelStats // rollups that served parts of it
+	Times          Times        // if Options.Clock is set
 }
 
 // Run reads one page.
@@ -84,7 +87,12 @@ func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
 		if key == nil {
 			break
 		}
-		if err := r.partition(*key); err != nil {
+		if r.stitch != nil {
+			err = r.stitch.partition(*key)
+		} else {
+			err = r.partition(*key)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +108,9 @@ type run struct {
 	request mutation.ReadRequest // but for key, slices and hint
 	filters filters
 	groups  *grouping // nil unless grouped
+	stitch  *stitch   // nil unless rollups may serve it
 	sort    *sorter   // nil unless sorted
+	now     int64     // what ends at or before this second is hidden
 
 	begin       position // where the page begins, until its first partition is read
 	row         row      // the row under way
@@ -115,7 +125,7 @@ type run struct {
 }
 
 func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
-	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout(), watch: newStopwatch(opts.Clock)}
+	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout(), watch: newStopwatch(opts.Clock), now: opts.NowSec}
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
@@ -140,6 +150,9 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 			return nil, err
 		}
 		r.request.Summaries = !opts.NoSummaries && r.groups.summarizes()
+		if r.stitch, err = newStitch(r); err != nil {
+			return nil, err
+		}
 	}
 	if len(plan.Sort) > 0 {
 		if opts.PageSize > 0 && (plan.Limit == 0 || plan.Limit > opts.PageSize) {
@@ -157,7 +170,7 @@ type walk struct {
 	from *partition.DecoratedKey
 }
 
-func (r *run) partitions() (*walk, error) {
+func (r *run) partitions() (_ *walk, err error) {
 	w := &walk{from: r.begin.key}
 	if len(r.plan.Slices) == 0 {
 		return w, nil // WHERE contradicts itself
@@ -185,8 +198,11 @@ func (r *run) partitions() (*walk, error) {
 	if rng.IsEmpty() {
 		return w, nil
 	}
-	it, err := r.src.Keys(r.plan.Table, rng)
-	w.it = it
+	if r.stitch != nil {
+		w.it, err = r.stitch.keys(rng)
+	} else {
+		w.it, err = r.src.Keys(r.plan.Table, rng)
+	}
 	return w, err
 }
 

@@ -116,7 +116,7 @@ func (f *filler) begin() (err error) {
 	if f.here.timed {
 		f.here.start = planner.MillisOf(f.plan.Term.Type(), term.value)
 	}
-	if r.row.batch != nil {
+	if r.row.placed() {
 		f.here.place, err = r.row.position()
 	}
 	return err

@@ -24,6 +24,7 @@ type grouping struct {
 	open       bool
 	fill       *filler  // nil without FILL
 	sized      bool     // memory of some aggregate grows with the values
+	merging    bool     // the open group is merged from what rollups hold, and from rows
 	sortValues [][]byte // of the group's first row
 }
 
@@ -173,6 +174,11 @@ func (g *grouping) begin() error {
 		g.sortValues = s.values(row)
 	}
 	g.open = true
+	if g.run.stitch != nil {
+		if err := g.run.stitch.began(g); err != nil {
+			return err
+		}
+	}
 	if g.fill != nil {
 		return g.fill.begin()
 	}

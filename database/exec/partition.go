@@ -48,8 +48,8 @@ func (r *run) partition(key partition.DecoratedKey) error {
 	if !r.filters.acceptStatic(&r.row) {
 		return nil
 	}
-	found, err := r.rows(reader)
-	if err != nil {
+	found := false
+	if _, err := r.rows(reader, &found); err != nil {
 		return err
 	}
 	r.row.batch = nil
@@ -110,24 +110,25 @@ func (r *run) rowsWanted() int {
 	return wanted
 }
 
-// rows goes through the batches of a partition. found says that some row of it lives.
-func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
+// rows goes through the batches of a partition. It sets found if some row of it lives; more is false when the partition is over
+// though rows may be left.
+func (r *run) rows(reader mutation.PartitionReader, found *bool) (more bool, err error) {
 	for !r.done {
 		batch, err := reader.Next()
 		r.watch.lap(&r.result.Stats.Times.Read)
 		if err = r.check(err); err != nil || batch == nil {
-			return found, err
+			return true, err
 		}
 		if batch.Summary != nil {
 			if !r.retained.whole(&r.row, batch) {
 				reader.(mutation.Expander).Expand()
 				continue
 			}
-			found = true
+			*found = true
 			ok, more, err := r.groups.addSummary(batch)
 			r.lapRows()
 			if err != nil || !more {
-				return found, err
+				return false, err
 			}
 			if ok {
 				r.result.Stats.RowsSummarized += int64(batch.Rows)
@@ -136,12 +137,12 @@ func (r *run) rows(reader mutation.PartitionReader) (found bool, err error) {
 			}
 			continue
 		}
-		more, err := r.batch(batch, &found)
+		more, err := r.batch(batch, found)
 		if err != nil || !more {
-			return found, err
+			return false, err
 		}
 	}
-	return found, nil
+	return false, nil
 }
 
 // check asks whether the read may go on. Where the source gave up because of deletions, it says why.
@@ -159,8 +160,8 @@ func (r *run) check(gaveUp error) error {
 func (r *run) batch(batch *mutation.Batch, found *bool) (more bool, err error) {
 	stats := &r.result.Stats
 	stats.RowsRead += int64(batch.Rows)
-	r.row.batch = r.hidden.hide(batch, r.opts.NowSec)
-	live, err := r.retained.apply(&r.row, r.hidden.live(batch, r.opts.NowSec))
+	r.row.batch = r.hidden.hide(batch, r.now)
+	live, err := r.retained.apply(&r.row, r.hidden.live(batch, r.now))
 	if err != nil {
 		return false, err
 	}

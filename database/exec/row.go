@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -23,6 +24,7 @@ type row struct {
 	i         int
 	scratch   []byte                    // values made for one evaluation
 	fixed     map[*schema.Column][]byte // clustering columns without a row; nil: they are null
+	at        []byte                    // of a step that a rollup has: what the clusterings of its first rows begin with
 }
 
 // takeStatics keeps the static cells that live, and reports whether there is one.
@@ -167,8 +169,21 @@ func (r *row) appendColumn(dst []byte, e *planner.ColumnExpr) []byte {
 // AppendCell appends a cell of an answer; nil is null.
 func AppendCell(dst, value []byte) []byte { return types.AppendElem(dst, value) }
 
-// position encodes the clustering of the row under way.
+// placed reports whether the row under way has a place in its partition.
+func (r *row) placed() bool { return r.batch != nil || len(r.at) > 0 }
+
+// leaveWindow ends that a step of a rollup is the row under way.
+func (r *row) leaveWindow() {
+	if len(r.at) > 0 {
+		r.at, r.fixed = r.at[:0], nil
+	}
+}
+
+// position encodes the clustering of the row under way, or of a step the time that its first rows have.
 func (r *row) position() ([]byte, error) {
+	if r.batch == nil {
+		return bytes.Clone(r.at), nil
+	}
 	values := make([][]byte, len(r.table.Clustering))
 	for i := range values {
 		values[i] = r.batch.Clustering[i].AppendValue([]byte{}, r.i)

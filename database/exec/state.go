@@ -35,7 +35,7 @@ type position struct {
 // rows of the answer so far, and of its partition; lengths and numbers as uvarints.
 func (r *run) encodeState() ([]byte, error) {
 	place, at := byte(stateBefore), []byte(nil)
-	if r.row.batch != nil {
+	if r.row.placed() {
 		var err error
 		if at, err = r.row.position(); err != nil {
 			return nil, err
@@ -89,6 +89,7 @@ func (r *run) decodeState(src []byte) error {
 	}
 	values, err := r.plan.Table.ClusteringLayout().Decode(at)
 	whole, none := len(values) == len(r.plan.Table.Clustering), len(at) == 0
+	whole = whole || !none && r.stepped() // a step begins with a time
 	if err != nil || inside && !whole && !(filling && none) || !inside && !none {
 		return errState
 	}
@@ -115,6 +116,15 @@ func (r *run) decodeFilling(src []byte, values [][]byte) error {
 	}
 	r.begin.filling, r.begin.step, r.begin.series = true, step, series
 	return nil
+}
+
+// stepped reports whether groups are steps of the first clustering column.
+func (r *run) stepped() bool {
+	if len(r.plan.GroupBy) == 0 {
+		return false
+	}
+	column, _, ok := planner.StepOf(r.plan.GroupBy[len(r.plan.GroupBy)-1])
+	return ok && column.Column.Position == 0
 }
 
 func stateBytes(src []byte) (b, rest []byte, ok bool) {

@@ -100,6 +100,9 @@ func (g *grouping) addSummary(b *mutation.Batch) (ok, more bool, err error) {
 
 // accumulateSummary adds a summary to all aggregates, or to none.
 func (g *grouping) accumulateSummary(b *mutation.Batch) bool {
+	if g.merging {
+		return false
+	}
 	for _, a := range g.aggregates {
 		if a.edge == nil && !a.sum.(downsample.Summarizer).TakesSummary(a.columnOf(b)) {
 			return false
