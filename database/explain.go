@@ -70,7 +70,7 @@ func orNull(n int64) []byte {
 
 // explainRead tells the steps of a SELECT, and what would be warned of.
 func (d *Database) explainRead(out *explanation, plan *planner.Read, analyze bool, req *Request) (warnings []string, err error) {
-	source := d.source(plan.Table)
+	source := d.sourceOf(plan)
 	defer source.Close()
 	outlook, err := outlookOf(source, plan)
 	if err != nil {
@@ -81,7 +81,7 @@ func (d *Database) explainRead(out *explanation, plan *planner.Read, analyze boo
 		if m, err = d.analyze(source, plan, req); err != nil {
 			return nil, err
 		}
-		outlook.Read, warnings = m.text(), m.warnings
+		outlook.Read, outlook.Levels, warnings = m.text(), m.levels(), m.warnings
 		if outlook.Index != nil {
 			outlook.Index.Read = "read " + costText(plan.Through.Index, m.index)
 		}
@@ -101,12 +101,8 @@ func outlookOf(source readSource, plan *planner.Read) (planner.Outlook, error) {
 	if out.Excludes, out.Summaries, err = exec.Shortcuts(plan); err != nil {
 		return out, err
 	}
-	stored, ok := source.(viewSource)
+	view, ok := source.foreseeing()
 	if !ok || plan.Table.Kind == schema.Virtual {
-		return out, nil
-	}
-	view, ok := stored.view.(Foreseeing)
-	if !ok {
 		return out, nil
 	}
 	if t := plan.Through; t != nil { // which partitions it names is only known when it is read
@@ -143,13 +139,13 @@ func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) 
 	guard := d.guard(plan)
 	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index,
+		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels,
 		Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &measured{plan: plan, rows: rows.RowCount, stats: rows.Stats, cost: &guard.cost, index: &guard.index, warnings: guard.after(&rows.Stats)}, nil
+	return &measured{plan: plan, rows: rows.RowCount, stats: rows.Stats, cost: &guard.cost, index: &guard.index, warnings: slices.Concat(levelWarnings(rows.Stats.Levels), guard.after(&rows.Stats))}, nil
 }
 
 // of returns rows and microseconds of a step.
@@ -162,6 +158,8 @@ func (m *measured) of(step *planner.ExplainRow) (rows, micros int64) {
 	switch step.Kind {
 	case planner.StepRead:
 		return s.RowsRead + s.RowsSummarized, spent(s.Times.Read)
+	case planner.StepLevel:
+		return m.levelRows(step.Object), planner.Unknown // its time is part of those of the next steps
 	case planner.StepIndex:
 		return m.index.Rows, planner.Unknown // its time is part of the next step's
 	case planner.StepFilter:

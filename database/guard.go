@@ -27,6 +27,8 @@ type guard struct {
 	cost  mutation.ReadStatistics
 	index mutation.ReadStatistics // of the index that names the partitions
 
+	levels mutation.ReadStatistics // of rollups that serve parts of the answer
+
 	rowsBefore       int64  // read before the stretch of an aggregation under way
 	tombstonesBefore int64  // passed before it
 	tombstones       int64  // the most of one stretch
@@ -48,12 +50,13 @@ func (g *guard) off() bool { return g.plan.Table.Kind == schema.Virtual }
 // limit makes readers give up with the first deletion that is too many.
 func (g *guard) limit() {
 	if fail := g.rails.Tombstones.Fail; fail != Off {
-		g.cost.TombstonesMax, g.index.TombstonesMax = g.tombstonesBefore+fail, g.tombstonesBefore+fail
+		most := g.tombstonesBefore + fail
+		g.cost.TombstonesMax, g.index.TombstonesMax, g.levels.TombstonesMax = most, most, most
 	}
 }
 
-// passed is how many deletions the page has passed, those of the index too.
-func (g *guard) passed() int64 { return g.cost.Tombstones + g.index.Tombstones }
+// passed is how many deletions the page has passed, those of the index and of rollups too.
+func (g *guard) passed() int64 { return g.cost.Tombstones + g.index.Tombstones + g.levels.Tombstones }
 
 // before refuses a read, or warns of it, by what its plan says.
 func (g *guard) before(pageSize int) (warnings []string, err error) {

@@ -33,17 +33,17 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	}
 	d.reads <- struct{}{}
 	defer func() { <-d.reads }()
-	source := d.source(plan.Table)
+	source := d.sourceOf(plan)
 	defer source.Close()
 	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
 		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
-		Statistics: &guard.cost, IndexStatistics: &guard.index, Check: guard.check,
+		Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels, Check: guard.check,
 	})
 	if err != nil {
 		return nil, err
 	}
-	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), warnings, guard.after(&rows.Stats))
+	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), levelWarnings(rows.Stats.Levels), warnings, guard.after(&rows.Stats))
 	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, servedBy(plan), rows.State), Warnings: warnings}, nil
 }
 
@@ -59,6 +59,7 @@ func pageBytes(pageSize int) int {
 type readSource interface {
 	exec.Source
 	Close()
+	foreseeing() (Foreseeing, bool) // of a View that can tell
 }
 
 func (d *Database) source(t *schema.Table) readSource {
@@ -87,9 +88,16 @@ func (s viewSource) Keys(t *schema.Table, r partition.Range) (mutation.KeyIterat
 
 func (s viewSource) Close() { s.view.Close() }
 
+func (s viewSource) foreseeing() (Foreseeing, bool) {
+	f, ok := s.view.(Foreseeing)
+	return f, ok
+}
+
 type catalogSource struct{ exec.Source }
 
 func (catalogSource) Close() {}
+
+func (catalogSource) foreseeing() (Foreseeing, bool) { return nil, false }
 
 // A paging state on the wire is a MAC of statement and state, then the state: it survives a restart,
 // and a forged one, or one of another statement, is refused.

@@ -30,6 +30,7 @@ const (
 	StepAggregate                 // groups
 	StepSort                      // rows
 	StepAnswer                    // rows of the answer
+	StepLevel                     // rows of a rollup that serves a part
 )
 
 // Outlook is what is known of a Read before it runs. The zero value says that nothing is.
@@ -44,6 +45,7 @@ type Outlook struct {
 	Summaries               bool     // statistics of row groups may be the answer
 	Read                    string   // what was read, once it was
 	Index                   *Outlook // of the index that names the partitions; nil: of none
+	Levels                  []string // what was read of each of Read.Levels, once it was
 }
 
 // Explain lists the steps of the plan in the order in which they run.
@@ -57,6 +59,7 @@ func (r *Read) Explain(o Outlook) []ExplainRow {
 	if r.Through != nil {
 		e.out = append(e.out, o.indexRow(r.Through))
 	}
+	e.addLevels()
 	e.rows = e.readRows()
 	e.add("read", StepRead, e.readText())
 	if len(r.Filters) > 0 {
@@ -166,6 +169,9 @@ func (e *explainer) readText() string {
 		parts = append(parts, r.slicesText(), r.orderText())
 	}
 	parts = append(parts, r.fetchText())
+	if r.Levels != nil {
+		parts = append(parts, "only what no rollup serves")
+	}
 	if r.stopsEarly() {
 		parts = append(parts, "stops after "+counted(int64(r.Limit), "row"))
 	}

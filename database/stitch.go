@@ -1,0 +1,116 @@
+package database
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
+)
+
+// levelSource is a View with what is final of rollups at it, at one moment.
+type levelSource struct {
+	viewSource
+	nowMillis int64
+}
+
+// FinalParts implements exec.LevelSource.
+func (s levelSource) FinalParts(level *schema.Table, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error) {
+	return s.d.finalParts(s.view, level, key, over, s.nowMillis)
+}
+
+// RetainedFrom implements exec.LevelSource.
+func (s levelSource) RetainedFrom(level *schema.Table, _ partition.DecoratedKey) int64 {
+	now := s.d.Schema().Table(level.Keyspace, level.Name)
+	if now == nil || now.ID != level.ID {
+		return math.MaxInt64 // it was dropped a moment ago
+	}
+	return now.LeastVisibleFrom(s.nowMillis) // rollups have no policies of their own
+}
+
+// sourceOf is where a plan finds its rows.
+func (d *Database) sourceOf(plan *planner.Read) readSource {
+	source := d.source(plan.Table)
+	if stored, ok := source.(viewSource); ok && plan.Levels != nil {
+		return levelSource{stored, d.clock.Now().UnixMilli()}
+	}
+	return source
+}
+
+// levelWarnings tell which rollup served which time.
+func levelWarnings(levels []exec.LevelStats) (warnings []string) {
+	for i := range levels {
+		if text := servedText(&levels[i]); text != "" {
+			warnings = append(warnings, "rollup "+levels[i].Table.QualifiedName()+" "+text)
+		}
+	}
+	return warnings
+}
+
+// servedText says which time a rollup served; it is empty where that is none.
+func servedText(l *exec.LevelStats) string {
+	if len(l.Served) == 0 {
+		return ""
+	}
+	parts := make([]string, len(l.Served))
+	for i, w := range l.Served {
+		parts[i] = timeText(w.Start) + " to " + timeText(w.End)
+	}
+	text := "served " + strings.Join(parts, ", ")
+	if l.More {
+		text += fmt.Sprintf(" and more; only %d ranges are listed", exec.ServedMax)
+	}
+	return text
+}
+
+// levels tells what each level of the plan served.
+func (m *measured) levels() []string {
+	if m.plan.Levels == nil {
+		return nil
+	}
+	out := make([]string, len(m.plan.Levels.Levels))
+	for i := range out {
+		out[i] = "served nothing"
+		if at := m.level(m.plan.Levels.Levels[i].Table.QualifiedName()); at != nil {
+			if text := servedText(at); text != "" {
+				out[i] = text
+			}
+		}
+	}
+	return out
+}
+
+// level is what was counted of a rollup; nil: nothing was.
+func (m *measured) level(name string) *exec.LevelStats {
+	for i := range m.stats.Levels {
+		if m.stats.Levels[i].Table.QualifiedName() == name {
+			return &m.stats.Levels[i]
+		}
+	}
+	return nil
+}
+
+// levelRows is how many rows of a rollup were read.
+func (m *measured) levelRows(name string) int64 {
+	if l := m.level(name); l != nil {
+		return l.Rows
+	}
+	return 0
+}
+
+// timeText is a time in UTC to the minute, finer where it is not a whole one.
+func timeText(ms int64) string {
+	t := time.UnixMilli(ms).UTC()
+	switch {
+	case ms%60_000 == 0:
+		return t.Format("2006-01-02T15:04Z")
+	case ms%1000 == 0:
+		return t.Format("2006-01-02T15:04:05Z")
+	}
+	return t.Format("2006-01-02T15:04:05.000Z")
+}
