@@ -11,6 +11,7 @@ import (
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/internal/model"
+	"github.com/eskerdb/esker/planner"
 )
 
 // askedSteps are what SELECTs group by: steps of rollups, multiples of them, and others.
@@ -87,15 +88,20 @@ func (r *rollupRun) question(rng *rand.Rand) question {
 	return q
 }
 
-// selected asks a random SELECT, in both directions and by pages.
+// selected asks a random SELECT, in both directions, by pages, of raw rows and of what serves it.
 func (r *rollupRun) selected(rng *rand.Rand) string {
 	q := r.question(rng)
-	directions := []string{""}
+	directions := []string{" USING RESOLUTION 'raw'", ""}
 	if q.rows.Key != nil {
-		directions = []string{" ORDER BY ts ASC", " ORDER BY ts DESC"}
+		directions = []string{" ORDER BY ts ASC USING RESOLUTION 'raw'", " ORDER BY ts DESC USING RESOLUTION 'raw'", " ORDER BY ts ASC", " ORDER BY ts DESC"}
 	}
 	for _, direction := range directions {
 		text := q.text + direction
+		levelled, err := r.levelled(text)
+		if err != nil {
+			return err.Error()
+		}
+		q.rows.Expired = levelled // what a rollup holds, it holds of rows that have expired too
 		got, err := r.cells(text)
 		if err != nil {
 			return err.Error()
@@ -117,6 +123,19 @@ func (r *rollupRun) selected(rng *rand.Rand) string {
 		}
 	}
 	return ""
+}
+
+// levelled reports whether rollups may serve a SELECT.
+func (r *rollupRun) levelled(text string) (bool, error) {
+	st, err := r.db.Prepare("ks", text)
+	if err != nil {
+		return false, err
+	}
+	plan, err := r.db.bind(st, &Request{})
+	if err != nil {
+		return false, err
+	}
+	return plan.(*planner.Read).Levels != nil, nil
 }
 
 // answerDiffers compares an answer with the rows that show, group by group.
@@ -149,7 +168,7 @@ func (r *rollupRun) answerDiffers(q *question, got []map[string][]byte, directio
 			return name + ": " + what, nil
 		}
 		before, any := last[string(row["k"])]
-		if last[string(row["k"])] = start; any && (direction == " ORDER BY ts ASC" && start < before || direction == " ORDER BY ts DESC" && start > before) {
+		if last[string(row["k"])] = start; any && (strings.HasPrefix(direction, " ORDER BY ts ASC") && start < before || strings.HasPrefix(direction, " ORDER BY ts DESC") && start > before) {
 			return "not in order: " + name, nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -18,35 +19,85 @@ import (
 type stitched struct {
 	*world
 	rng    *rand.Rand
-	desc   bool
-	served int // answers that a rollup had a part in
+	kind   string // of the time column: timestamp, timeuuid or date
+	unit   int64  // milliseconds that times lie apart by, about
+	wide   bool   // there is a second clustering column
+	states bool   // rollups hold all that there is
+	steps  []string
+	served int // pages that a rollup had a part in
 }
 
-const stitchHour = int64(3_600_000)
-
-// newStitched makes a table with rows of the last days before now, of which some windows are final.
+// newStitched makes a table with rows of the last 48 units before now, of which some windows are final.
 func newStitched(t *testing.T, seed uint64) *stitched {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	w := &stitched{world: newWorld(t), rng: rng, desc: rng.IntN(2) == 0}
-	order := "ASC"
-	if w.desc {
-		order = "DESC"
+	w := &stitched{world: newWorld(t), rng: rng, kind: [...]string{"timestamp", "timestamp", "timeuuid", "date"}[seed%4], unit: 3_600_000}
+	order, rest, key := [...]string{"ASC", "DESC"}[rng.IntN(2)], "", "ts"
+	w.steps = []string{"floor(ts, 1h)", "floor(ts, 2h)", "floor(ts, 6h)", "floor(ts, 1d)", "floor(ts, 1mo)", "floor(ts, 1h30m)", "floor(ts, 30m)",
+		"time_bucket(ts, 3h)", "time_bucket(ts, 1d, 'Europe/Berlin')", "time_bucket(ts, 2h, '2001-01-01T01:00:00Z')", "floor(ts, 3h, '2001-01-01T02:00:00Z')"}
+	levels := [][2]string{{"floor(ts, 1h)", "m"}, {"floor(ts, 6h)", "r0"}, {"floor(ts, 15m)", "m"}, {"time_bucket(ts, 1h, 'Europe/Berlin')", "m"}}
+	if w.kind == "date" {
+		w.unit = 86_400_000
+		w.steps = []string{"floor(ts, 1d)", "floor(ts, 2d)", "floor(ts, 6d)", "floor(ts, 1mo)", "time_bucket(ts, 2d, '2001-01-02')"}
+		levels = [][2]string{{"floor(ts, 1d)", "m"}, {"floor(ts, 6d)", "r0"}, {"floor(ts, 1mo)", "r0"}}
 	}
-	bucket := ""
+	if w.wide = w.kind != "timestamp" || rng.IntN(3) == 0; w.wide {
+		key, rest = "ts, c", ", c "+[...]string{"ASC", "DESC"}[rng.IntN(2)]
+	}
+	create := "CREATE TABLE m (d int, ts " + w.kind + ", c int, v double, n int, f float, b bigint, s text static, PRIMARY KEY (d, " + key + ")) WITH CLUSTERING ORDER BY (ts " + order + rest + ")"
 	if rng.IntN(2) == 0 {
-		bucket = " AND time_bucket = {'column': 'ts', 'size': '1d'}"
+		create += " AND time_bucket = {'column': 'ts', 'size': '1d'}"
 	}
-	w.run(
-		"CREATE TABLE m (d int, ts timestamp, v double, n int, f float, b bigint, s text static, PRIMARY KEY (d, ts)) WITH CLUSTERING ORDER BY (ts "+order+") AND rollups = {'1h': 'forever'}"+bucket,
-	)
+	if w.states = w.kind != "timestamp" || rng.IntN(2) == 0; !w.states {
+		w.run(create + " AND rollups = {'1h': 'forever', '1d': 'forever'}")
+		return w
+	}
+	w.run(create)
+	for i, level := range levels {
+		if i > 0 && rng.IntN(3) == 0 {
+			continue
+		}
+		w.run(fmt.Sprintf("CREATE ROLLUP r%d ON %s AS SELECT d, %s AS ts, count(*) AS rows, count(n) AS cn, count(f) AS cf, sum(n) AS sn, sum(v) AS sv, sum(b) AS sb, min(v) AS nv, max(f) AS xf, "+
+			"max(n) AS xn, first(v) AS fv, last(n) AS ln, min(b) AS nb, first(b) AS fb, last(f) AS lf, avg(v) AS av, avg(n) AS an, avg(b) AS ab, stddev(n) AS dn, percentile(n, 0.9) AS pn, distinct(n) AS un GROUP BY d, %s",
+			i, level[1], level[0], level[0]))
+	}
 	return w
 }
 
-// time is one of few times within the last two days, often the edge of a window.
+// time is one of few times within the last 48 units, often the edge of one.
 func (w *stitched) time() int64 {
 	now := w.clock.Now().UnixMilli()
-	hour := now/stitchHour - w.rng.Int64N(48)
-	return hour*stitchHour + [...]int64{0, 1, stitchHour - 1, stitchHour / 2, w.rng.Int64N(stitchHour)}[w.rng.IntN(5)]
+	return (now/w.unit-w.rng.Int64N(48))*w.unit + [...]int64{0, 1, w.unit - 1, w.unit / 2, w.rng.Int64N(w.unit)}[w.rng.IntN(5)]
+}
+
+// at is a time as a literal.
+func (w *stitched) at(ms int64) string {
+	switch w.kind {
+	case "timeuuid":
+		b := types.MinTimeUUID(ms)
+		if w.rng.IntN(3) == 0 {
+			b = types.MaxTimeUUID(ms)
+		}
+		return string(types.UUID.AppendText(nil, b, types.TextOptions{}))
+	case "date":
+		return time.UnixMilli(ms).UTC().Format("'2006-01-02'")
+	}
+	return fmt.Sprint(ms)
+}
+
+// where names one row.
+func (w *stitched) where(ms int64, c int) string {
+	if w.wide {
+		return fmt.Sprintf("ts = %s AND c = %d", w.at(ms), c)
+	}
+	return "ts = " + w.at(ms)
+}
+
+// key is a random clustering.
+func (w *stitched) key() (columns, values string) {
+	if w.wide {
+		return "ts, c", fmt.Sprintf("%s, %d", w.at(w.time()), w.rng.IntN(3))
+	}
+	return "ts", w.at(w.time())
 }
 
 // change writes, deletes, or moves what is final.
@@ -54,18 +105,18 @@ func (w *stitched) change() {
 	d := w.rng.IntN(3)
 	switch w.rng.IntN(14) {
 	case 0:
-		w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND ts = %d", d, w.time()))
+		w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND %s", d, w.where(w.time(), w.rng.IntN(3))))
 	case 1:
 		from := w.time()
-		w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND ts >= %d AND ts < %d", d, from, from+w.rng.Int64N(3*stitchHour)))
+		w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND ts >= %s AND ts < %s", d, w.at(from), w.at(from+w.rng.Int64N(3*w.unit))))
 	case 2:
 		w.run(fmt.Sprintf("INSERT INTO m (d, s) VALUES (%d, 'x')", w.rng.IntN(5)))
 	case 3:
-		w.run(fmt.Sprintf("DELETE n, f FROM m WHERE d = %d AND ts = %d", d, w.time()))
+		w.run(fmt.Sprintf("DELETE n, f FROM m WHERE d = %d AND %s", d, w.where(w.time(), w.rng.IntN(3))))
 	case 4:
 		w.settle()
 	case 5:
-		w.clock.Advance(time.Duration(w.rng.Int64N(stitchHour)) * time.Millisecond)
+		w.clock.Advance(time.Duration(w.rng.Int64N(w.unit)) * time.Millisecond)
 	case 6:
 		if err := w.store.Flush(w.db.Schema().Table("ks", "m").ID); err != nil {
 			w.t.Fatal(err)
@@ -73,10 +124,11 @@ func (w *stitched) change() {
 	default:
 		for range 1 + w.rng.IntN(8) {
 			value := w.rng.IntN(100)
+			columns, values := w.key()
 			w.run([...]string{
-				fmt.Sprintf("INSERT INTO m (d, ts, v, n, f, b) VALUES (%d, %d, %d.5, %d, %d.25, %d)", d, w.time(), value, 2_000_000_000-value, value, value),
-				fmt.Sprintf("INSERT INTO m (d, ts, n) VALUES (%d, %d, %d)", d, w.time(), value),
-				fmt.Sprintf("INSERT INTO m (d, ts) VALUES (%d, %d)", d, w.time()),
+				fmt.Sprintf("INSERT INTO m (d, %s, v, n, f, b) VALUES (%d, %s, %d.5, %d, %d.25, %d)", columns, d, values, value, 2_000_000_000-value, value, value),
+				fmt.Sprintf("INSERT INTO m (d, %s, n) VALUES (%d, %s, %d)", columns, d, values, value),
+				fmt.Sprintf("INSERT INTO m (d, %s) VALUES (%d, %s)", columns, d, values),
 			}[w.rng.IntN(3)])
 		}
 	}
@@ -86,11 +138,14 @@ func (w *stitched) change() {
 // query is a random SELECT that a rollup may serve.
 func (w *stitched) query() string {
 	pick := func(of ...string) string { return of[w.rng.IntN(len(of))] }
-	step := pick("floor(ts, 1h)", "floor(ts, 2h)", "floor(ts, 6h)", "floor(ts, 1d)", "floor(ts, 1mo)", "floor(ts, 1h30m)", "floor(ts, 30m)",
-		"time_bucket(ts, 3h)", "time_bucket(ts, 1d, 'Europe/Berlin')", "time_bucket(ts, 2h, '2001-01-01T01:00:00Z')", "floor(ts, 3h, '2001-01-01T02:00:00Z')")
+	step := pick(w.steps...)
 	selectors := []string{"d", step}
-	for _, f := range []string{"count(*)", "count(n)", "sum(n)", "min(v)", "max(f)", "first(v)", "last(n)", "min(b)", "sum(b)", "count(f)", "first(b)", "last(f)"} {
-		if w.rng.IntN(2) == 0 && f != "count(*)" {
+	functions := []string{"count(n)", "sum(n)", "min(v)", "max(f)", "first(v)", "last(n)", "min(b)", "sum(b)", "count(f)", "first(b)", "last(f)"}
+	if w.states {
+		functions = append(functions, "count(*)", "sum(v)", "avg(v)", "avg(n)", "avg(b)", "stddev(n)", "percentile(n, 0.25)", "median(n)", "distinct(n)")
+	}
+	for _, f := range functions {
+		if w.rng.IntN(3) == 0 {
 			selectors = append(selectors, f)
 		}
 	}
@@ -98,25 +153,24 @@ func (w *stitched) query() string {
 		selectors = append(selectors, "max(n)")
 	}
 	var where []string
-	order, one := "", false // one partition is asked for, or several by their keys
+	order, named := "", true
 	switch w.rng.IntN(5) {
 	case 0:
+		named = false
 	case 1:
-		one = true
 		where = append(where, "d IN (0, 1, 4)")
 	case 2:
-		where = append(where, "token(d) >= token(1)")
+		where, named = append(where, "token(d) >= token(1)"), false
 	default:
-		one = true
 		where = append(where, fmt.Sprintf("d = %d", w.rng.IntN(4)))
 		order = pick("", " ORDER BY ts ASC", " ORDER BY ts DESC")
 	}
 	bounded := w.rng.IntN(3) > 0
 	if bounded || w.rng.IntN(2) == 0 {
-		where = append(where, fmt.Sprintf("ts %s %d", pick(">", ">="), w.time()))
+		where = append(where, fmt.Sprintf("ts %s %s", pick(">", ">="), w.at(w.time())))
 	}
 	if bounded || w.rng.IntN(2) == 0 {
-		where = append(where, fmt.Sprintf("ts %s %d", pick("<", "<="), w.time()))
+		where = append(where, fmt.Sprintf("ts %s %s", pick("<", "<="), w.at(w.time())))
 	}
 	text := "SELECT " + strings.Join(selectors, ", ") + " FROM m"
 	if len(where) > 0 {
@@ -133,7 +187,7 @@ func (w *stitched) query() string {
 	if w.rng.IntN(4) == 0 {
 		text += fmt.Sprintf(" LIMIT %d", 1+w.rng.IntN(8))
 	}
-	if !one && strings.Contains(text, " ts ") {
+	if !named && strings.Contains(text, " ts ") {
 		text += " ALLOW FILTERING"
 	}
 	return text
@@ -198,7 +252,7 @@ func (w *stitched) check(text string) {
 		case 0:
 			w.settle()
 		case 1: // a mark without a change
-			w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND ts = %d", w.rng.IntN(3), w.clock.Now().UnixMilli()-w.rng.Int64N(48)*stitchHour-7))
+			w.run(fmt.Sprintf("DELETE FROM m WHERE d = %d AND %s", w.rng.IntN(3), w.where(w.time()/w.unit*w.unit+7, 99)))
 		}
 	}
 	for _, size := range []int{1 + w.rng.IntN(3), 10} {

@@ -1,10 +1,8 @@
 package planner
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/eskerdb/esker/cql"
@@ -95,14 +93,6 @@ func aboutMillis(b partition.Bucketing) int64 {
 	return b.SizeMillis
 }
 
-// stepText is a step as a resolution names it.
-func stepText(b partition.Bucketing) string {
-	if b.Months > 0 {
-		return strconv.Itoa(int(b.Months)) + "mo"
-	}
-	return schema.DurationText(aboutMillis(b))
-}
-
 // addLevels finds the rollups that may serve the statement.
 func (s *selection) addLevels(stmt *cql.Select) error {
 	res, raw, err := resolve(stmt)
@@ -155,7 +145,7 @@ func levelsText(rollups []*schema.Table) string {
 	}
 	texts := make([]string, len(rollups))
 	for i, r := range rollups {
-		texts[i] = fmt.Sprintf("%s ('%s')", r.QualifiedName(), stepText(r.Rollup.Windows()))
+		texts[i] = fmt.Sprintf("%s (%s)", r.QualifiedName(), stepText(r.Rollup.Windows()))
 	}
 	return "there are " + strings.Join(texts, ", ")
 }
@@ -174,15 +164,8 @@ func (s *selection) rollups() []*schema.Table {
 	if s.table.Kind != schema.Base || s.table != s.named {
 		return nil
 	}
-	var out []*schema.Table
-	for _, r := range s.schema.Keyspaces[s.table.Keyspace].SortedTables() {
-		if r.Rollup != nil && r.Rollup.BaseTable() == s.table.Name {
-			out = append(out, r)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *schema.Table) int {
-		return cmp.Compare(aboutMillis(b.Rollup.Windows()), aboutMillis(a.Rollup.Windows()))
-	})
+	out := s.schema.LevelsOf(s.table)
+	slices.SortStableFunc(out, func(a, b *schema.Table) int { return b.Rollup.CompareSteps(a.Rollup) })
 	return out
 }
 

@@ -264,6 +264,9 @@ func (g *grouping) emit() (err error) {
 	} else {
 		err = g.append(g.value)
 	}
+	if err == nil && g.merging {
+		err = g.run.stitch.damage(g)
+	}
 	for _, a := range g.aggregates {
 		a.reset()
 	}

@@ -368,6 +368,17 @@ func (s *stitch) began(g *grouping) error {
 	return nil
 }
 
+// damage is an error where what a rollup holds was none of its states. The group was computed.
+func (s *stitch) damage(g *grouping) error {
+	for _, a := range g.aggregates {
+		if err := a.merged.Err(); err != nil {
+			return fmt.Errorf("rollups of table %s, partition 0x%x, window of %d: %w; ask USING RESOLUTION 'raw', and CHECK ROLLUP … REPAIR what is damaged",
+				s.run.plan.Table.QualifiedName(), s.run.row.decorated.Key, s.window.Start, err)
+		}
+	}
+	return nil
+}
+
 // inWindow reports whether a time lies in a window.
 func inWindow(w downsample.Window, ms int64) bool {
 	return w.Start <= ms && (ms < w.End || w.End == math.MaxInt64 && w.Start != math.MaxInt64)
