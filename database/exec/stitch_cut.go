@@ -138,8 +138,17 @@ func timeSlice(layout clustering.Layout, w downsample.Window) clustering.Slice {
 	if column.Desc {
 		low, high = high, low
 	}
+	latest := *high
 	set := func(to *clustering.Bound, ms int64) {
-		if *to = clustering.Before(column.Append(nil, startValue(column.Type, ms))); column.Desc {
+		first, ok := types.FirstAt(column.Type, ms, 0)
+		switch {
+		case !ok && ms > 0: // behind every value
+			*to = latest
+			return
+		case !ok:
+			first = timeValue(column.Type, ms, false)
+		}
+		if *to = clustering.Before(column.Append(nil, first)); column.Desc {
 			to.Side = clustering.SideAfter
 		}
 	}
@@ -152,38 +161,21 @@ func timeSlice(layout clustering.Layout, w downsample.Window) clustering.Slice {
 	return out
 }
 
-// startValue is the least value of a type of time at or behind a time.
-func startValue(of *types.Type, ms int64) []byte {
-	if of.Kind() == types.KindDate {
-		return planner.TimeAs(of, boundaryOfDay(ms))
-	}
-	return timeValue(of, ms, false)
-}
-
-// boundaryOfDay is the first midnight at or behind a time, UTC.
-func boundaryOfDay(ms int64) int64 {
-	into := ms % dayMillis
-	if into < 0 {
-		into += dayMillis
-	}
-	if into == 0 {
-		return ms
-	}
-	return ms - into + dayMillis
-}
-
 const dayMillis = 86_400_000
 
-// timeValue is a time as a value of a clustering column: the first of its millisecond, or the last.
+// timeValue is a time as a value of a clustering column, or the nearest that there is: the first of its millisecond, or the last.
 func timeValue(of *types.Type, ms int64, last bool) []byte {
-	if of.Kind() != types.KindTimeUUID {
-		return planner.TimeAs(of, ms)
+	switch of.Kind() {
+	case types.KindTimeUUID:
+		ms = min(max(ms, types.TimeUUIDMillisMin), types.TimeUUIDMillisMax)
+		if last {
+			return types.MaxTimeUUID(ms)
+		}
+		return types.MinTimeUUID(ms)
+	case types.KindDate:
+		ms = min(max(ms, math.MinInt32*dayMillis), math.MaxInt32*dayMillis)
 	}
-	ms = min(max(ms, types.TimeUUIDMillisMin), types.TimeUUIDMillisMax)
-	if last {
-		return types.MaxTimeUUID(ms)
-	}
-	return types.MinTimeUUID(ms)
+	return planner.TimeAs(of, ms)
 }
 
 // wholeTimes are the milliseconds of which every row that there may be lies in the slice, but the least of all, which rows
