@@ -162,9 +162,13 @@ func (g *grouping) admit() (bool, error) {
 func (g *grouping) begin() error {
 	row := &g.run.row
 	row.scratch = row.scratch[:0]
-	for i := range g.terms {
-		if err := g.terms[i].begin(row); err != nil {
-			return err
+	if row.step.known {
+		g.run.stitch.begin(g)
+	} else {
+		for i := range g.terms {
+			if err := g.terms[i].begin(row); err != nil {
+				return err
+			}
 		}
 	}
 	if err := g.hold(); err != nil {
@@ -189,12 +193,22 @@ func (g *grouping) begin() error {
 func (g *grouping) hold() error {
 	row := &g.run.row
 	for e, held := range g.firsts {
-		v, err := row.eval(e)
-		if err != nil {
-			return err
+		var v []byte
+		if row.step.known && g.run.stitch.same[e] {
+			v = g.terms[len(g.terms)-1].value
+		} else {
+			var err error
+			if v, err = row.eval(e); err != nil {
+				return err
+			}
 		}
-		if *held = nil; v != nil {
-			*held = append([]byte{}, v...)
+		switch {
+		case v == nil:
+			*held = nil
+		case *held == nil:
+			*held = append(make([]byte, 0, len(v)), v...)
+		default:
+			*held = append((*held)[:0], v...)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -24,7 +23,7 @@ type row struct {
 	i         int
 	scratch   []byte                    // values made for one evaluation
 	fixed     map[*schema.Column][]byte // clustering columns without a row; nil: they are null
-	at        []byte                    // of a step that a rollup has: what the clusterings of its first rows begin with
+	step      stepPlace                 // of a rollup, instead of a row
 }
 
 // takeStatics keeps the static cells that live, and reports whether there is one.
@@ -170,19 +169,27 @@ func (r *row) appendColumn(dst []byte, e *planner.ColumnExpr) []byte {
 func AppendCell(dst, value []byte) []byte { return types.AppendElem(dst, value) }
 
 // placed reports whether the row under way has a place in its partition.
-func (r *row) placed() bool { return r.batch != nil || len(r.at) > 0 }
+func (r *row) placed() bool { return r.batch != nil || r.step.known }
 
-// leaveWindow ends that a step of a rollup is the row under way.
-func (r *row) leaveWindow() {
-	if len(r.at) > 0 {
-		r.at, r.fixed = r.at[:0], nil
+// stepPlace is where the answer goes on with a step of time: at its first or its last millisecond.
+type stepPlace struct {
+	known bool
+	ms    int64
+	last  bool
+}
+
+// leaveStep ends that a step of a rollup is the row under way.
+func (r *row) leaveStep() {
+	if r.step.known {
+		r.step.known, r.fixed = false, nil
 	}
 }
 
 // position encodes the clustering of the row under way, or of a step the time that its first rows have.
 func (r *row) position() ([]byte, error) {
 	if r.batch == nil {
-		return bytes.Clone(r.at), nil
+		time := r.table.ClusteringLayout()[0]
+		return time.Append(nil, timeValue(time.Type, r.step.ms, r.step.last)), nil
 	}
 	values := make([][]byte, len(r.table.Clustering))
 	for i := range values {

@@ -37,9 +37,11 @@ type stitch struct {
 	ascending bool // the answer goes from earlier steps to later ones
 	levels    []levelReads
 
-	parts   []part              // of the partition under way, in the order of the answer
-	covered []downsample.Window // those of levels, ascending
-	window  downsample.Window   // the step of the open group
+	parts   []part                // of the partition under way, in the order of the answer
+	covered []downsample.Window   // those of levels, ascending
+	window  downsample.Window     // the step of the open group
+	same    map[planner.Expr]bool // selectors that are the step itself
+	nested  bool                  // others compute with it
 	fixed   map[*schema.Column][]byte
 	vectors []*mutation.Vector // of one aggregate, reused
 }
@@ -80,7 +82,7 @@ func newStitch(r *run) (*stitch, error) {
 	p := r.plan.Levels
 	s := &stitch{
 		run: r, retained: r.retained, src: src, plan: p, layout: r.plan.Table.ClusteringLayout(),
-		ascending: p.Column.Column.Desc == r.plan.Reverse, fixed: map[*schema.Column][]byte{},
+		ascending: p.Column.Column.Desc == r.plan.Reverse, fixed: map[*schema.Column][]byte{}, same: map[planner.Expr]bool{},
 	}
 	for _, e := range p.Aggregates {
 		if err := r.groups.results[e].mergeable(e, s.ascending); err != nil {
@@ -88,6 +90,12 @@ func newStitch(r *run) (*stitch, error) {
 		}
 		if _, ok := r.groups.results[e].merged.(downsample.Sized); ok {
 			r.groups.sized = true
+		}
+	}
+	for e := range r.groups.firsts {
+		if _, call := e.(*planner.CallExpr); call {
+			same := planner.SameExpr(e, p.Term)
+			s.same[e], s.nested = same, s.nested || !same
 		}
 	}
 	for i := range p.Levels {
@@ -134,7 +142,7 @@ func (s *stitch) partition(key partition.DecoratedKey) error {
 			return err
 		}
 	}
-	r.row.leaveWindow()
+	r.row.leaveStep()
 	if !found && !resumed && !r.done && r.plan.WholePartition && len(r.plan.Table.Statics) > 0 {
 		if err := s.staticRow(key); err != nil {
 			return err
@@ -188,7 +196,7 @@ func (s *stitch) read(key partition.DecoratedKey, p *part, found *bool) (more bo
 	if p.from == rawWhole {
 		r.now, r.retained, req.NowSec = math.MinInt64, nil, 0
 	}
-	r.row.leaveWindow()
+	r.row.leaveStep()
 	r.retained.open(&r.row, &req)
 	reader, err := r.src.Read(r.plan.Table, req)
 	if err != nil {
@@ -290,7 +298,7 @@ func (s *stitch) merge(level int, b *mutation.Batch) (rows int, more bool, err e
 			}
 		}
 		if !g.open {
-			if err := s.enterWindow(ms); err != nil {
+			if err := s.enterStep(ms); err != nil {
 				return at, false, err
 			}
 			if ok, err := g.admit(); !ok {
@@ -324,47 +332,49 @@ func (s *stitch) add(level int, b *mutation.Batch, rows span) error {
 	return nil
 }
 
-// enterWindow makes a step the row under way: it has a time of that step, from which the answer would go on with it.
-func (s *stitch) enterWindow(ms int64) error {
-	start, end, err := s.plan.Step.Of(ms)
-	if err != nil {
+// enterStep makes the step of a time the row under way.
+func (s *stitch) enterStep(ms int64) (err error) {
+	if s.window.Start, s.window.End, err = s.plan.Step.Of(ms); err != nil {
 		return err
 	}
-	first, last := timeValue(s.layout[0].Type, start, false), timeValue(s.layout[0].Type, end-1, true)
 	row := &s.run.row
-	row.batch, row.fixed = nil, s.fixed
-	s.fixed[s.plan.Column.Column] = first
+	row.batch, row.step = nil, stepPlace{known: true, ms: s.window.Start, last: !s.ascending}
 	if !s.ascending {
-		first = last
+		row.step.ms = s.window.End - 1
 	}
-	row.at = s.layout[0].Append(row.at[:0], first)
+	if s.nested { // they compute with a time of the step
+		s.fixed[s.plan.Column.Column] = timeValue(s.layout[0].Type, s.window.Start, false)
+		row.fixed = s.fixed
+	}
 	return nil
 }
 
-// began finds out what the group that begins is made of. Where a level has a part of its step, everything is merged.
-func (s *stitch) began(g *grouping) error {
+// begin gives a group that begins with a step of a rollup its value.
+func (s *stitch) begin(g *grouping) {
 	term := &g.terms[len(g.terms)-1]
-	s.window = downsample.Window{Start: math.MaxInt64, End: math.MinInt64} // of rows without a time
-	merging := false
-	if !term.null && len(term.value) > 0 {
-		start, end, err := s.plan.Step.Of(planner.MillisOf(term.expr.Type(), term.value))
-		if err != nil {
-			return err
-		}
-		s.window = downsample.Window{Start: start, End: end}
-		at := sort.Search(len(s.covered), func(i int) bool { return s.covered[i].End > start })
-		merging = at < len(s.covered) && s.covered[at].Start < end
-		if term.slot >= 0 && !term.whole {
-			term.low, term.high, term.whole = start, end, true
-			if end < math.MaxInt64 {
-				term.high--
+	term.value, term.null, term.whole = append(term.value[:0], planner.TimeAs(term.expr.Type(), s.window.Start)...), false, term.slot >= 0
+	if term.low, term.high = s.window.Start, s.window.End; term.high < math.MaxInt64 {
+		term.high--
+	}
+}
+
+// began finds out what the group that begins is made of. Where a level has a part of its step, everything is merged.
+func (s *stitch) began(g *grouping) (err error) {
+	if !s.run.row.step.known {
+		term := &g.terms[len(g.terms)-1]
+		s.window = downsample.Window{Start: math.MaxInt64, End: math.MinInt64} // of rows without a time
+		if !term.null && len(term.value) > 0 {
+			ms := planner.MillisOf(term.expr.Type(), term.value)
+			if s.window.Start, s.window.End, err = s.plan.Step.Of(ms); err != nil {
+				return err
 			}
 		}
 	}
+	at := sort.Search(len(s.covered), func(i int) bool { return s.covered[i].End > s.window.Start })
+	g.merging = at < len(s.covered) && s.covered[at].Start < s.window.End
 	for _, a := range g.aggregates {
-		a.merging = merging
+		a.merging = g.merging
 	}
-	g.merging = merging
 	return nil
 }
 
