@@ -101,7 +101,7 @@ func outlookOf(source readSource, plan *planner.Read) (planner.Outlook, error) {
 	if out.Excludes, out.Summaries, err = exec.Shortcuts(plan); err != nil {
 		return out, err
 	}
-	view, ok := source.foreseeing()
+	view, ok := source.pinned().(Foreseeing)
 	if !ok || plan.Table.Kind == schema.Virtual {
 		return out, nil
 	}

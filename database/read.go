@@ -59,7 +59,7 @@ func pageBytes(pageSize int) int {
 type readSource interface {
 	exec.Source
 	Close()
-	foreseeing() (Foreseeing, bool) // of a View that can tell
+	pinned() View // nil: the catalogue
 }
 
 func (d *Database) source(t *schema.Table) readSource {
@@ -88,16 +88,13 @@ func (s viewSource) Keys(t *schema.Table, r partition.Range) (mutation.KeyIterat
 
 func (s viewSource) Close() { s.view.Close() }
 
-func (s viewSource) foreseeing() (Foreseeing, bool) {
-	f, ok := s.view.(Foreseeing)
-	return f, ok
-}
+func (s viewSource) pinned() View { return s.view }
 
 type catalogSource struct{ exec.Source }
 
 func (catalogSource) Close() {}
 
-func (catalogSource) foreseeing() (Foreseeing, bool) { return nil, false }
+func (catalogSource) pinned() View { return nil }
 
 // A paging state on the wire is a MAC of statement and state, then the state: it survives a restart,
 // and a forged one, or one of another statement, is refused.

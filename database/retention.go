@@ -28,8 +28,8 @@ func (d *Database) retained(source readSource, t *schema.Table, nowMillis int64)
 		return nil
 	}
 	out := &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
-	if seen, ok := source.(viewSource); ok && base.Retention.Floored {
-		out.Floor = func(key partition.DecoratedKey) (int64, error) { return floorOf(seen.view, base.ID, key) }
+	if view := source.pinned(); view != nil && base.Retention.Floored {
+		out.Floor = func(key partition.DecoratedKey) (int64, error) { return floorOf(view, base.ID, key) }
 	}
 	return out
 }
