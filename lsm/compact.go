@@ -156,19 +156,26 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	now := s.opts.Clock.Now()
 	p.debt = max(p.debt, t.debt())
 	ends := s.endsOf(t.table, now)
-	job, found := pick(t, &ends, compaction.Options{
-		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
-		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
-		OldestOutside: outside, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
-	})
+	job, found := pick(t, &ends, s.choosing(t, now, outside))
 	if !found {
 		return false, nil
 	}
 	inputs := slices.DeleteFunc(slices.Clone(t.files), func(f *file) bool { return !slices.Contains(job.Inputs, f.number) })
+	s.jobs.merging.Store(&inputs)
+	defer s.jobs.merging.Store(nil)
 	if job.Drop {
 		return true, s.replaceFiles(t.table, inputs, nil, 0, endedFiles(inputs, &ends))
 	}
 	return true, s.compactFiles(t, inputs, job, &ends, p)
+}
+
+// choosing are options of choosing among the files of t.
+func (s *Store) choosing(t *tableVersion, now time.Time, outside int64) compaction.Options {
+	return compaction.Options{
+		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
+		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
+		OldestOutside: outside, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
+	}
 }
 
 // debt says how much waits to be compacted: 1 and more is too much.
@@ -279,6 +286,9 @@ func (s *Store) replaceFiles(table *mutation.Table, inputs, outputs []*file, too
 	}
 	for _, f := range inputs {
 		f.gone.Store(true)
+	}
+	if ended.rows > 0 {
+		s.leaving.note(table.ID, inputs)
 	}
 	s.change(table.ID, func(t *tableVersion) {
 		t.files = slices.DeleteFunc(t.files, func(f *file) bool { return slices.Contains(inputs, f) })

@@ -19,7 +19,8 @@ type jobs struct {
 	throttle throttle
 	work     work
 
-	waiting    atomic.Int32 // who excludes: a running compaction gives up for it
+	merging    atomic.Pointer[[]*file] // what a compaction is reading; nil: none runs
+	waiting    atomic.Int32            // who excludes: a running compaction gives up for it
 	done       chan struct{}
 	flushWake  chan struct{}
 	compactNow chan struct{}

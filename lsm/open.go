@@ -41,6 +41,7 @@ type Store struct {
 	nextFile     atomic.Uint64 // the last number given to a table file
 	jobs         jobs
 	ending       ending
+	leaving      leaving
 }
 
 // Open opens the store in opts.Dir, or makes one there, and recovers what was acknowledged.

@@ -82,14 +82,22 @@ func (f *file) pastRows(t *mutation.Table, e *ttl.Ends, now int64) int64 {
 	if p.next != 0 && now >= p.from && now < p.next {
 		return p.rows
 	}
-	p.rows, p.from = f.countPast(t, e), now
+	rows, whole := f.countPast(t, e)
+	if !whole {
+		rows = 0
+	}
+	p.rows, p.from = rows, now
 	p.next = now + min(max((end-start)/4, pastRestMin.Milliseconds()), pastRestMax.Milliseconds())
 	return p.rows
 }
 
-// countPast counts the rows that have ended by their time in some partitions, for all. Where f is damaged it says none: merges tell.
-func (f *file) countPast(t *mutation.Table, e *ttl.Ends) int64 {
-	c := pastCounter{file: f, table: t, ends: e}
+// countPast counts the rows that have ended by their time in some partitions, for all. Where f is damaged it says none: merges tell. whole
+// says that of some partition all rows in a bucket have.
+func (f *file) countPast(t *mutation.Table, e *ttl.Ends) (rows int64, whole bool) {
+	c := pastCounter{file: f, table: t, ends: e, start: math.MinInt64}
+	if w := f.window(); w != (window{}) {
+		c.start = w.start
+	}
 	places := int64(1)
 	if f.info.Partitions > pastKeysMax {
 		places = pastPlaces
@@ -101,13 +109,13 @@ func (f *file) countPast(t *mutation.Table, e *ttl.Ends) int64 {
 			in.HasStart, in.Start = true, partition.Token(first+(last-first)*float64(i)/float64(places))
 		}
 		if err := c.count(in, int(pastKeysMax/places)); err != nil {
-			return 0
+			return 0, false
 		}
 	}
-	if !c.whole || c.seen == 0 {
-		return 0
+	if c.rows == 0 {
+		return 0, false
 	}
-	return max(1, int64(float64(c.rows)*max(1, float64(f.info.Partitions)/float64(c.seen))))
+	return max(1, int64(float64(c.rows)*max(1, float64(f.info.Partitions)/float64(c.seen)))), c.whole
 }
 
 // pastCounter counts rows of a file that have ended by their time.
@@ -115,6 +123,7 @@ type pastCounter struct {
 	file  *file
 	table *mutation.Table
 	ends  *ttl.Ends
+	start int64 // no row has an earlier time
 	seen  int64 // partitions
 	rows  int64
 	whole bool // all rows that some partition has in a bucket have ended
@@ -130,7 +139,7 @@ func (c *pastCounter) count(in partition.Range, most int) error {
 			return err
 		}
 		c.seen++
-		if cut := c.ends.Of(*key); cut > c.file.window().start {
+		if cut := c.ends.Of(*key); cut > c.start {
 			if err := c.partition(*key, cut); err != nil {
 				return err
 			}
@@ -160,7 +169,10 @@ func (c *pastCounter) partition(key partition.DecoratedKey, cut int64) error {
 		rows = max(1, int64(float64(rows)*(float64(cut)-float64(low))/(float64(high)-float64(low)+1)))
 	}
 	c.rows += rows
-	_, end := c.table.Bucket.BucketOf(low)
+	end := int64(math.MaxInt64)
+	if !c.table.Bucket.IsNone() {
+		_, end = c.table.Bucket.BucketOf(low)
+	}
 	c.whole = c.whole || end <= cut && end != math.MaxInt64
 	return nil
 }

@@ -80,6 +80,7 @@ type file struct {
 	past         past            // what has ended of it
 	notDeletedBy []uint64        // files of which it is known that they do not delete all of it; guarded by jobs.compact
 	gone         atomic.Bool     // no longer listed: deleted with the last reference
+	leaving      *leaving        // where it is noted while it is held though it is gone; nil: nowhere
 }
 
 // unsplit reports whether f is of no window, but may have rows that belong to one: a compaction splits it.
@@ -92,6 +93,9 @@ func (f *file) unref() {
 		return
 	}
 	_ = f.reader.Close() // opened for reading only
+	if f.leaving != nil {
+		f.leaving.left(f)
+	}
 	if f.gone.Load() {
 		_ = f.fs.Remove(f.path) // else it is an orphan, which the next open removes
 	}

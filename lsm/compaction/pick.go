@@ -154,6 +154,12 @@ func PickFirst(files []File, o Options) (Job, bool) {
 	return pickFirst(files, o.idle(files), o)
 }
 
+// Unread are the files that may go without being read.
+func Unread(files []File, o Options) []uint64 {
+	job, _ := pickExpired(files, o.withDefaults())
+	return job.Inputs
+}
+
 func pickFirst(files, idle []File, o Options) (Job, bool) {
 	if job, ok := pickExpired(files, o); ok {
 		return job, true
