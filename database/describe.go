@@ -159,7 +159,7 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 			return index, nil
 		}
 	}
-	if t == nil || t.Kind == schema.Index {
+	if t == nil || t.Kind == schema.Index || stmt.Kind == cql.DescribeRollup && t.Kind != schema.Rollup {
 		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
 	}
 	out := append([]element{tableElement(s.Keyspaces[keyspace], t)}, policyElements(t)...)
@@ -169,6 +169,11 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 	if t.Kind == schema.Base && stmt.Kind != cql.DescribeName {
 		for _, c := range s.QueryTablesOf(t) {
 			out = append(out, tableElement(s.Keyspaces[keyspace], c))
+		}
+		for _, r := range s.LevelsOf(t) {
+			if !s.Implied(r) {
+				out = append(out, tableElement(s.Keyspaces[keyspace], r))
+			}
 		}
 	}
 	return out, nil

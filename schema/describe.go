@@ -230,7 +230,7 @@ func (t *Table) ownOptionTexts() []string {
 	if t.Copy != nil && t.Copy.RetentionMillis > 0 {
 		parts = append(parts, "retention = "+MapText(map[string]string{"by": t.Copy.RetentionBy, "duration": DurationText(t.Copy.RetentionMillis)}))
 	}
-	if m := t.Retention.option(); len(m) > 0 {
+	if m := t.Retention.Option(); len(m) > 0 {
 		parts = append(parts, "retention = "+MapText(m))
 	}
 	if n := t.Options.PartitionWriteRateMax; n > 0 {

@@ -7,12 +7,11 @@ import (
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/downsample"
-	"github.com/eskerdb/esker/partition"
 )
 
 func (t *Table) createRollup(b *strings.Builder) {
 	def := t.Rollup
-	key, window := names(t.PartitionKey), windowText(cql.QuoteIdentifier(def.TimeColumn), def.Windows())
+	key, window := names(t.PartitionKey), t.WindowText()
 	group := ""
 	for _, name := range def.Group {
 		group += ", " + cql.QuoteIdentifier(name)
@@ -42,13 +41,26 @@ func AggregateText(a *downsample.Aggregate) string {
 	return a.Function + "(" + cql.QuoteIdentifier(a.Source) + ")"
 }
 
-// windowText is the call that gives the start of a window.
-func windowText(from string, step partition.Bucketing) string {
-	text := bucketText(from, step)
+// WindowText is the call that gives the start of a window of a rollup: floor(ts, 1h).
+func (t *Table) WindowText() string {
+	step := t.Rollup.Windows()
+	text := bucketText(cql.QuoteIdentifier(t.Rollup.TimeColumn), step)
 	if step.Zone == "" && step.OriginMillis == 0 {
 		return "floor" + strings.TrimPrefix(text, "time_bucket")
 	}
 	return text
+}
+
+// LatenessOption is the option lateness of a rollup; empty where nothing of it is given.
+func (t *Table) LatenessOption() map[string]string {
+	out := map[string]string{}
+	if n := t.Rollup.GraceMillis; n > 0 {
+		out["grace"] = DurationText(n)
+	}
+	if n := t.Rollup.LatenessMillis; n > 0 {
+		out["max"] = DurationText(n)
+	}
+	return out
 }
 
 // rollupOptionTexts are the options of a rollup that are not the usual ones.
@@ -57,14 +69,7 @@ func (t *Table) rollupOptionTexts() []string {
 	if r := t.Retention; r != nil && r.Millis > 0 {
 		parts = append(parts, "retention = "+MapText(map[string]string{"duration": DurationText(r.Millis)}))
 	}
-	lateness := map[string]string{}
-	if n := t.Rollup.GraceMillis; n > 0 {
-		lateness["grace"] = DurationText(n)
-	}
-	if n := t.Rollup.LatenessMillis; n > 0 {
-		lateness["max"] = DurationText(n)
-	}
-	if len(lateness) > 0 {
+	if lateness := t.LatenessOption(); len(lateness) > 0 {
 		parts = append(parts, "lateness = "+MapText(lateness))
 	}
 	if t.Options.Comment != "" {

@@ -40,8 +40,8 @@ func (r *Retention) IsNone() bool {
 	return r == nil || r.Millis == 0 && r.Column == "" && len(r.Policies) == 0 && len(r.Former) == 0 && !r.Floored
 }
 
-// option is the retention as the option of a table; empty where it is none.
-func (r *Retention) option() map[string]string {
+// Option is the retention as the option of a table; empty where it is none.
+func (r *Retention) Option() map[string]string {
 	out := map[string]string{}
 	switch {
 	case r == nil:

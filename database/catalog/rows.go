@@ -177,6 +177,13 @@ func extensions(t *schema.Table) map[string]string {
 	}
 	if t.Rollup != nil {
 		out["esker.rollup_of"] = t.Rollup.Source
+		out["esker.rollup_step"] = t.WindowText()
+		if lateness := t.LatenessOption(); len(lateness) > 0 {
+			out["esker.lateness"] = schema.MapText(lateness)
+		}
+	}
+	if retention := t.Retention.Option(); len(retention) > 0 {
+		out["esker.retention"] = schema.MapText(retention)
 	}
 	return out
 }
