@@ -223,8 +223,12 @@ func (a *decimalMean) Result() []byte {
 	if !a.merged || n == 0 {
 		return a.running.Result()
 	}
-	sum := a.sum.held
-	return types.AppendDecimal(nil, new(inf.Dec).QuoRound(sum, inf.NewDec(n, 0), sum.Scale(), inf.RoundHalfEven))
+	return types.AppendDecimal(nil, meanOfDecimals(a.sum.held, n))
+}
+
+// meanOfDecimals divides a sum once, at its own scale.
+func meanOfDecimals(sum *inf.Dec, n int64) *inf.Dec {
+	return new(inf.Dec).QuoRound(sum, inf.NewDec(n, 0), sum.Scale(), inf.RoundHalfEven)
 }
 
 func (a *decimalMean) Reset() {

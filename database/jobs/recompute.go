@@ -21,6 +21,7 @@ type Recompute struct {
 	NowMillis   int64             // retentions of rollups are counted from here
 	ClosedUntil int64             // windows that end later are left alone
 	FromBase    bool              // take the rows of the base table also where a rollup below could give a window
+	Bounds      bool              // tell which differences are Tolerable
 }
 
 // Difference is a row of a rollup that is not what its source gives.
@@ -30,7 +31,7 @@ type Difference struct {
 	Fresh      *mutation.Row          // what the source gives; nil: no such row
 	Stored     bool                   // there is such a row
 	Columns    []ColumnDifference     // of a row that is on both sides: ascending by column
-	Tolerable  bool                   // all Columns are sums or averages of floats, within the bound of R43
+	Tolerable  bool                   // as asked for by Bounds: merged from other windows, the values may be these (R43)
 	table      mutation.TableID       // of the rollup
 	base       partition.DecoratedKey // of the row
 }

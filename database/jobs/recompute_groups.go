@@ -25,6 +25,7 @@ const (
 type output struct {
 	table   *schema.Table
 	base    *schema.Table
+	bounds  bool
 	clock   rowClock
 	layout  clustering.Layout
 	slots   []slot              // ascending by target
@@ -40,7 +41,7 @@ type slot struct {
 
 func newOutput(r *Recompute) (*output, error) {
 	t := r.Rollup.Table
-	out := &output{table: t, base: r.Rollup.Base, clock: newClock(t), layout: t.ClusteringLayout()}
+	out := &output{table: t, base: r.Rollup.Base, bounds: r.Bounds, clock: newClock(t), layout: t.ClusteringLayout()}
 	for _, a := range t.Rollup.Aggregates {
 		s := slot{what: a}
 		to := valueColumn(t, a.Target)
@@ -74,8 +75,9 @@ func valueColumn(t *schema.Table, name string) *schema.Column {
 
 // group is what is known of a group of the window under way.
 type group struct {
-	key  []byte // encoded: the clustering behind the window
-	accs []downsample.Stateful
+	key    []byte // encoded: the clustering behind the window
+	accs   []downsample.Stateful
+	bounds []*downsample.Bound // as accs, nil where there is none; empty unless asked for
 }
 
 // windows computes rows window by window.
@@ -287,6 +289,9 @@ func (w *windows) begin(key []byte) error {
 				w.sized = true
 			}
 			g.accs = append(g.accs, acc)
+			if w.out.bounds {
+				g.bounds = append(g.bounds, downsample.NewBound(s.what.Function, s.of))
+			}
 		}
 	}
 	g.key = append(g.key[:0], key...)
@@ -307,6 +312,15 @@ func (w *windows) feed(g *group, from, to int) {
 			acc.AddVector(nil, from, to)
 		default:
 			acc.AddVector(states[0], from, to)
+		}
+	}
+	for i, b := range g.bounds {
+		switch states := w.states[i]; {
+		case b == nil:
+		case w.merges:
+			b.MergeVectors(states, from, to)
+		default:
+			b.AddVector(states[0], from, to)
 		}
 	}
 }
@@ -341,6 +355,11 @@ func (w *windows) finish() error {
 		for _, acc := range g.accs {
 			acc.Reset()
 		}
+		for _, b := range g.bounds {
+			if b != nil {
+				b.Reset()
+			}
+		}
 	}
 	w.spare = append(w.spare, w.groups...)
 	w.groups, w.last = w.groups[:0], nil
@@ -368,5 +387,5 @@ func (w *windows) emit(g *group) error {
 		return fmt.Errorf("partition %s: a group of the window from %s has a key of more than %d bytes",
 			w.to.partition(), time.UnixMilli(w.at.Start).UTC().Format(time.RFC3339), clustering.KeyBytesMax)
 	}
-	return w.to.compare(w.at, &row)
+	return w.to.compare(w.at, &row, g.bounds)
 }

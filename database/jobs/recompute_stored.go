@@ -87,8 +87,8 @@ func (s *stored) next() error {
 	return nil
 }
 
-// compare takes the next computed row. Stored rows before it are of groups that are gone.
-func (s *stored) compare(w downsample.Window, fresh *mutation.Row) error {
+// compare takes the next computed row, and the bounds of its values if there are any. Stored rows before it are of groups that are gone.
+func (s *stored) compare(w downsample.Window, fresh *mutation.Row, bounds []*downsample.Bound) error {
 	for s.batch != nil && s.order(s.key, fresh.Clustering) < 0 {
 		if err := s.gone(); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *stored) compare(w downsample.Window, fresh *mutation.Row) error {
 		return s.each(&d)
 	}
 	d.Stored = true
-	s.columns(&d)
+	s.columns(&d, bounds)
 	if err := s.next(); err != nil || len(d.Columns) == 0 {
 		return err
 	}
@@ -107,23 +107,24 @@ func (s *stored) compare(w downsample.Window, fresh *mutation.Row) error {
 }
 
 // columns finds the values of the row at hand that are not the computed ones.
-func (s *stored) columns(d *Difference) {
+func (s *stored) columns(d *Difference, bounds []*downsample.Bound) {
+	d.Tolerable = len(bounds) > 0
 	cells := d.Fresh.Cells
 	for i, target := range s.out.targets {
-		var fresh []byte
+		c := ColumnDifference{Column: target}
 		if len(cells) > 0 && cells[0].Column == target {
-			fresh, cells = cells[0].Value, cells[1:]
+			c.Fresh, cells = cells[0].Value, cells[1:]
 		}
-		v := &s.batch.Columns[i]
-		if !v.Has(s.i) {
-			if fresh != nil {
-				d.Columns = append(d.Columns, ColumnDifference{Column: target, Fresh: fresh})
+		if v := &s.batch.Columns[i]; v.Has(s.i) {
+			if s.value = v.AppendValue(s.value[:0], s.i); c.Fresh != nil && bytes.Equal(s.value, c.Fresh) {
+				continue
 			}
+			c.Stored = append([]byte{}, s.value...)
+		} else if c.Fresh == nil {
 			continue
 		}
-		if s.value = v.AppendValue(s.value[:0], s.i); fresh == nil || !bytes.Equal(s.value, fresh) {
-			d.Columns = append(d.Columns, ColumnDifference{Column: target, Stored: append([]byte{}, s.value...), Fresh: fresh})
-		}
+		d.Columns = append(d.Columns, c)
+		d.Tolerable = d.Tolerable && bounds[i] != nil && bounds[i].Allows(c.Stored, c.Fresh)
 	}
 }
 
