@@ -2,9 +2,11 @@ package database
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,36 +28,27 @@ const (
 // shorter history of another fault.
 const refusedText = "refused: "
 
-// level is a rollup of table t and what the model knows of it.
-type level struct {
-	name string
-	of   model.Rollup
-}
-
-// shape is a table with its rollups.
-type shape struct {
-	create []string
-	levels []level
-}
-
 // rollupTally counts what random histories did and compared.
-type rollupTally struct{ programs, steps, writes, restarts, windows, answers int }
+type rollupTally struct{ programs, steps, writes, changes, restarts, windows, answers, checks int }
 
 func (a *rollupTally) add(b rollupTally) {
 	a.programs += b.programs
 	a.steps += b.steps
 	a.writes += b.writes
+	a.changes += b.changes
 	a.restarts += b.restarts
 	a.windows += b.windows
 	a.answers += b.answers
+	a.checks += b.checks
 }
 
 // rollupRun is a history under way.
 type rollupRun struct {
 	*world
-	shape *shape
-	rows  *model.Table
-	tally rollupTally
+	levels []level
+	keep   time.Duration // of the rows of t; 0: for ever
+	rows   *model.Table
+	tally  rollupTally
 
 	release chan struct{} // lets the scheduler go on
 	resumed chan struct{}
@@ -68,10 +61,7 @@ func TestRollupModel(t *testing.T) {
 	if os.Getenv("ESKER_SOAK") != "" {
 		programs = rollupProgramsSoak
 	}
-	first := rand.Uint64()
-	if text := os.Getenv("ESKER_SEED"); text != "" {
-		first, _ = strconv.ParseUint(text, 10, 64)
-	}
+	first := firstRollupSeed(t)
 	var total rollupTally
 	for seed := first; seed < first+uint64(programs); seed++ {
 		s := newShape(rand.New(rand.NewPCG(seed, 5)))
@@ -79,7 +69,7 @@ func TestRollupModel(t *testing.T) {
 		if err != nil {
 			t.Fatalf("ESKER_SEED=%d: %v", seed, err)
 		}
-		program := newWriter(rand.New(rand.NewPCG(seed, 6)), probe.db.Schema().Table("ks", "t")).program(rollupProgramSteps)
+		program := newWriter(rand.New(rand.NewPCG(seed, 6)), probe.db.Schema().Table("ks", "t"), s).program(rollupProgramSteps)
 		probe.end()
 		what, tally := playRollups(t, s, program)
 		total.add(tally)
@@ -98,14 +88,27 @@ func TestRollupModel(t *testing.T) {
 		t.Fatalf("ESKER_SEED=%d: %s\n\n%s", seed, what, text)
 	}
 	fmt.Fprintf(t.Output(), "sample %d/%d histories of rollups\n", programs, rollupProgramsSoak)
-	t.Logf("%d steps, %d writes, %d restarts; %d windows and %d answers compared, none differs",
-		total.steps, total.writes, total.restarts, total.windows, total.answers)
+	t.Logf("%d steps, %d writes, %d changes of the schema, %d restarts; %d windows and %d groups of answers compared, %d times checked: no difference",
+		total.steps, total.writes, total.changes, total.restarts, total.windows, total.answers, total.checks)
+}
+
+// firstRollupSeed is where random histories begin: ESKER_SEED, or a new seed.
+func firstRollupSeed(t *testing.T) uint64 {
+	text := os.Getenv("ESKER_SEED")
+	if text == "" {
+		return rand.Uint64()
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed
 }
 
 func newRollupRun(t testing.TB, s *shape) (*rollupRun, error) {
 	r := &rollupRun{
-		world: &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(programStart), quiet: true},
-		shape: s,
+		world:  &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(programStart), quiet: true},
+		levels: slices.Clone(s.levels), keep: s.keep,
 	}
 	r.open()
 	for _, text := range append([]string{createKeyspace}, s.create...) {
@@ -177,8 +180,8 @@ func (r *rollupRun) step(s *programStep) string {
 		return ""
 	case s.text == "":
 		return r.happen(s)
-	case s.clears:
-		r.letGo()
+	case s.clears || s.change != nil:
+		r.letGo() // what changes the schema may wait for the scheduler
 		defer r.hold()
 	}
 	if _, err := r.try(s.text); err != nil {
@@ -186,6 +189,10 @@ func (r *rollupRun) step(s *programStep) string {
 	}
 	if s.clears {
 		r.rows.Clear()
+	}
+	if s.change != nil {
+		r.tally.changes++
+		s.change(r)
 	}
 	r.tally.writes += len(s.ops)
 	for _, op := range s.ops {
@@ -226,19 +233,62 @@ func (r *rollupRun) happen(s *programStep) string {
 // settled lets the scheduler do all that is due, and compares every level.
 func (r *rollupRun) settled() string {
 	r.letGo()
-	err := r.db.rollups.Settle()
+	var err error
+	for range levelsMax {
+		err = errors.Join(err, r.db.rollups.Settle())
+	}
 	r.hold()
 	if err != nil {
 		return err.Error()
 	}
-	for i := range r.shape.levels {
-		if what, err := r.levelDiffers(&r.shape.levels[i]); err != nil {
+	for i := range r.levels {
+		l := &r.levels[i]
+		if r.waits(l) {
+			continue
+		}
+		what, err := r.levelDiffers(l)
+		if err == nil && what == "" {
+			what, err = r.checked(l)
+		}
+		if err != nil {
 			return err.Error()
-		} else if what != "" {
-			return r.shape.levels[i].name + ": " + what
+		}
+		if what != "" {
+			return l.name + ": " + what
 		}
 	}
 	return ""
+}
+
+// level finds a rollup by its name; nil: there is none.
+func (r *rollupRun) level(name string) *level {
+	if i := slices.IndexFunc(r.levels, func(l level) bool { return l.name == name }); i >= 0 {
+		return &r.levels[i]
+	}
+	return nil
+}
+
+// waits reports whether a rollup, or one that it is computed from, is paused.
+func (r *rollupRun) waits(l *level) bool {
+	for ; l != nil; l = r.level(l.source) {
+		if l.paused {
+			return true
+		}
+	}
+	return false
+}
+
+// checked runs CHECK, which finds nothing.
+func (r *rollupRun) checked(l *level) (string, error) {
+	found, err := r.cells("CHECK ROLLUP " + l.name)
+	if err != nil && strings.Contains(err.Error(), "CheckRollup is unknown") {
+		return "", nil
+	}
+	r.tally.checks++
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("CHECK finds %q", found), nil
 }
 
 // levelDiffers compares the rows of a rollup with what the model makes of the rows of the table.
@@ -265,11 +315,14 @@ func (r *rollupRun) levelDiffers(l *level) (string, error) {
 		if windows[name] == nil {
 			return "a row of no window: " + name, nil
 		}
+		if l.keep > 0 && !now.Before(windows[name].Start.Add(l.keep)) {
+			return "a row past its retention: " + name, nil
+		}
 		rows[name] = row
 	}
 	for name, w := range windows {
-		if now.Before(w.End) {
-			continue // open
+		if now.Before(w.End.Add(l.grace)) || l.keep > 0 && !now.Before(w.Start.Add(l.keep)) {
+			continue // open, or ended
 		}
 		r.tally.windows++
 		if rows[name] == nil {

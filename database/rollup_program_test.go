@@ -17,7 +17,9 @@ import (
 type programStep struct {
 	text    string // a statement
 	ops     []model.Op
-	clears  bool // TRUNCATE
+	clears  bool             // TRUNCATE
+	change  func(*rollupRun) // what a change of the schema means for the model
+	retain  func(*keeping)   // what a change of a retention means
 	weather string
 	advance time.Duration
 	seed    uint64 // of a crash
@@ -37,6 +39,8 @@ func (s *programStep) String() string {
 type writer struct {
 	rng    *rand.Rand
 	table  *schema.Table
+	shape  *shape
+	made   int       // of shape.later
 	now    time.Time // of the clock when the step runs
 	stamp  int64     // write timestamps are not below it: purged deletions are (R36, R45)
 	last   int64
@@ -45,13 +49,14 @@ type writer struct {
 
 var programStart = time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
 
-func newWriter(rng *rand.Rand, t *schema.Table) *writer {
-	return &writer{rng: rng, table: t, now: programStart, stamp: 1, values: map[string][]string{
+func newWriter(rng *rand.Rand, t *schema.Table, s *shape) *writer {
+	return &writer{rng: rng, table: t, shape: s, now: programStart, stamp: 1, values: map[string][]string{
 		"a": {"-3", "0", "1", "2", "7", "2147483647"},
 		"b": {"-5", "0", "40", "9223372036854775807"},
 		"f": {"0.1", "-2.5", "NaN", "1e15", "0.3", "-0.0", "7"},
 		"s": {"'x'", "'y'", "'ü'", "''"},
 		"g": {"'one'", "'two'"},
+		"d": {"1", "2"},
 	}}
 }
 
@@ -83,11 +88,29 @@ func (g *writer) step() programStep {
 		return programStep{text: "TRUNCATE t", clears: true}
 	case n < 52:
 		return g.batch()
+	case n < 55:
+		return g.change()
 	}
 	at := g.timestamp()
 	text, op := g.write(fmt.Sprintf(" USING TIMESTAMP %d", at))
 	op.Timestamp = at
 	return programStep{text: text, ops: []model.Op{op}}
+}
+
+// change is a random change of the schema.
+func (g *writer) change() programStep {
+	levels := slices.Concat(g.shape.levels, g.shape.later[:g.made])
+	if g.made < len(g.shape.later) && g.chance(60) {
+		made := g.shape.later[g.made]
+		g.made++
+		return programStep{text: made.create, change: func(r *rollupRun) { r.levels = append(r.levels, made) }}
+	}
+	name := levels[g.rng.IntN(len(levels))].name
+	paused := g.chance(50)
+	return programStep{
+		text:   map[bool]string{true: "PAUSE", false: "RESUME"}[paused] + " ROLLUP " + name,
+		change: func(r *rollupRun) { r.level(name).paused = paused },
+	}
 }
 
 func (g *writer) advance() programStep {

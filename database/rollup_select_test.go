@@ -61,15 +61,10 @@ func (r *rollupRun) question(rng *rand.Rand) question {
 		a := model.Target{Of: column, Column: fmt.Sprintf("c%d", i)}
 		a.Function = askedFunctions[column][rng.IntN(len(askedFunctions[column]))]
 		a.Type = columnTypes[column]
-		call := fmt.Sprintf("%s(%s)", a.Function, column)
-		switch {
-		case column == "":
-			call = "count(*)"
-		case a.Function == "percentile":
+		if a.Function == "percentile" {
 			a.Fraction = 0.9
-			call = fmt.Sprintf("percentile(%s, 0.9)", column)
 		}
-		selectors = append(selectors, call+" AS "+a.Column)
+		selectors = append(selectors, callOf(a)+" AS "+a.Column)
 		q.of.Aggregates = append(q.of.Aggregates, a)
 	}
 	where := ""
@@ -97,11 +92,10 @@ func (r *rollupRun) selected(rng *rand.Rand) string {
 	}
 	for _, direction := range directions {
 		text := q.text + direction
-		levelled, err := r.levelled(text)
-		if err != nil {
+		var err error
+		if q.rows.ExpiredFrom, err = r.retainedFrom(text); err != nil {
 			return err.Error()
 		}
-		q.rows.Expired = levelled // what a rollup holds, it holds of rows that have expired too
 		got, err := r.cells(text)
 		if err != nil {
 			return err.Error()
@@ -125,17 +119,35 @@ func (r *rollupRun) selected(rng *rand.Rand) string {
 	return ""
 }
 
-// levelled reports whether rollups may serve a SELECT.
-func (r *rollupRun) levelled(text string) (bool, error) {
+// retainedFrom is the time, in milliseconds, from which on some rollup that may serve a SELECT retains its windows: what a rollup
+// holds, it holds of rows that have expired too. 0: there is no such rollup.
+func (r *rollupRun) retainedFrom(text string) (int64, error) {
 	st, err := r.db.Prepare("ks", text)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	plan, err := r.db.bind(st, &Request{})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	return plan.(*planner.Read).Levels != nil, nil
+	from := int64(0)
+	if levels := plan.(*planner.Read).Levels; levels != nil {
+		for i := range levels.Levels {
+			l := r.level(levels.Levels[i].Table.Name)
+			at := int64(1) // before all rows
+			if l.keep > 0 {
+				shown := r.clock.Now().Add(-l.keep + time.Millisecond)
+				start, end := l.of.Step.Around(shown)
+				if at = end.UnixMilli(); start.Equal(shown) {
+					at = start.UnixMilli()
+				}
+			}
+			if from == 0 || at < from {
+				from = at
+			}
+		}
+	}
+	return from, nil
 }
 
 // answerDiffers compares an answer with the rows that show, group by group.

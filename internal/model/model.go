@@ -101,14 +101,15 @@ func (t *Table) Read(q Query) ([]Row, error) {
 		}
 	}
 	statics := t.columns(ops, "", true, q.Now)
+	concerning := byRow(ops)
 	var out []Row
 	for _, enc := range rowKeys(ops, q) {
 		values, err := t.layout.Decode([]byte(enc))
 		if err != nil {
 			return nil, err
 		}
-		columns := t.columns(ops, enc, false, q.Now)
-		if len(columns) == 0 && !lives(ops, enc, q.Now) {
+		columns := t.columns(concerning(enc), enc, false, q.Now)
+		if len(columns) == 0 && !lives(concerning(enc), enc, q.Now) {
 			continue
 		}
 		for name, v := range statics {
@@ -125,15 +126,31 @@ func (t *Table) Read(q Query) ([]Row, error) {
 	return out, nil
 }
 
+// byRow gives the operations that concern a row: those on it, and those that delete more than one.
+func byRow(ops []*operation) func(row string) []*operation {
+	on := map[string][]*operation{}
+	var wide []*operation
+	for _, op := range ops {
+		if op.Clustering != nil {
+			on[op.row] = append(on[op.row], op)
+		}
+		if op.DeletePartition || op.DeleteRange != nil {
+			wide = append(wide, op)
+		}
+	}
+	return func(row string) []*operation { return slices.Concat(on[row], wide) }
+}
+
 // rowKeys are the rows that were ever written in a slice, in the order asked for.
 func rowKeys(ops []*operation, q Query) []string {
 	var out []string
 	for _, op := range ops {
-		if op.Clustering != nil && q.Slice.Contains([]byte(op.row)) && !slices.Contains(out, op.row) {
+		if op.Clustering != nil && q.Slice.Contains([]byte(op.row)) {
 			out = append(out, op.row)
 		}
 	}
 	slices.Sort(out)
+	out = slices.Compact(out)
 	if q.Reverse {
 		slices.Reverse(out)
 	}

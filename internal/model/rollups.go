@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -34,37 +35,59 @@ type Window struct {
 // never is a moment at which nothing has expired.
 const never = -1 << 62
 
-// Of are the rows that windows are made of.
+// Of are the rows that windows are made of. Times of rows are in milliseconds since 1970, behind it.
 type Of struct {
-	From, To int64    // of the time, in milliseconds, To excluded; both 0: all
+	From, To int64    // of the time of rows, To excluded; both 0: all
 	Key      [][]byte // of the partition; nil: all of them
-	Expired  bool     // also what has expired, as if nothing ever had (R40)
-	Now      int64    // seconds since 1970, if not Expired
+	Expired  bool     // also what has expired or ended, as if nothing ever had (R40)
+	// Unless Expired:
+	Now         int64 // seconds since 1970
+	ShownFrom   int64 // rows with a time below it have ended
+	ExpiredFrom int64 // rows with a time from it on count though they have expired or ended; 0: none does
+}
+
+// rows are the rows of a partition that count.
+func (t *Table) rows(key [][]byte, of Of) ([]Row, error) {
+	all, err := t.Read(Query{Key: key, Slice: clustering.Whole(), Now: never})
+	if err != nil {
+		return nil, err
+	}
+	if !of.Expired {
+		shown, err := t.Read(Query{Key: key, Slice: clustering.Whole(), Now: of.Now})
+		if err != nil {
+			return nil, err
+		}
+		whole := func(row Row) bool { return of.ExpiredFrom != 0 && t.timeOf(row).UnixMilli() >= of.ExpiredFrom }
+		all = slices.DeleteFunc(all, func(row Row) bool { return !whole(row) })
+		shown = slices.DeleteFunc(shown, func(row Row) bool { return whole(row) || t.timeOf(row).UnixMilli() < of.ShownFrom })
+		all = append(all, shown...)
+	}
+	if of.To != 0 || of.From != 0 {
+		all = slices.DeleteFunc(all, func(row Row) bool {
+			at := t.timeOf(row).UnixMilli()
+			return at < of.From || at >= of.To
+		})
+	}
+	// Of one time the order is that of the clustering, read so that time ascends.
+	slices.SortFunc(all, func(a, b Row) int { return bytes.Compare(t.place(a), t.place(b)) })
+	if t.schema.Clustering[0].Desc {
+		slices.Reverse(all)
+	}
+	return all, nil
 }
 
 // Windows are the groups of rows, by WindowKey.
 func (t *Table) Windows(r *Rollup, of Of) (map[string]*Window, error) {
 	out := map[string]*Window{}
-	now := of.Now
-	if of.Expired {
-		now = never
-	}
 	keys := t.keys()
 	if of.Key != nil {
 		keys = [][][]byte{of.Key}
 	}
 	for _, key := range keys {
-		rows, err := t.Read(Query{Key: key, Slice: clustering.Whole(), Now: now})
+		rows, err := t.rows(key, of)
 		if err != nil {
 			return nil, err
 		}
-		if of.To != 0 || of.From != 0 {
-			rows = slices.DeleteFunc(rows, func(row Row) bool {
-				at := t.timeOf(row).UnixMilli()
-				return at < of.From || at >= of.To
-			})
-		}
-		slices.SortStableFunc(rows, func(a, b Row) int { return t.timeOf(a).Compare(t.timeOf(b)) })
 		for _, row := range rows {
 			group, ok := t.group(r, row)
 			if !ok {
@@ -98,6 +121,15 @@ func (t *Table) keys() (out [][][]byte) {
 		}
 	}
 	return out
+}
+
+// place is where a row stands in the order of its partition.
+func (t *Table) place(row Row) []byte {
+	enc, err := t.layout.Encode(row.Clustering)
+	if err != nil {
+		panic(err) // it was decoded
+	}
+	return enc
 }
 
 func (t *Table) timeOf(row Row) time.Time {

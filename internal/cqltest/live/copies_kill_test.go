@@ -20,7 +20,7 @@ import (
 const (
 	copiesRounds     = 6
 	copiesRoundsSoak = 500
-	copiesWriters    = 16
+	writers          = 16
 	copiesBallast    = 5000 // rows that nobody changes, so that a build takes several records
 )
 
@@ -36,10 +36,10 @@ var copiesTables = []string{
 // copiesLate is made again and again while others write.
 const copiesLate = "CREATE QUERY TABLE k.late ON k.items (v, tags) PRIMARY KEY ((site), c, k)"
 
-// copiesLoad counts what is done to a server.
-type copiesLoad struct {
-	statements, builds atomic.Int64
-	fatal              atomic.Pointer[string]
+// writersLoad counts what is done to a server.
+type writersLoad struct {
+	statements, changes atomic.Int64
+	fatal               atomic.Pointer[string]
 }
 
 // itemWrite is a statement on one of the ten rows: they come, change, move in the copies, end and go.
@@ -97,10 +97,11 @@ func TestKillWithCopies(t *testing.T) {
 		execute(t, conn, text+"APPLY BATCH")
 	}
 	execute(t, conn, copiesTables...)
-	load := &copiesLoad{}
+	load := &writersLoad{}
 	kills, checked := 0, 0
 	for round := range rounds {
-		load.round(t, server, rng, round, 200+rng.IntN(1000))
+		texts := []string{"DROP QUERY TABLE IF EXISTS k.late", copiesLate, "REBUILD QUERY TABLE k.by_site"}
+		load.round(t, server, rng, 200+rng.IntN(1000), itemWrite, texts[:2+round%2])
 		if server.Wait() == SignalledCode {
 			kills++
 		}
@@ -112,11 +113,12 @@ func TestKillWithCopies(t *testing.T) {
 		}
 	}
 	fmt.Fprintf(t.Output(), "sample %d/%d kills of a server with copies\n", rounds, copiesRoundsSoak)
-	t.Logf("%d statements of %d writers, %d builds begun, %d kills, %d tables checked: 0 differences", load.statements.Load(), copiesWriters, load.builds.Load(), kills, checked)
+	t.Logf("%d statements of %d writers, %d builds begun, %d kills, %d tables checked: 0 differences", load.statements.Load(), writers, load.changes.Load(), kills, checked)
 }
 
-// round writes until so many statements are acknowledged, and kills the server in the middle of it.
-func (l *copiesLoad) round(t *testing.T, server *Server, rng *rand.Rand, round, acks int) {
+// round writes until so many statements are acknowledged, while one connection runs the changes over and over, and kills the
+// server in the middle of it.
+func (l *writersLoad) round(t *testing.T, server *Server, rng *rand.Rand, acks int, write func(*rand.Rand) string, changes []string) {
 	t.Helper()
 	enough := make(chan struct{})
 	var once sync.Once
@@ -142,18 +144,17 @@ func (l *copiesLoad) round(t *testing.T, server *Server, rng *rand.Rand, round, 
 			}
 		})
 	}
-	for range copiesWriters {
+	for range writers {
 		own := rand.New(rand.NewPCG(rng.Uint64(), 1))
-		run(func() string { return itemWrite(own) }, func() {
+		run(func() string { return write(own) }, func() {
 			l.statements.Add(1)
 			if left.Add(-1) <= 0 {
 				once.Do(func() { close(enough) })
 			}
 		})
 	}
-	texts := []string{"DROP QUERY TABLE IF EXISTS k.late", copiesLate, "REBUILD QUERY TABLE k.by_site"}
 	n := -1
-	run(func() string { n++; return texts[n%(2+round%2)] }, func() { l.builds.Add(1) })
+	run(func() string { n++; return changes[n%len(changes)] }, func() { l.changes.Add(1) })
 	<-enough
 	server.Kill()
 	join.Wait()
