@@ -180,6 +180,9 @@ func (w *stitched) query() string {
 	pick := func(of ...string) string { return of[w.rng.IntN(len(of))] }
 	step := pick(w.steps...)
 	selectors := []string{"d", step}
+	if w.rng.IntN(4) == 0 {
+		selectors = []string{"s", "d", step, "count(n)"}
+	}
 	functions := []string{"count(n)", "sum(n)", "min(v)", "max(f)", "first(v)", "last(n)", "min(b)", "sum(b)", "count(f)", "first(b)", "last(f)"}
 	if w.twin {
 		functions = append(functions, "count(*)", "sum(v)", "avg(v)", "avg(n)", "stddev(n)", "median(n)")

@@ -19,6 +19,7 @@ type Levels struct {
 	Step       *Step            // of the last term of GROUP BY
 	Term       Expr             // that term
 	Aggregates []*AggregateExpr // in the order in which they are written
+	Statics    bool             // static columns are selected
 	Levels     []Level          // coarsest first; of equal steps by name
 }
 
@@ -297,6 +298,9 @@ func (s *selection) bindLevels(r *Read) error {
 		return nil
 	}
 	out := &Levels{Column: column, Step: step, Term: term}
+	for _, o := range r.Output {
+		eachColumn(o.Expr, func(c *schema.Column) { out.Statics = out.Statics || c.Kind == schema.Static })
+	}
 	for _, level := range s.levels.of {
 		windows := level.Windows()
 		if step.madeOf(windows) {
@@ -321,7 +325,7 @@ func ofGroup(e, term Expr) bool {
 	case *AggregateExpr, *ConstExpr:
 		return true
 	case *ColumnExpr:
-		return e.Column.Kind == schema.PartitionKey
+		return e.Column.Kind == schema.PartitionKey || e.Column.Kind == schema.Static
 	case *CallExpr:
 		return SameExpr(e, term) || !slices.ContainsFunc(e.Args, func(a Expr) bool { return !ofGroup(a, term) })
 	}

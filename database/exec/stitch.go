@@ -133,6 +133,11 @@ func (s *stitch) partition(key partition.DecoratedKey) error {
 		return err
 	}
 	r.result.Stats.Partitions++
+	if s.plan.Statics {
+		if _, err := s.statics(key); err != nil {
+			return err
+		}
+	}
 	if err := r.check(nil); err != nil {
 		return err
 	}
@@ -144,27 +149,27 @@ func (s *stitch) partition(key partition.DecoratedKey) error {
 	}
 	r.row.leaveStep()
 	if !found && !resumed && !r.done && r.plan.WholePartition && len(r.plan.Table.Statics) > 0 {
-		if err := s.staticRow(key); err != nil {
+		any, err := s.statics(key)
+		if err == nil && any { // a partition with static content only (R27)
+			err = r.staticRow()
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return r.groups.endPartition()
 }
 
-// staticRow takes a partition with static content only (R27).
-func (s *stitch) staticRow(key partition.DecoratedKey) error {
-	r := s.run
-	req := r.request
+// statics reads the static columns of a partition, and reports whether there is one.
+func (s *stitch) statics(key partition.DecoratedKey) (any bool, err error) {
+	req := s.run.request
 	req.Key, req.Slices = key, nil
-	reader, err := r.src.Read(r.plan.Table, req)
+	reader, err := s.run.src.Read(s.run.plan.Table, req)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer reader.Close()
-	if !r.row.takeStatics(reader.Side()) {
-		return nil
-	}
-	return r.staticRow()
+	return s.run.row.takeStatics(reader.Side()), nil
 }
 
 // slicesFrom are the slices from the step on that holds a row, or what a state has of one: a page begins with a group.
