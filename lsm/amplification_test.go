@@ -10,6 +10,7 @@ import (
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/ttl"
 )
 
 // load is devices that report every ten seconds, flushed and compacted as a store does by itself.
@@ -107,6 +108,38 @@ func TestAmplification(t *testing.T) {
 			mustNot(t, l.store.Close())
 		})
 	}
+}
+
+// TestRetentionWritesNoMore: a table whose rows end by their time takes no more writing than one whose rows stay, and little more
+// room than what has not ended; windows that are a sixteenth of the retention hold back no more than that.
+func TestRetentionWritesNoMore(t *testing.T) {
+	const keep = 8 * time.Hour
+	run := func(ends bool) *load {
+		table := testTable(1)
+		table.Bucket = partition.Bucketing{SizeMillis: (keep / 16).Milliseconds()}
+		l := newLoad(t, table, 10, 180)
+		if ends {
+			l.store.SetEnds(func(_ mutation.TableID, now time.Time) ttl.Ends {
+				e := ttl.NoEnds
+				e.AllBefore = now.Add(-keep).UnixMilli()
+				return e
+			})
+		}
+		l.run(8640, 0)
+		return l
+	}
+	stay, end := run(false), run(true)
+	live := int64(10 * keep / (10 * time.Second))
+	got := end.store.Statistics().Tables[0]
+	t.Logf("%d bytes written where rows stay, %d where they end; %d rows there, %d live, %d ended in merges or files", stay.written, end.written, got.FileRows, live, got.Work.EndedRows)
+	if end.written > stay.written*11/10 {
+		t.Errorf("%d bytes written where rows end, %d where they stay", end.written, stay.written)
+	}
+	if got.FileRows > live*18/16 || got.FileRows < live || got.Work.EndedRows != 86400-got.FileRows {
+		t.Errorf("%d rows there, %d live, %d ended", got.FileRows, live, got.Work.EndedRows)
+	}
+	mustNot(t, stay.store.Close())
+	mustNot(t, end.store.Close())
 }
 
 // TestSparseDevicesDoNotFloodTheDirectory: a year of days with a few rows each takes few files, and a read of a day opens few.

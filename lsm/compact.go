@@ -156,7 +156,7 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	now := s.opts.Clock.Now()
 	p.debt = max(p.debt, t.debt())
 	ends := s.endsOf(t.table, now)
-	job, found := pick(t, &ends, s.choosing(t, now, outside))
+	job, found := pick(t, &ends, s.choosing(t, &ends, now, outside))
 	if !found {
 		return false, nil
 	}
@@ -170,9 +170,9 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 }
 
 // choosing are options of choosing among the files of t.
-func (s *Store) choosing(t *tableVersion, now time.Time, outside int64) compaction.Options {
+func (s *Store) choosing(t *tableVersion, e *ttl.Ends, now time.Time, outside int64) compaction.Options {
 	return compaction.Options{
-		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows,
+		Bucket: t.table.Bucket, ShareRows: s.opts.Tuning.ShareRows, SpanMax: spanMax(e, now),
 		NowSec: now.Unix(), GCGraceSec: t.table.GCGraceSec, ClosedBefore: now.UnixMilli(),
 		OldestOutside: outside, Apart: t.apart, Hides: t.hidesRows, Deleted: t.deletedFiles(),
 	}
@@ -258,7 +258,7 @@ func (s *Store) compactFiles(t *tableVersion, inputs []*file, job compaction.Job
 	began := s.opts.Clock.Now()
 	now := began.Unix()
 	m := &mergeJob{
-		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, final: job.Final, written: max(now, 1),
+		store: s, table: t.table, pace: p, into: job.Into, filesMax: mergeFilesMax, spanMax: spanMax(e, began), final: job.Final, written: max(now, 1),
 		options: compaction.MergeOptions{
 			Purge: s.purge(t, inputs, e, now), Hiding: t.hiding(inputs), Ends: e, Alone: s.aloneIn(t.table, inputs, e),
 			NoBlocks: s.opts.Tuning.NoFastLane,

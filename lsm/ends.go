@@ -157,3 +157,15 @@ func (f *file) mayEnd(e *ttl.Ends) bool {
 	w := f.window()
 	return e.ByTime() && w.start < e.KeptFrom && (e.Before != nil || w == (window{}) || w.start < e.AllBefore)
 }
+
+// spanParts is how many ranges that windows share a retention has at least.
+const spanParts = 16
+
+// spanMax is how long a range may be that windows share, in milliseconds: a part of the time that rows have, so that files do not wait long
+// for the last of their rows. 0: rows of some partition do not end, and ranges may be as long as they like.
+func spanMax(e *ttl.Ends, now time.Time) int64 {
+	if e.AllBefore == math.MinInt64 {
+		return 0
+	}
+	return max((now.UnixMilli()-e.AllBefore)/spanParts, 1)
+}

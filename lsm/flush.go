@@ -85,7 +85,7 @@ func (s *Store) flushJob(table *mutation.Table, m *memory) *mergeJob {
 	now := s.opts.Clock.Now()
 	ends := s.endsOf(table, now)
 	j := &mergeJob{
-		store: s, table: table, inputs: []compaction.Source{memorySource{m, table}}, filesMax: flushFilesMax, born: now,
+		store: s, table: table, inputs: []compaction.Source{memorySource{m, table}}, filesMax: flushFilesMax, spanMax: spanMax(&ends, now), born: now,
 		options: compaction.MergeOptions{Ends: &ends, NoBlocks: s.opts.Tuning.NoFastLane},
 	}
 	j.options.Removed = &j.removed

@@ -94,7 +94,7 @@ func (s *Store) Leftovers(table mutation.TableID) ([]Leftover, error) {
 	}
 	// What a job on the files remembers of them is not for two at once.
 	if s.jobs.compact.TryLock() {
-		r.unread = compaction.Unread(t.choices(&r.ends, now.UnixMilli(), now, 0), s.choosing(t, now, s.oldestInMemory(table)))
+		r.unread = compaction.Unread(t.choices(&r.ends, now.UnixMilli(), now, 0), s.choosing(t, &r.ends, now, s.oldestInMemory(table)))
 		s.jobs.compact.Unlock()
 	}
 	var out []Leftover

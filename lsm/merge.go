@@ -33,6 +33,7 @@ type mergeJob struct {
 	pace     *pace            // nil: as fast as it can
 	into     compaction.Range // where all rows go; none: it is found out
 	filesMax int              // of ranges
+	spanMax  int64            // how long a range may be that windows share, milliseconds; 0: however long
 	final    bool             // what is written stays
 	written  int64            // second at which rows are forgotten; 0: nothing is
 	born     time.Time        // of what is flushed; zero: it is compacted
@@ -120,7 +121,7 @@ func (j *mergeJob) layOut() error {
 		}
 	}
 	j.plan = counter.Plan(compaction.PlanOptions{
-		ClosedBefore: j.store.opts.Clock.Now().UnixMilli(), ShareRows: j.store.opts.Tuning.ShareRows, FilesMax: j.filesMax,
+		ClosedBefore: j.store.opts.Clock.Now().UnixMilli(), ShareRows: j.store.opts.Tuning.ShareRows, SpanMax: j.spanMax, FilesMax: j.filesMax,
 	})
 	return nil
 }

@@ -53,6 +53,7 @@ type Options struct {
 	TierMin    int                 // runs of similar size that are worth merging while a window is open. Default 6
 	FilesMax   int                 // runs in one merge. Default 32
 	ShareRows  int64               // a range with as many rows is not shared by windows. Default 65,536
+	SpanMax    int64               // nor is a longer one, milliseconds; 0: however long
 	Bucket     partition.Bucketing // of the table
 	NowSec     int64               // seconds since 1970
 	GCGraceSec int64               // of the table
@@ -253,13 +254,16 @@ func pickFormer(g *group, o Options) (Job, bool) {
 	return job, true
 }
 
-// pickWide finds a run of several windows that has grown worth splitting.
+// pickWide finds a run of several windows that has grown worth splitting, and runs of more windows than may share a file by far.
 func pickWide(g *group, o Options) (Job, bool) {
 	if g.IsNone() || g.writes {
 		return Job{}, false
 	}
 	if level, ok := levelOf(o.Bucket, g.Range); !ok || level == 0 {
 		return Job{}, false // one window, or a range of before the table was altered
+	}
+	if tooWide(g.Range, 2*o.SpanMax) {
+		return g.job(g.runs, Split, o), true
 	}
 	for i := range g.runs {
 		if g.runs[i].rows >= o.ShareRows {

@@ -167,7 +167,7 @@ func (w *world) write(rows map[int64]int64, into Range, filesMax int, like File)
 	for window, n := range rows {
 		counter.Add(window*windowMillis+5, n)
 	}
-	plan := counter.Plan(PlanOptions{ClosedBefore: w.o.ClosedBefore, ShareRows: w.o.ShareRows, FilesMax: filesMax})
+	plan := counter.Plan(PlanOptions{ClosedBefore: w.o.ClosedBefore, ShareRows: w.o.ShareRows, SpanMax: w.o.SpanMax, FilesMax: filesMax})
 	if !into.IsNone() {
 		plan = Into(into)
 	}
@@ -239,6 +239,7 @@ func newWorld(t *rapid.T) *world {
 	return &world{t: t, o: Options{
 		NowSec: 1000, GCGraceSec: 100, OldestOutside: math.MaxInt64, Bucket: partition.Bucketing{SizeMillis: windowMillis},
 		ClosedBefore: rapid.Int64Range(0, 60).Draw(t, "closed") * windowMillis, ShareRows: rapid.Int64Range(1, 200).Draw(t, "share"),
+		SpanMax: rapid.SampledFrom([]int64{0, 0, 1, windowMillis, 4 * windowMillis, 40 * windowMillis}).Draw(t, "span"),
 	}}
 }
 
@@ -272,6 +273,9 @@ func TestPickComesToRest(t *testing.T) {
 			if _, ok := levelOf(w.o.Bucket, r); !ok && !r.IsNone() && r.End > w.o.ClosedBefore {
 				t.Errorf("%+v is not over and of a former step", f)
 			}
+			if level, ok := levelOf(w.o.Bucket, r); ok && level > 0 && tooWide(r, 2*w.o.SpanMax) {
+				t.Errorf("%+v is longer than windows may share", f)
+			}
 		}
 		// What is at rest stays so.
 		if n := w.rest(); n != 0 {
@@ -284,7 +288,7 @@ func TestPickComesToRest(t *testing.T) {
 func TestSparseWindowsShareFiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
-		w.o.ShareRows = 10_000
+		w.o.ShareRows, w.o.SpanMax = 10_000, 0
 		perWindow := rapid.Int64Range(1, 30).Draw(t, "rows")
 		const windows = 300
 		written := int64(0)

@@ -25,6 +25,11 @@ func (r Range) Contains(ms int64) bool {
 // covers reports whether all of o lies in r.
 func (r Range) covers(o Range) bool { return o.Start >= r.Start && o.End <= r.End }
 
+// tooWide reports whether a range is longer than windows may share, where there is such a length; at the ends of the integers it is.
+func tooWide(r Range, span int64) bool {
+	return span > 0 && uint64(r.End)-uint64(r.Start) > uint64(span)
+}
+
 // levelsMax is how many times windows are put together in fours.
 const levelsMax = 12
 
@@ -97,6 +102,7 @@ func Into(r Range) *Plan { return &Plan{ranges: []Range{r}, all: true} }
 type PlanOptions struct {
 	ClosedBefore int64 // windows that end by then are over, milliseconds of event time
 	ShareRows    int64 // a range with as many rows is no longer shared by windows
+	SpanMax      int64 // nor is a longer one, milliseconds; 0: however long
 	FilesMax     int   // ranges in a plan, those with the most rows
 }
 
@@ -162,7 +168,7 @@ func (p *planner) lay(units []unit) {
 
 // share puts units into one range if they may be together.
 func (p *planner) share(units []unit, whole Range) bool {
-	if whole.End > p.o.ClosedBefore && units[0].End <= p.o.ClosedBefore {
+	if whole.End > p.o.ClosedBefore && units[0].End <= p.o.ClosedBefore || tooWide(whole, p.o.SpanMax) {
 		return false
 	}
 	rows := int64(0)

@@ -116,7 +116,7 @@ func (g *group) job(runs []run, reason Reason, o Options) Job {
 	if g.IsNone() || g.writes {
 		return job
 	}
-	if level, ok := levelOf(o.Bucket, g.Range); !ok || level == 0 || rows < o.ShareRows {
+	if level, ok := levelOf(o.Bucket, g.Range); !ok || level == 0 || rows < o.ShareRows && !tooWide(g.Range, 2*o.SpanMax) {
 		job.Into = g.Range
 	}
 	return job
@@ -132,7 +132,7 @@ func pickJoin(groups []*group, o Options) (Job, bool) {
 		// The widest range first: what fits is joined at once, not level by level.
 		for level := levelsMax; level > 0; level-- {
 			whole, ok := rangeOf(o.Bucket, groups[i].Start, level)
-			if !ok || whole.End > o.ClosedBefore {
+			if !ok || whole.End > o.ClosedBefore || tooWide(whole, o.SpanMax) {
 				continue
 			}
 			if job, ok := joinIn(groups, whole, o); ok {
