@@ -161,7 +161,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if err := d.requireEqualCopies(before, change.Next); err != nil {
 		return nil, err
 	}
-	if err := d.install(change.Next); err != nil {
+	if err := d.installMoved(before, change.Next); err != nil {
 		return nil, err
 	}
 	d.rollups.Poke()
@@ -177,6 +177,11 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 // install stores and publishes a planned snapshot. Writers under way finish first and others wait, so
 // that no row of a base table misses its copy.
 func (d *Database) install(next *schema.Snapshot) error {
+	return d.installWith(next, func() error { return nil })
+}
+
+// installWith is install, which calls prepare once the schema is complete and before it is stored.
+func (d *Database) installWith(next *schema.Snapshot, prepare func() error) error {
 	d.marksMu.Lock()
 	defer d.marksMu.Unlock()
 	if err := d.requireCapabilities(next); err != nil {
@@ -195,6 +200,9 @@ func (d *Database) install(next *schema.Snapshot) error {
 		return err
 	}
 	if err := d.beginBuilds(next); err != nil {
+		return err
+	}
+	if err := prepare(); err != nil {
 		return err
 	}
 	if err := d.saveSchema(next); err != nil {

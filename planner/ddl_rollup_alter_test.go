@@ -43,7 +43,10 @@ func TestLevelsComeFromTheCoarsestThatDividesThem(t *testing.T) {
 		{"ALTER TABLE t ADD w double", "t_1m<-t 7d +, t_7m<-t_1m +, t_1h<-t_1m (1) +, t_1d<-t_1h 700d +"},
 		{"ALTER TABLE t WITH rollups = {'1m': '7d', '1h': 'forever', '1d': '700d', '2d': 'forever', '4d': 'forever'}", // the others have no w
 			"t_1m<-t 7d +, t_1h<-t_1m (1) +, t_1d<-t_1h 700d +, t_2d<-t +, t_4d<-t_2d +"},
-		{"ALTER TABLE t WITH comment = 'x'", "t_1m<-t 7d +, t_1h<-t_1m (1) +, t_1d<-t_1h 700d +, t_2d<-t +, t_4d<-t_2d +"},
+		{"ALTER TABLE t WITH rollups = {'1m': '7d', '1d': '700d', '2d': 'forever', '4d': 'forever'}", "t_1m<-t 7d +, t_1d<-t_1m 700d +, t_2d<-t +, t_4d<-t_2d +"},
+		{"ALTER TABLE t WITH rollups = {'1d': '700d', '4d': 'forever', '1h': '1d'}", "t_1h<-t 1d +, t_1d<-t 700d +, t_4d<-t +"},
+		{"ALTER TABLE t WITH rollups = {'1d': '700d', '1h': '1d', '7d': 'forever'}", "t_1h<-t 1d +, t_1d<-t 700d +, t_7d<-t_1h +"},
+		{"ALTER TABLE t WITH comment = 'x'", "t_1h<-t 1d +, t_1d<-t 700d +, t_7d<-t_1h +"},
 		{"ALTER TABLE t WITH rollups = {}", ""},
 	} {
 		var err error

@@ -86,21 +86,21 @@ func alterRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error)
 	}
 	had := t.Rollups
 	t.Rollups = nil
-	for _, name := range slices.Backward(had) { // those that are computed from others first
-		r := s.Table(t.Keyspace, name)
+	for _, name := range had { // the finest first, which others may be computed from
 		if wanted[name] == nil {
-			if on := s.RollupsOf(r); len(on) > 0 {
-				return nil, invalidf("rollups of table %s: rollup %s is computed from %s, which must stay; leave its step in the option, with a short retention if its rows are not wanted, or drop both",
-					t.QualifiedName(), on[0].QualifiedName(), r.QualifiedName())
-			}
-			s = s.WithoutTable(t.Keyspace, name)
 			continue
 		}
-		kept, err := keptLevel(s, t, r, wanted[name])
+		kept, err := keptLevel(s, t, s.Table(t.Keyspace, name), wanted[name])
 		if err != nil {
 			return nil, err
 		}
+		if of := kept.Rollup.Source; wanted[of] == nil && slices.Contains(had, of) {
+			kept.Rollup.Source = sourceOf(s, t, kept).Name
+		}
 		s = addLevel(s, t, kept)
+	}
+	if s, err = withoutLevels(s, t, slices.DeleteFunc(slices.Clone(had), func(name string) bool { return wanted[name] != nil })); err != nil {
+		return nil, err
 	}
 	for i := range levels {
 		if slices.Contains(t.Rollups, levels[i].tableName(t)) {
@@ -113,6 +113,19 @@ func alterRollups(s *schema.Snapshot, t *schema.Table) (*schema.Snapshot, error)
 	return s, nil
 }
 
+// withoutLevels drops levels, finest first, from which no other rollup is computed.
+func withoutLevels(s *schema.Snapshot, t *schema.Table, gone []string) (*schema.Snapshot, error) {
+	for _, name := range slices.Backward(gone) {
+		r := s.Table(t.Keyspace, name)
+		if on := s.RollupsOf(r); len(on) > 0 {
+			return nil, invalidf("rollups of table %s: rollup %s is computed from %s, which must stay; DROP ROLLUP %s first",
+				t.QualifiedName(), on[0].QualifiedName(), r.QualifiedName(), on[0].QualifiedName())
+		}
+		s = s.WithoutTable(t.Keyspace, name)
+	}
+	return s, nil
+}
+
 // keptLevel is a level that was there, kept as long as the option says now.
 func keptLevel(s *schema.Snapshot, t, r *schema.Table, l *level) (*schema.Table, error) {
 	b := rollupBuilder{what: "rollups of table " + t.QualifiedName(), base: t, source: s.Table(r.Keyspace, r.Rollup.Source), step: r.Rollup.Windows(), out: cloneRollup(r)}
@@ -120,28 +133,38 @@ func keptLevel(s *schema.Snapshot, t, r *schema.Table, l *level) (*schema.Table,
 	return b.out, b.setRetention(l.lasts)
 }
 
-// withLevel adds the rollup of a step. Its source is the coarsest of the finer levels that its windows are made of
-// and that has what it needs, else the table. backfill says that the table may have rows.
+// sourceOf is what a level is computed from, among the levels of its table and the table: the coarsest of the finer ones
+// that its windows are made of and that has what it needs.
+func sourceOf(s *schema.Snapshot, t, r *schema.Table) *schema.Table {
+	for _, name := range slices.Backward(t.Rollups) {
+		b := rollupBuilder{base: t, source: s.Table(t.Keyspace, name), step: r.Rollup.Windows()}
+		if b.checkStep() == nil && !slices.ContainsFunc(r.Rollup.Aggregates, func(a downsample.Aggregate) bool { return !b.has(&a) }) {
+			return b.source
+		}
+	}
+	return t
+}
+
+// has reports whether the source has what an aggregate or a state is merged from.
+func (b *rollupBuilder) has(a *downsample.Aggregate) bool {
+	if a.Source == "" {
+		return holds(b.source, downsample.StateRows, "")
+	}
+	of := b.base.Column(a.Source)
+	return of != nil && b.checkHeld(a, of.Type) == nil
+}
+
+// withLevel adds the rollup of a step. backfill says that the table may have rows.
 func withLevel(s *schema.Snapshot, t *schema.Table, l *level, backfill bool) (*schema.Snapshot, error) {
 	if s.Table(t.Keyspace, l.tableName(t)) != nil {
 		return nil, &ExistsError{Keyspace: t.Keyspace, Table: l.tableName(t)}
 	}
-	of := &downsample.Definition{Step: l.cut}
-	for _, name := range slices.Backward(t.Rollups) {
-		source := s.Table(t.Keyspace, name)
-		if source.Rollup.CompareSteps(of) >= 0 || !source.Rollup.Windows().Divides(l.cut) {
-			continue
-		}
-		if r, err := rollupOfLevel(t, source, l); err == nil {
-			r.Rollup.Backfill = backfill
-			return addLevel(s, t, r), nil
-		}
-	}
-	r, err := rollupOfLevel(t, t, l)
+	r, err := rollupOfLevel(t, l)
 	if err != nil {
 		return nil, err
 	}
 	r.Rollup.Backfill = backfill
+	r.Rollup.Source = sourceOf(s, t, r).Name
 	return addLevel(s, t, r), nil
 }
 
@@ -155,9 +178,9 @@ func addLevel(s *schema.Snapshot, t, r *schema.Table) *schema.Snapshot {
 	return s
 }
 
-// rollupOfLevel is the rollup of one step of the one-line form.
-func rollupOfLevel(t, source *schema.Table, l *level) (*schema.Table, error) {
-	b := rollupBuilder{what: "rollups of table " + t.QualifiedName(), base: t, source: source, step: l.cut}
+// rollupOfLevel is the rollup of one step of the one-line form, computed from its table.
+func rollupOfLevel(t *schema.Table, l *level) (*schema.Table, error) {
+	b := rollupBuilder{what: "rollups of table " + t.QualifiedName(), base: t, source: t, step: l.cut}
 	if err := b.begin(l.tableName(t), "", nil); err != nil {
 		return nil, err
 	}

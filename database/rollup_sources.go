@@ -1,0 +1,109 @@
+package database
+
+import (
+	"math"
+	"slices"
+
+	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/schema"
+)
+
+// handedMax is how many marks one record hands on.
+const handedMax = 1024
+
+// moved are the rollups of a schema that another one computes from something else, by what of the levels below them is left
+// out then: what those have not handed on is marked for them.
+func moved(before, next *schema.Snapshot) map[mutation.TableID][]*schema.Table {
+	out := map[mutation.TableID][]*schema.Table{}
+	for _, k := range next.Keyspaces {
+		for _, r := range k.Tables {
+			was := before.Table(r.Keyspace, r.Name)
+			if r.Rollup == nil || was == nil || was.Rollup == nil || was.ID != r.ID || was.Rollup.Source == r.Rollup.Source {
+				continue
+			}
+			still := sourcesOf(next, r)
+			for _, below := range sourcesOf(before, was) {
+				if !slices.ContainsFunc(still, func(t *schema.Table) bool { return t.ID == below.ID }) {
+					out[below.ID] = append(out[below.ID], r)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// sourcesOf are the rollups that a rollup is computed from, down to its base table.
+func sourcesOf(s *schema.Snapshot, r *schema.Table) []*schema.Table {
+	var out []*schema.Table
+	for below := s.Table(r.Keyspace, r.Rollup.Source); below != nil && below.Rollup != nil; below = s.Table(r.Keyspace, below.Rollup.Source) {
+		out = append(out, below)
+	}
+	return out
+}
+
+// installMoved installs a schema in which rollups are computed from other sources. No recomputation may be under way, and no
+// write: a mark would be handed on by neither.
+func (d *Database) installMoved(before, next *schema.Snapshot) error {
+	to := moved(before, next)
+	if len(to) == 0 {
+		return d.install(next)
+	}
+	return d.rollups.Exclude(func() error {
+		sealed := map[mutation.TableID]int64{} // until where; it grows in recomputations alone
+		for _, rollups := range to {
+			for _, r := range rollups {
+				state, err := d.rollups.State(r)
+				if err != nil {
+					return err
+				}
+				sealed[r.ID] = state.SealedUntil
+			}
+		}
+		return d.installWith(next, func() error { return d.handOn(to, sealed) })
+	})
+}
+
+// handOn marks windows of rollups, behind those that are sealed, for the marks of those that are no longer below them. Marks that turn out not to be needed, because
+// the schema is not changed after all, cost a recomputation.
+func (d *Database) handOn(to map[mutation.TableID][]*schema.Table, sealed map[mutation.TableID]int64) error {
+	var marks []jobs.Mark
+	store, from := rollupStore{d}, jobs.Place{}
+	for done := false; !done; {
+		var err error
+		from, done, err = store.Marks(from, func(m jobs.Mark, _ uint64) bool {
+			for _, r := range to[m.Rollup] {
+				w := widened(r.Rollup, m.Window)
+				if w.Start = max(w.Start, sealed[r.ID]); w.Start < w.End {
+					marks = append(marks, jobs.Mark{Rollup: r.ID, Base: m.Base, Window: w})
+				}
+			}
+			return len(marks) < handedMax
+		})
+		if err != nil {
+			return err
+		}
+		if len(marks) == 0 {
+			continue
+		}
+		sequence, err := store.Apply(jobs.Answer{Marked: marks})
+		if err != nil {
+			return err
+		}
+		for _, m := range marks {
+			d.rollups.Marked(m, sequence)
+		}
+		marks = marks[:0]
+	}
+	return nil
+}
+
+// widened are the whole windows of a rollup that a range meets.
+func widened(of *downsample.Definition, w downsample.Window) downsample.Window {
+	w.Start = of.WindowOf(w.Start).Start
+	if w.End < math.MaxInt64 {
+		w.End = of.WindowOf(w.End - 1).End
+	}
+	return w
+}
