@@ -46,9 +46,11 @@ func (a *deviation) add(word uint64) {
 }
 
 // Result is null where the deviation is not defined: of one value, or of none.
-func (a *deviation) Result() []byte {
+func (a *deviation) Result() []byte { return a.result(a.population) }
+
+func (a *deviation) result(population bool) []byte {
 	degrees := a.n
-	if !a.population {
+	if !population {
 		degrees--
 	}
 	switch {

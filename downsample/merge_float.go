@@ -62,8 +62,8 @@ func (a *floatMerge) MergeVectors(states []*mutation.Vector, from, to int) {
 	}
 	for i := from; i < to; i++ {
 		switch {
-		case wide != nil && wide.Has(i):
-			a.total.widen(new(big.Float).SetMantExp(bigOf(doubleAt(wide, i)), wideShift))
+		case wide != nil && wide.Has(i) && sums.Has(i):
+			a.total.addWide(new(big.Float).SetMantExp(bigOf(doubleAt(wide, i)), wideShift), doubleAt(sums, i))
 		case sums.Has(i):
 			a.total.add(doubleAt(sums, i), a.reaches())
 		}
@@ -75,21 +75,26 @@ func (a *floatMerge) MergeVectors(states []*mutation.Vector, from, to int) {
 	a.total.n += int64(to - from - absent(sums, from, to))
 }
 
-func (a *floatMerge) Result() []byte {
+func (a *floatMerge) Result() []byte { return a.give(a.gives) }
+
+// give is a result, which an average has all of.
+func (a *floatMerge) give(what floatResult) []byte {
 	total := a.total
 	total.take(&a.raw, a.reaches())
-	if a.gives == wideOfFloats {
+	var v float64
+	switch {
+	case what == wideOfFloats:
 		return a.wide(&total)
-	}
-	v := a.raw.value()
-	if a.gives == averageOfFloats && !a.raw.average {
-		v /= float64(max(a.raw.n, 1))
-	}
-	if a.merged {
+	case what == sumOfFloats && !a.merged:
+		v = a.raw.sumValue()
+	case what == sumOfFloats:
 		v = total.value()
-		if a.gives == averageOfFloats {
-			v = total.mean()
-		}
+	case a.merged:
+		v = total.mean()
+	case a.raw.average:
+		v = a.raw.value()
+	default:
+		v = a.raw.value() / float64(max(a.raw.n, 1))
 	}
 	if a.single {
 		return types.AppendFloat(nil, float32(v))
@@ -124,29 +129,37 @@ type floatTotal struct {
 
 // add adds a sum. reaches says that one beyond a double is of interest.
 func (t *floatTotal) add(v float64, reaches bool) {
+	high, low := t.high, t.low
+	t.plain(v)
+	if reaches && t.beyond == nil && math.IsInf(t.high, 0) && !math.IsInf(v, 0) && !math.IsInf(high, 0) {
+		t.beyond = new(big.Float).SetPrec(wideBits).Add(bigOf(high), bigOf(low))
+	}
 	if t.beyond != nil {
 		t.widen(bigOf(v))
-		return
 	}
-	before := *t
+}
+
+// plain adds to the sum as a double.
+func (t *floatTotal) plain(v float64) {
 	t.simple += v
 	// The error of high + v is a double (Knuth).
 	sum := t.high + v
 	part := sum - t.high
 	t.low += (t.high - (sum - part)) + (v - part)
 	t.high = sum
-	if reaches && math.IsInf(sum, 0) && !math.IsInf(v, 0) && !math.IsInf(before.high, 0) {
-		*t = before
-		t.widen(bigOf(v))
-	}
 }
 
-// widen adds a number that may be beyond a double.
-func (t *floatTotal) widen(v *big.Float) {
+// addWide adds a sum that is beyond a double, and is v as one.
+func (t *floatTotal) addWide(wide *big.Float, v float64) {
 	if t.beyond == nil {
-		t.beyond = new(big.Float).SetPrec(wideBits)
-		t.beyond.Add(bigOf(t.high), bigOf(t.low))
+		t.beyond = new(big.Float).SetPrec(wideBits).Add(bigOf(t.high), bigOf(t.low))
 	}
+	t.widen(wide)
+	t.plain(v)
+}
+
+// widen adds to what is beyond a double.
+func (t *floatTotal) widen(v *big.Float) {
 	t.beyond = new(big.Float).SetPrec(wideBits).Add(t.beyond, v)
 }
 
@@ -178,16 +191,12 @@ func (t *floatTotal) take(raw *floatSum, reaches bool) {
 	}
 	v, _, err := big.ParseFloat(raw.big.String(), 10, wideBits, big.ToNearestEven)
 	if err == nil {
-		t.widen(v)
+		t.addWide(v, raw.sumValue())
 	}
 }
 
 // value is the sum as a double.
 func (t *floatTotal) value() float64 {
-	if t.beyond != nil {
-		v, _ := t.beyond.Float64()
-		return v
-	}
 	v := t.high + t.low
 	if math.IsNaN(v) && math.IsInf(t.simple, 0) {
 		return t.simple

@@ -133,19 +133,21 @@ func doubleOfRank(v uint64) float64 {
 }
 
 // Result is null of no values.
-func (a *percentile) Result() []byte {
+func (a *percentile) Result() []byte { return a.result(a.fraction) }
+
+func (a *percentile) result(fraction float64) []byte {
 	switch {
 	case a.n == 0:
 		return nil
 	case a.poisoned:
 		return notANumber()
 	case a.n <= percentileExactMax:
-		return types.AppendDouble(nil, a.exact())
+		return types.AppendDouble(nil, a.exact(fraction))
 	}
-	return types.AppendDouble(nil, a.sketched())
+	return types.AppendDouble(nil, a.sketched(fraction))
 }
 
-func (a *percentile) exact() float64 {
+func (a *percentile) exact(fraction float64) float64 {
 	slices.SortFunc(a.few, func(x, y float64) int {
 		switch rx, ry := rankDouble(x), rankDouble(y); {
 		case rx < ry:
@@ -155,7 +157,7 @@ func (a *percentile) exact() float64 {
 		}
 		return 0
 	})
-	at := a.fraction * float64(a.n-1)
+	at := fraction * float64(a.n-1)
 	below := int(at)
 	low := a.few[below]
 	part := at - float64(below)
@@ -173,14 +175,14 @@ func between(low, high, part float64) float64 {
 	return low*(1-part) + high*part
 }
 
-func (a *percentile) sketched() float64 {
-	switch a.fraction { // the ends are known
+func (a *percentile) sketched(fraction float64) float64 {
+	switch fraction { // the ends are known
 	case 0:
 		return a.low
 	case 1:
 		return a.high
 	}
-	rank := int64(a.fraction * float64(a.n-1))
+	rank := int64(fraction * float64(a.n-1))
 	slices.Sort(a.made)
 	for _, at := range a.made {
 		for i, count := range a.pages[at] {

@@ -114,17 +114,16 @@ func (a *floatSum) Add(value []byte) {
 
 func (a *floatSum) add(v float64) {
 	a.n++
-	if a.big != nil {
-		a.big.Add(a.big, decimalOf(v))
-		return
-	}
 	before := a.sum
 	a.simple += v
 	corrected := v - a.compensation
 	sum := a.sum + corrected
 	a.compensation = (sum - a.sum) - corrected
 	a.sum = sum
-	if a.average && math.IsInf(sum, 0) && !math.IsInf(v, 0) {
+	switch {
+	case a.big != nil:
+		a.big.Add(a.big, decimalOf(v))
+	case a.average && math.IsInf(sum, 0) && !math.IsInf(v, 0):
 		a.big = new(inf.Dec).Add(decimalOf(before), decimalOf(v))
 	}
 }
@@ -154,8 +153,14 @@ func (a *floatSum) AddVector(v *mutation.Vector, from, to int) {
 	switch {
 	case v.Physical != mutation.PhysicalDouble && v.Physical != mutation.PhysicalFloat:
 		addEach(a, nil, v, from, to)
-	case v.Physical == mutation.PhysicalDouble && v.Present == nil && !a.average:
-		a.addDoubles(v.Words[from:to])
+	case v.Physical == mutation.PhysicalDouble && v.Present == nil && a.big == nil:
+		before := *a
+		if a.addDoubles(v.Words[from:to]); a.average && before.sum-before.sum == 0 && a.sum-a.sum != 0 {
+			*a = before // no longer finite: step by step, to see where a sum becomes too large
+			for _, w := range v.Words[from:to] {
+				a.add(math.Float64frombits(w))
+			}
+		}
 	default:
 		for i := from; i < to; i++ {
 			if !v.Has(i) {

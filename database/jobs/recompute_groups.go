@@ -11,6 +11,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/schema"
 )
@@ -37,6 +38,7 @@ type slot struct {
 	of     *types.Type // of the source column; nil: rows are counted
 	what   downsample.Aggregate
 	target mutation.ColumnID
+	from   int // the slot that it is derived from; itself where it is not
 }
 
 func newOutput(r *Recompute) (*output, error) {
@@ -61,6 +63,13 @@ func newOutput(r *Recompute) (*output, error) {
 	slices.SortFunc(out.slots, func(a, b slot) int { return int(a.target) - int(b.target) })
 	for i := range out.slots {
 		out.targets = append(out.targets, out.slots[i].target)
+		out.slots[i].from = i
+		for j := range out.slots {
+			if out.slots[j].what.Source == out.slots[i].what.Source && out.slots[j].what.Function == downsample.MostKnowing(out.slots[i].what.Function, out.slots[i].of) {
+				out.slots[i].from = j
+				break
+			}
+		}
 	}
 	return out, nil
 }
@@ -75,9 +84,10 @@ func valueColumn(t *schema.Table, name string) *schema.Column {
 
 // group is what is known of a group of the window under way.
 type group struct {
-	key    []byte // encoded: the clustering behind the window
-	accs   []downsample.Stateful
-	bounds []*downsample.Bound // as accs, nil where there is none; empty unless asked for
+	key     []byte // encoded: the clustering behind the window
+	accs    []downsample.Stateful
+	derived []bool              // of accs: it is a part of another one
+	bounds  []*downsample.Bound // as accs, nil where there is none; empty unless asked for
 }
 
 // windows computes rows window by window.
@@ -278,20 +288,9 @@ func (w *windows) begin(key []byte) error {
 	if n := len(w.spare); n > 0 {
 		g, w.spare = w.spare[n-1], w.spare[:n-1]
 	} else {
-		g = &group{}
-		for i := range w.out.slots {
-			s := &w.out.slots[i]
-			acc, err := downsample.NewStateful(s.what.Function, s.of, s.what.Fraction)
-			if err != nil {
-				return fmt.Errorf("rollup %s: %w", w.rollup.QualifiedName(), err)
-			}
-			if _, ok := acc.(downsample.Sized); ok {
-				w.sized = true
-			}
-			g.accs = append(g.accs, acc)
-			if w.out.bounds {
-				g.bounds = append(g.bounds, downsample.NewBound(s.what.Function, s.of))
-			}
+		var err error
+		if g, err = w.newGroup(); err != nil {
+			return fmt.Errorf("rollup %s: %w", w.rollup.QualifiedName(), err)
 		}
 	}
 	g.key = append(g.key[:0], key...)
@@ -302,10 +301,43 @@ func (w *windows) begin(key []byte) error {
 	return nil
 }
 
+// newGroup makes the accumulators of a group. What another one knows as well is derived from it.
+func (w *windows) newGroup() (*group, error) {
+	g := &group{accs: make([]downsample.Stateful, len(w.out.slots)), derived: make([]bool, len(w.out.slots))}
+	for i := range w.out.slots {
+		s := &w.out.slots[i]
+		if w.out.bounds {
+			g.bounds = append(g.bounds, downsample.NewBound(s.what.Function, s.of))
+		}
+		if s.from != i {
+			continue
+		}
+		acc, err := downsample.NewStateful(s.what.Function, s.of, s.what.Fraction)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := acc.(downsample.Sized); ok {
+			w.sized = true
+		}
+		g.accs[i] = acc
+	}
+	for i := range w.out.slots {
+		s := &w.out.slots[i]
+		if s.from == i {
+			continue
+		}
+		acc, ok := downsample.Derive(g.accs[s.from], s.what.Function, s.of, s.what.Fraction)
+		invariants.Check(ok, "%s is not derived from %s", s.what.Function, w.out.slots[s.from].what.Function)
+		g.accs[i], g.derived[i] = acc, true
+	}
+	return g, nil
+}
+
 // feed adds rows of the batch under way to a group.
 func (w *windows) feed(g *group, from, to int) {
 	for i, acc := range g.accs {
 		switch states := w.states[i]; {
+		case g.derived[i]:
 		case w.merges:
 			acc.MergeVectors(states, from, to)
 		case len(states) == 0:
@@ -352,8 +384,10 @@ func (w *windows) finish() error {
 		if err := w.emit(g); err != nil {
 			return err
 		}
-		for _, acc := range g.accs {
-			acc.Reset()
+		for i, acc := range g.accs {
+			if !g.derived[i] {
+				acc.Reset()
+			}
 		}
 		for _, b := range g.bounds {
 			if b != nil {
