@@ -53,14 +53,38 @@ func (a *extreme) AddVector(v *mutation.Vector, from, to int) {
 		addEach(a, nil, v, from, to)
 		return
 	}
+	if v.Present == nil && v.Physical == mutation.PhysicalDouble {
+		a.addDoubles(v.Words[from:to])
+		return
+	}
 	for i := from; i < to; i++ {
-		if !v.Has(i) {
-			continue
+		if v.Has(i) {
+			a.addWord(v.Physical, v.Words[i])
 		}
-		w := v.Words[i]
-		k := a.rank(v.Physical, w)
-		if !a.found || a.max && k > a.held || !a.max && k < a.held {
-			a.found, a.words, a.word, a.held = true, true, w, k
+	}
+}
+
+func (a *extreme) addWord(physical mutation.Physical, w uint64) {
+	k := a.rank(physical, w)
+	if !a.found || a.max && k > a.held || !a.max && k < a.held {
+		a.found, a.words, a.word, a.held = true, true, w, k
+	}
+}
+
+// addDoubles is addWord in loops that pass over most numbers by one comparison. What is equal, which zeros of both signs are, and NaN go
+// the long way.
+func (a *extreme) addDoubles(words []uint64) {
+	if a.max {
+		for _, w := range words {
+			if v := math.Float64frombits(w); !a.found || !(v < math.Float64frombits(a.word)) {
+				a.addWord(mutation.PhysicalDouble, w)
+			}
+		}
+		return
+	}
+	for _, w := range words {
+		if v := math.Float64frombits(w); !a.found || !(v > math.Float64frombits(a.word)) {
+			a.addWord(mutation.PhysicalDouble, w)
 		}
 	}
 }
