@@ -80,6 +80,7 @@ type Database struct {
 	guardrails  Guardrails
 	sizes       partitionSizes
 	reading     readTotals
+	late        lateRows
 	// largePartition is Options.LargePartition.
 	largePartition func(table, partition string, bytes int64)
 

@@ -59,6 +59,8 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 		return d.describe(st, plan)
 	case *planner.Explain:
 		return d.explain(st, plan, &req)
+	case *planner.ExplainRetention:
+		return d.explainRetention(st, plan)
 	case *planner.CheckCopy:
 		return d.checkCopy(st, plan)
 	case *planner.RebuildCopy:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
@@ -71,4 +72,23 @@ func (d *Database) holdsNothing(t *schema.Table) (bool, error) {
 		return true, nil // its id was given in its text
 	}
 	return empty, err
+}
+
+// Retention implements catalog.Sight.
+func (s status) Retention(t *schema.Table) catalog.Retention {
+	now := s.d.clock.Now()
+	out := catalog.Retention{NowMillis: now.UnixMilli(), LateExpired: s.d.late.of(t.ID)}
+	if list, err := s.d.overdueOf(t, now); err == nil { // else a file is damaged: who reads its rows is told
+		for i := range list {
+			out.RowsWaiting, out.BytesWaiting = out.RowsWaiting+list[i].rows, out.BytesWaiting+list[i].bytes
+		}
+	}
+	if store, ok := s.d.store.(Maintained); ok {
+		for _, of := range store.Statistics().Tables {
+			if of.Table == t.ID {
+				out.RowsExpired = of.Work.EndedRows
+			}
+		}
+	}
+	return out
 }

@@ -103,6 +103,7 @@ func (d *Database) publish(s *schema.Snapshot) {
 	d.limits.keep(s)
 	d.sizes.keep(s)
 	d.reading.keep(s)
+	d.late.keep(s)
 	d.schema.Store(catalog.WithVirtual(s))
 }
 

@@ -31,6 +31,7 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
 			return nil, err
 		}
+		d.late.written(plan.Mutations, d.clock)
 		return done, nil
 	}
 	write := d.writeMarked
@@ -45,6 +46,7 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	marks.written(sequence)
+	d.late.written(plan.Mutations, d.clock)
 	done.Warnings = append(done.Warnings, marks.warnings()...)
 	return done, nil
 }

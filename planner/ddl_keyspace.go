@@ -69,20 +69,12 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 	case *cql.DropRetentionPolicy:
 		alter, err = c.dropPolicy(stmt)
 	default:
-		return nil, unsupportedStatement(stmt)
+		return nil, invalidf("this statement is not supported by this build")
 	}
 	if err != nil {
 		return nil, err
 	}
 	return fixed(alter.Keyspace, alter), nil
-}
-
-func unsupportedStatement(stmt cql.Statement) error {
-	switch stmt.(type) {
-	case *cql.ExplainRetention:
-		return invalidf("EXPLAIN RETENTION is not supported by this build: its only retention is TTL")
-	}
-	return invalidf("this statement is not supported by this build")
 }
 
 func (c *compiler) createKeyspace(stmt *cql.CreateKeyspace) (*Alter, error) {

@@ -37,6 +37,8 @@ func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
 		return c.prepareDescribe(stmt)
 	case *cql.Explain:
 		return c.prepareExplain(stmt)
+	case *cql.ExplainRetention:
+		return c.prepareExplainRetention(stmt)
 	case *cql.Admin:
 		return c.prepareAdmin(stmt)
 	case *cql.CheckQueryTable:
@@ -143,15 +145,14 @@ func writable(t *schema.Table) error {
 
 // insteads says what to use where esker does not have something, by the statement's first words.
 var insteads = map[string]string{
-	"CREATE TRIGGER":    "keep derived rows in a query table (CREATE QUERY TABLE) or a rollup",
-	"DROP TRIGGER":      "there are no triggers to drop",
-	"CREATE FUNCTION":   "compute in the application, or use a built-in function",
-	"CREATE AGGREGATE":  "use a built-in aggregate: count, sum, avg, min, max, first, last",
-	"INSERT JSON":       "name the columns and VALUES",
-	"CREATE TYPE":       "use one column for each field",
-	"CREATE ROLE":       "this build has no roles; it listens on loopback",
-	"CREATE USER":       "this build has no users; it listens on loopback",
-	"EXPLAIN RETENTION": "this build has no retention but TTL",
+	"CREATE TRIGGER":   "keep derived rows in a query table (CREATE QUERY TABLE) or a rollup",
+	"DROP TRIGGER":     "there are no triggers to drop",
+	"CREATE FUNCTION":  "compute in the application, or use a built-in function",
+	"CREATE AGGREGATE": "use a built-in aggregate: count, sum, avg, min, max, first, last",
+	"INSERT JSON":      "name the columns and VALUES",
+	"CREATE TYPE":      "use one column for each field",
+	"CREATE ROLE":      "this build has no roles; it listens on loopback",
+	"CREATE USER":      "this build has no users; it listens on loopback",
 }
 
 func unsupported(stmt *cql.Unsupported) error {

@@ -93,12 +93,19 @@ func (t *Table) Create(k *Keyspace) string {
 
 // CreatePolicy is the CREATE RETENTION POLICY text of a policy of the table.
 func (t *Table) CreatePolicy(p *Policy) string {
-	keep := "FOREVER"
-	if p.Millis > 0 {
-		keep = DurationText(p.Millis)
-	}
 	return "CREATE RETENTION POLICY " + cql.QuoteIdentifier(t.Keyspace) + "." + cql.QuoteIdentifier(p.Name) + " ON " + t.fullName() +
-		" WHERE " + strings.Join(t.filterTexts(p.Where), " AND ") + " KEEP " + keep + ";"
+		" WHERE " + t.PredicateText(p) + " KEEP " + KeepText(p.Millis) + ";"
+}
+
+// PredicateText is the WHERE of a policy of the table.
+func (t *Table) PredicateText(p *Policy) string { return strings.Join(t.filterTexts(p.Where), " AND ") }
+
+// KeepText is how long rows are kept, as a policy says it.
+func KeepText(millis int64) string {
+	if millis == 0 {
+		return "FOREVER"
+	}
+	return DurationText(millis)
 }
 
 func (t *Table) fullName() string {

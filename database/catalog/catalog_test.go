@@ -52,6 +52,8 @@ func (noStatus) Caches() []Cache {
 
 func (noStatus) Reads(*schema.Table) Reads { return Reads{Pages: 1} }
 
+func (noStatus) Retention(*schema.Table) Retention { return Retention{} }
+
 func (noStatus) WriteLimit(t *schema.Table) WriteLimit {
 	if t.Name != "base" {
 		return WriteLimit{}

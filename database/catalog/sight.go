@@ -23,6 +23,8 @@ type Sight interface {
 	Reads(t *schema.Table) Reads
 	// WriteLimit is what partition_write_rate_max did to a table since the start.
 	WriteLimit(t *schema.Table) WriteLimit
+	// Retention is what a table with a retention has past its end.
+	Retention(t *schema.Table) Retention
 }
 
 // Bucket is a range of event time that a table has rows in. Rows and partitions are counted in each file and memtable.
@@ -72,6 +74,7 @@ var perTable = map[string]func(s *Source, t *schema.Table) (n int, row func(i in
 	"system_views.buckets":          (*Source).buckets,
 	"system_views.large_partitions": (*Source).largePartitions,
 	"system_views.read_statistics":  (*Source).readStatistics,
+	"system_views.retention":        (*Source).retention,
 	"system_views.top_partitions":   (*Source).topPartitions,
 	"system_views.write_limits":     (*Source).writeLimits,
 }
