@@ -43,7 +43,7 @@ func (c *retentionCheck) ended(origin place, t *schema.Table, at place, row *mut
 		return byColumn, err
 	}
 	if c.key.Key == nil || !c.key.Equal(origin.key) {
-		from, err := visibleFrom(c.view, c.base, origin.key, c.nowMillis)
+		from, err := visibleFrom(c.view, c.base, origin.key, true, c.nowMillis)
 		if err != nil {
 			return false, err
 		}

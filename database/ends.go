@@ -28,7 +28,7 @@ func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 		if len(t.Clustering) > 0 && t.Clustering[0].Name == r.By {
 			out.AllBefore = base.LeastVisibleFrom(nowMillis)
 			if t == base && (len(base.RetentionReads()) > 0 || r.Floored) {
-				out.Before = d.endedOf(base, nowMillis)
+				out.Before = d.endedOf(base, len(snapshot.QueryTablesOf(base)) == 0, nowMillis)
 			}
 		}
 		for _, e := range base.EndColumns(nowMillis) {
@@ -66,12 +66,14 @@ func endColumn(t, base *schema.Table, end *schema.Column) mutation.ColumnID {
 	return end.ID
 }
 
-// endedOf tells for each partition of a table below which time its rows have ended at a moment.
-func (d *Database) endedOf(t *schema.Table, nowMillis int64) func(partition.DecoratedKey) int64 {
+// endedOf tells for each partition of a table below which time its rows have ended at a moment. Where there are query tables the
+// static columns do not count: their rows go at another time, and would show again if a static changed when those of the base,
+// by which floorMutations tells, had gone.
+func (d *Database) endedOf(t *schema.Table, byStatics bool, nowMillis int64) func(partition.DecoratedKey) int64 {
 	return func(key partition.DecoratedKey) int64 {
 		view := d.store.View()
 		defer view.Close()
-		from, err := visibleFrom(view, t, key, nowMillis)
+		from, err := visibleFrom(view, t, key, byStatics, nowMillis)
 		if err != nil {
 			return math.MinInt64 // whoever reads it is told; nothing goes
 		}
@@ -79,26 +81,27 @@ func (d *Database) endedOf(t *schema.Table, nowMillis int64) func(partition.Deco
 	}
 }
 
-// visibleFrom is from which time on rows of a partition of a table show at a moment, as of a View.
-func visibleFrom(view View, t *schema.Table, key partition.DecoratedKey, nowMillis int64) (int64, error) {
+// visibleFrom is from which time on rows of a partition of a table show at a moment, as of a View; the least it may be if static
+// columns are not to be looked at.
+func visibleFrom(view View, t *schema.Table, key partition.DecoratedKey, byStatics bool, nowMillis int64) (int64, error) {
 	values, err := t.PartitionLayout().Decode(key.Key)
 	if err != nil {
 		return 0, err
 	}
 	var statics [][]byte
-	if len(t.RetentionStatics()) > 0 {
+	if byStatics && len(t.RetentionStatics()) > 0 {
 		side, _, err := view.Rows(t.ID, key, nil)
 		if err != nil {
 			return 0, err
 		}
 		statics = staticValues(t, side.Static, nowMillis)
 	}
-	from := t.VisibleFrom(schema.ValuesKnown(values, statics, t.Statics), nowMillis)
+	known := schema.ValuesKnown(values, statics, t.Statics)
 	if !t.Retention.Floored {
-		return from, nil
+		return t.VisibleFrom(known, nowMillis), nil
 	}
-	floor, err := floorOf(view, t.ID, key)
-	return max(from, floor), err
+	floor, changes, err := floorOf(view, t.ID, key)
+	return max(floor, t.VisibleSince(known, changes, nowMillis)), err
 }
 
 // keptFrom is the time from which on rows of a base table stay although they have ended, because a window of a rollup that they

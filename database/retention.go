@@ -1,13 +1,10 @@
 package database
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/exec"
-	"github.com/eskerdb/esker/lsm"
-	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
@@ -30,7 +27,9 @@ func (d *Database) retained(source readSource, t *schema.Table, nowMillis int64)
 	}
 	out := &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
 	if view := source.pinned(); view != nil && base.Retention.Floored {
-		out.Floor = func(key partition.DecoratedKey) (int64, error) { return floorOf(view, base.ID, key) }
+		out.Floor = func(key partition.DecoratedKey) (floor int64, changes int, err error) {
+			return floorOf(view, base.ID, key)
+		}
 	}
 	return out
 }
@@ -43,7 +42,7 @@ func (d *Database) settleRetentions(next *schema.Snapshot, nowMillis int64) erro
 			if old := was.Table(t.Keyspace, t.Name); t.Retention == nil || old != nil && old.Retention == t.Retention {
 				continue
 			}
-			if fresh, err := d.holdsNothing(t); err != nil {
+			if fresh, err := d.holdsNothing(was, t); err != nil {
 				return err
 			} else if fresh {
 				t.Retention = t.Retention.Afresh()
@@ -60,18 +59,19 @@ func (d *Database) settleRetentions(next *schema.Snapshot, nowMillis int64) erro
 	return nil
 }
 
-// holdsNothing reports whether a table has no rows, so that nothing of it can have ended.
-func (d *Database) holdsNothing(t *schema.Table) (bool, error) {
-	if t.ID == (mutation.TableID{}) {
+// holdsNothing reports whether a table has no rows, nor its query tables, so that nothing of it can have ended.
+func (d *Database) holdsNothing(s *schema.Snapshot, t *schema.Table) (bool, error) {
+	if s.Table(t.Keyspace, t.Name) == nil {
 		return true, nil
 	}
 	view := d.store.Newest()
 	defer view.Close()
-	empty, err := tableEmpty(view, t.ID)
-	if errors.Is(err, lsm.ErrUnknownTable) {
-		return true, nil // its id was given in its text
+	for _, of := range append(s.QueryTablesOf(t), t) {
+		if empty, err := tableEmpty(view, of.ID); !empty || err != nil {
+			return false, err
+		}
 	}
-	return empty, err
+	return true, nil
 }
 
 // Retention implements catalog.Sight.

@@ -22,15 +22,18 @@ import (
 // floorsTableID is the same in every data directory.
 var floorsTableID = mutation.TableID{0xe5, 0x4e, 0x12, 15: 4} // on disk: never change
 
-// floorMillis is the column with the time, milliseconds since 1970.
-const floorMillis mutation.ColumnID = 1 // on disk: never reuse
+// Columns of the table of floors: bigints.
+const (
+	floorMillis mutation.ColumnID = 1 // on disk: never reuse; milliseconds since 1970: rows with a time below it have ended
+	floorSince  mutation.ColumnID = 2 // on disk: never reuse; so many changes of the retention there were when the statics became what they are
+)
 
 // floorsTable keeps the floors of all tables: partition (id of the table, key of its partition), one row.
 func floorsTable() mutation.Table {
 	physical, width := mutation.PhysicalOf(types.Bigint)
 	return mutation.Table{
 		ID: floorsTableID, Name: "esker.retention_floors", Law: mutation.BySequence,
-		Columns: []mutation.Column{{ID: floorMillis, Physical: physical, Width: width}},
+		Columns: []mutation.Column{{ID: floorMillis, Physical: physical, Width: width}, {ID: floorSince, Physical: physical, Width: width}},
 	}
 }
 
@@ -40,29 +43,37 @@ func floorKey(table mutation.TableID, key partition.DecoratedKey) (partition.Dec
 	return partition.Decorate(at), err
 }
 
-// floorOf is the floor of a partition as of a View; math.MinInt64: none.
-func floorOf(view View, table mutation.TableID, key partition.DecoratedKey) (int64, error) {
+// floorOf is the floor of a partition as of a View, math.MinInt64 if there is none, and since how many changes of the retention its
+// statics are what they are.
+func floorOf(view View, table mutation.TableID, key partition.DecoratedKey) (floor int64, changes int, err error) {
+	floor = math.MinInt64
 	at, err := floorKey(table, key)
 	if err != nil {
-		return 0, err
+		return floor, changes, err
 	}
 	_, rows, err := view.Rows(floorsTableID, at, clustering.All())
 	if errors.Is(err, lsm.ErrUnknownTable) {
-		return math.MinInt64, nil // a data directory of a release that had none, and no schema change since
+		return floor, changes, nil // a data directory of a release that had none, and no schema change since
 	}
 	if err != nil {
-		return 0, err
+		return floor, changes, err
 	}
 	row, err := rows.Next()
 	if err != nil || row == nil || row.Live.IsNone() {
-		return math.MinInt64, err
+		return floor, changes, err
 	}
 	for i := range row.Cells {
-		if c := &row.Cells[i]; c.Column == floorMillis && len(c.Value) == 8 {
-			return types.DecodeInt64(c.Value), nil
+		c := &row.Cells[i]
+		switch {
+		case len(c.Value) != 8:
+			return floor, changes, fmt.Errorf("%s: column %d has %d bytes", floorsTable().Name, c.Column, len(c.Value))
+		case c.Column == floorMillis:
+			floor = types.DecodeInt64(c.Value)
+		case c.Column == floorSince:
+			changes = int(types.DecodeInt64(c.Value))
 		}
 	}
-	return 0, fmt.Errorf("%s: a row without its time", floorsTable().Name)
+	return floor, changes, nil
 }
 
 // floors are the floors that a record raises.
@@ -137,25 +148,48 @@ func floorMutation(view View, t *schema.Table, m *planner.Mutation, nowMillis in
 	if side.Static != nil {
 		old.Static = side.Static.Clone()
 	}
-	before := t.VisibleFrom(schema.ValuesKnown(key, staticValues(t, old.Static, nowMillis), t.Statics), nowMillis)
 	merged := mutation.MergeSides(t.Law(), &old, &mutation.Side{Deletion: m.Deletion, Static: m.Static})
-	after := t.VisibleFrom(schema.ValuesKnown(key, staticValues(t, merged.Static, nowMillis), t.Statics), nowMillis)
-	floor, err := floorOf(view, t.ID, m.Key)
-	if err != nil || before <= after || before <= floor {
+	was, is := staticValues(t, old.Static, nowMillis), staticValues(t, merged.Static, nowMillis)
+	if same(t.RetentionStatics(), t.Statics, was, is) {
+		return nil, nil
+	}
+	floor, changes, err := floorOf(view, t.ID, m.Key)
+	if err != nil {
 		return nil, err
 	}
-	if any, err := holdsBetween(view, t, m.Key, after, before); err != nil || !any {
-		return nil, err
+	before := t.VisibleSince(schema.ValuesKnown(key, was, t.Statics), changes, nowMillis)
+	after := t.VisibleSince(schema.ValuesKnown(key, is, t.Statics), t.Retention.Changes, nowMillis)
+	if before > max(after, floor) {
+		any, err := holdsBetween(view, t, m.Key, after, before)
+		if err != nil {
+			return nil, err
+		}
+		if any {
+			floor = before
+		}
 	}
 	at, err := floorKey(t.ID, m.Key)
 	if err != nil {
 		return nil, err
 	}
-	row := mutation.Row{
-		Clustering: []byte{}, Live: mutation.Liveness{ExpiresAt: mutation.Forever},
-		Cells: []mutation.Cell{{Column: floorMillis, ExpiresAt: mutation.Forever, Value: types.AppendBigint(nil, before)}},
+	row := mutation.Row{Clustering: []byte{}, Live: mutation.Liveness{ExpiresAt: mutation.Forever}}
+	for _, c := range []struct {
+		column mutation.ColumnID
+		value  int64
+	}{{floorMillis, floor}, {floorSince, int64(t.Retention.Changes)}} {
+		row.Cells = append(row.Cells, mutation.Cell{Column: c.column, ExpiresAt: mutation.Forever, Value: types.AppendBigint(nil, c.value)})
 	}
 	return &mutation.Mutation{Table: floorsTableID, Key: at, Rows: []mutation.Row{row}}, nil
+}
+
+// same reports whether some of a table's static columns have the same values.
+func same(some, all []*schema.Column, a, b [][]byte) bool {
+	for i, c := range all {
+		if slices.Contains(some, c) && ((a[i] == nil) != (b[i] == nil) || string(a[i]) != string(b[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 // holdsBetween reports whether a partition may hold rows of a range of time.

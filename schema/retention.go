@@ -16,8 +16,9 @@ type Retention struct {
 	Policies []Policy `json:",omitempty"`
 	// Floored says that a policy has looked at static columns: what they were before may have ended rows of single partitions.
 	Floored bool `json:",omitempty"`
-	// Former is what held before, oldest first: what had ended by it stays ended.
-	Former []FormerRetention `json:",omitempty"`
+	// Former is what held before, oldest first: what had ended by it stays ended. Changes numbers them.
+	Former  []FormerRetention `json:",omitempty"`
+	Changes int               `json:",omitempty"` // how many there were, with those that hide nothing any more
 }
 
 // Policy is a CREATE RETENTION POLICY.
@@ -33,6 +34,7 @@ type FormerRetention struct {
 	Column      string   `json:",omitempty"`
 	Policies    []Policy `json:",omitempty"`
 	UntilMillis int64    // milliseconds since 1970
+	Number      int      `json:",omitempty"` // from 0, one more with each
 }
 
 // IsNone reports whether no row ends by the retention, and none has.
@@ -79,6 +81,12 @@ func ValuesKnown(key, statics [][]byte, columns []*Column) Known {
 // below it have ended. math.MinInt64: all show. Where it depends on what is not known it is the least it may be. A table
 // without a retention, or with one of an expiry column alone, hides nothing by the time of rows.
 func (t *Table) VisibleFrom(known Known, nowMillis int64) int64 {
+	return t.VisibleSince(known, 0, nowMillis)
+}
+
+// VisibleSince is VisibleFrom of a partition whose static columns are what they are since so many changes of the retention: what
+// policies that look at them said before is not asked again.
+func (t *Table) VisibleSince(known Known, changes int, nowMillis int64) int64 {
 	r := t.Retention
 	if r == nil {
 		return math.MinInt64
@@ -86,9 +94,21 @@ func (t *Table) VisibleFrom(known Known, nowMillis int64) int64 {
 	from := endedBy(nowMillis, t.keeps(r.Millis, r.Policies, known))
 	for i := range r.Former {
 		f := &r.Former[i]
-		from = max(from, endedBy(f.UntilMillis, t.keeps(f.Millis, f.Policies, known)))
+		then := known
+		if f.Number < changes {
+			then = known.keyAlone
+		}
+		from = max(from, endedBy(f.UntilMillis, t.keeps(f.Millis, f.Policies, then)))
 	}
 	return from
+}
+
+// keyAlone is what is known without the static columns.
+func (k Known) keyAlone(c *Column) ([]byte, bool) {
+	if c.Kind == Static {
+		return nil, false
+	}
+	return k(c)
 }
 
 // LeastVisibleFrom is VisibleFrom of the partition that keeps its rows longest.
@@ -104,13 +124,14 @@ func endedBy(moment, keep int64) int64 {
 	return moment - keep + 1
 }
 
-// keeps is how long rows of a partition are kept: 0 for ever.
-func (t *Table) keeps(millis int64, policies []Policy, known Known) int64 {
-	longest, any, sure := int64(-1), false, false
+// keeps is how long rows of a partition are kept: 0 for ever. It is the longest it may be where what is known does not decide it.
+func (t *Table) keeps(millis int64, policies []Policy, known Known) (longest int64) {
+	any, sure := false, false
 	longer := func(keep int64) {
-		if any = true; longest != 0 && (keep == 0 || keep > longest) {
+		if !any || longest != 0 && (keep == 0 || keep > longest) {
 			longest = keep
 		}
+		any = true
 	}
 	for i := range policies {
 		p := &policies[i]
@@ -120,7 +141,7 @@ func (t *Table) keeps(millis int64, policies []Policy, known Known) int64 {
 		}
 		sure = sure || matches && decided
 	}
-	if !any || !sure {
+	if !sure {
 		longer(millis)
 	}
 	return longest

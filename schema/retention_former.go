@@ -18,12 +18,13 @@ func (r *Retention) Follow(to *Retention) *Retention {
 	if to != nil {
 		next = *to
 	}
-	next.Former, next.Floored = slices.Clip(r.Former), next.Floored || r.Floored
+	next.Former, next.Changes, next.Floored = slices.Clip(r.Former), r.Changes, next.Floored || r.Floored
 	if next.By == "" {
 		next.By = r.By
 	}
 	if !r.sameEnds(&next) {
-		next.Former = append(next.Former, FormerRetention{Millis: r.Millis, Column: r.Column, Policies: r.Policies, UntilMillis: unsettled})
+		next.Former = append(next.Former, FormerRetention{Millis: r.Millis, Column: r.Column, Policies: r.Policies, UntilMillis: unsettled, Number: r.Changes})
+		next.Changes++
 	}
 	return &next
 }

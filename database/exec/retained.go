@@ -16,23 +16,24 @@ type Retained struct {
 	Table     *schema.Table // that is read, as it is now
 	Base      *schema.Table // whose retention it is: Table, or the table that it is a copy of
 	NowMillis int64
-	// Floor is a time below which rows of a partition of Base have ended by what its static columns were before; nil: there is
-	// none for any.
-	Floor func(base partition.DecoratedKey) (int64, error)
+	// Floor is a time below which rows of a partition of Base have ended by what its static columns were before, and the number of
+	// changes of its retention since when they are what they are; nil: math.MinInt64 and 0 of any.
+	Floor func(base partition.DecoratedKey) (floor int64, changes int, err error)
 }
 
 // retained hides rows that have ended.
 type retained struct {
 	*Retained
-	time   *planner.ColumnExpr // the time of a row; nil: none ends by it
-	ends   []endColumn
-	base   []*planner.ColumnExpr                  // of a copy: the partition key of the base
-	reads  map[*schema.Column]*planner.ColumnExpr // of a copy: what policies look at
-	fixed  bool                                   // all rows of a partition show from one time on
-	from   int64                                  // rows of the partition under way show from then on, or those of the base partition at hand
-	key    partition.DecoratedKey                 // of a copy: the base partition at hand
-	layout partition.Layout                       // of the base
-	spans  []span
+	time    *planner.ColumnExpr // the time of a row; nil: none ends by it
+	ends    []endColumn
+	base    []*planner.ColumnExpr                  // of a copy: the partition key of the base
+	reads   map[*schema.Column]*planner.ColumnExpr // of a copy: what policies look at
+	fixed   bool                                   // all rows of a partition show from one time on
+	from    int64                                  // rows of the partition under way show from then on, or those of the base partition at hand
+	statics []*planner.ColumnExpr                  // of those the static columns of the base
+	seen    []byte                                 // of a copy: the base partition at hand, and its statics
+	layout  partition.Layout                       // of the base
+	spans   []span
 }
 
 // endColumn is a column with the end of its row.
@@ -61,6 +62,9 @@ func newRetained(r *run, of *Retained) *retained {
 		h.reads = map[*schema.Column]*planner.ColumnExpr{}
 		for _, c := range reads {
 			h.reads[c] = h.find(r, c)
+			if e := h.reads[c]; e != nil && c.Kind == schema.Static {
+				h.statics = append(h.statics, e)
+			}
 		}
 		for _, c := range of.Base.PartitionKey {
 			h.base = append(h.base, h.find(r, c))
@@ -116,9 +120,6 @@ func (h *retained) open(r *row, req *mutation.ReadRequest) {
 // enter makes a partition the one under way, once its statics are known.
 func (h *retained) enter(r *row) (err error) {
 	if h == nil || !h.fixed {
-		if h != nil {
-			h.key = partition.DecoratedKey{}
-		}
 		return nil
 	}
 	known := func(c *schema.Column) ([]byte, bool) {
@@ -129,14 +130,18 @@ func (h *retained) enter(r *row) (err error) {
 			return r.static(c.ID), true
 		}
 	}
-	h.from = h.Base.VisibleFrom(known, h.NowMillis)
-	if h.Floor != nil && h.Table == h.Base {
-		floor, err := h.Floor(r.decorated)
-		if err != nil {
+	return h.floor(r.decorated, known)
+}
+
+// floor makes from the time from which on rows of a base partition show.
+func (h *retained) floor(base partition.DecoratedKey, known schema.Known) (err error) {
+	floor, changes := int64(math.MinInt64), 0
+	if h.Floor != nil {
+		if floor, changes, err = h.Floor(base); err != nil {
 			return err
 		}
-		h.from = max(h.from, floor)
 	}
+	h.from = max(floor, h.Base.VisibleSince(known, changes, h.NowMillis))
 	return nil
 }
 
@@ -192,7 +197,8 @@ func (h *retained) shows(r *row) (bool, error) {
 	return !ok || ms >= h.from, nil
 }
 
-// baseOf makes the base partition of a row of a copy the one at hand.
+// baseOf makes the base partition of a row of a copy the one at hand. A row whose base row has left the disk may hold static values of
+// before.
 func (h *retained) baseOf(r *row) error {
 	values := make([][]byte, len(h.base))
 	for i, e := range h.base {
@@ -202,24 +208,20 @@ func (h *retained) baseOf(r *row) error {
 	if err != nil {
 		return err
 	}
-	if h.key.Key != nil && string(key) == string(h.key.Key) {
+	seen := types.AppendElem(nil, key)
+	for _, e := range h.statics {
+		seen = types.AppendElem(seen, r.column(e))
+	}
+	if string(seen) == string(h.seen) {
 		return nil
 	}
-	h.key = partition.Decorate(slices.Clone(key))
-	h.from = h.Base.VisibleFrom(func(c *schema.Column) ([]byte, bool) {
+	h.seen = seen
+	return h.floor(partition.Decorate(slices.Clone(key)), func(c *schema.Column) ([]byte, bool) {
 		if e := h.reads[c]; e != nil {
 			return r.column(e), true
 		}
 		return nil, true
-	}, h.NowMillis)
-	if h.Floor != nil {
-		floor, err := h.Floor(h.key)
-		if err != nil {
-			return err
-		}
-		h.from = max(h.from, floor)
-	}
-	return nil
+	})
 }
 
 // whole reports whether none of the rows that a summary stands for has ended.
