@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -103,7 +104,15 @@ func (g *writer) change() programStep {
 	if g.made < len(g.shape.later) && g.chance(60) {
 		made := g.shape.later[g.made]
 		g.made++
-		return programStep{text: made.create, change: func(r *rollupRun) { r.levels = append(r.levels, made) }}
+		return programStep{text: made.create, change: func(r *rollupRun) {
+			made := made
+			made.wholeFrom = math.MaxInt64
+			for _, l := range r.levels {
+				made.wholeFrom = min(made.wholeFrom, l.sealedUntil)
+			}
+			r.unclearBefore = max(r.unclearBefore, made.wholeFrom)
+			r.levels = append(r.levels, made)
+		}}
 	}
 	name := levels[g.rng.IntN(len(levels))].name
 	paused := g.chance(50)

@@ -154,6 +154,9 @@ func (r *rollupRun) retainedFrom(text string) (int64, error) {
 func (r *rollupRun) answerDiffers(q *question, got []map[string][]byte, direction string) (string, error) {
 	of := q.rows
 	of.Now = r.clock.Now().Unix()
+	if r.keep > 0 {
+		of.ShownFrom = r.clock.Now().Add(-r.keep + time.Millisecond).UnixMilli()
+	}
 	windows, err := r.rows.Windows(&q.of, of)
 	if err != nil {
 		return "", err
@@ -171,6 +174,10 @@ func (r *rollupRun) answerDiffers(q *question, got []map[string][]byte, directio
 		start := types.DecodeInt64(row["ts"])
 		name := model.WindowKey([][]byte{row["k"]}, time.UnixMilli(start), nil)
 		w := windows[name]
+		if start < r.unclearBefore {
+			delete(windows, name)
+			continue
+		}
 		if w == nil {
 			return "a row of no window, or twice: " + name, nil
 		}
@@ -184,8 +191,10 @@ func (r *rollupRun) answerDiffers(q *question, got []map[string][]byte, directio
 			return "not in order: " + name, nil
 		}
 	}
-	for name := range windows {
-		return "no row: " + name, nil
+	for name, w := range windows {
+		if w.Start.UnixMilli() >= r.unclearBefore {
+			return "no row: " + name, nil
+		}
 	}
 	return "", nil
 }

@@ -23,6 +23,10 @@ type level struct {
 	grace        time.Duration
 	keep         time.Duration // 0: for ever
 	paused       bool
+
+	sealed      map[string]*model.Window // as they were when they were sealed
+	sealedUntil int64
+	wholeFrom   int64 // of windows before it rows may have been removed when the rollup was made
 }
 
 // shape is a table with its rollups.
@@ -84,6 +88,11 @@ func newShape(rng *rand.Rand) *shape {
 	}
 	if b.chance(30) {
 		options += " AND time_bucket = {'column': 'ts', 'size': '1d'}"
+	}
+	if b.chance(40) {
+		days := []int{3, 10, 40}[b.rng.IntN(3)]
+		b.out.keep = time.Duration(days) * 24 * time.Hour
+		options += fmt.Sprintf(" AND retention = {'duration': '%dd', 'by': 'ts'}", days)
 	}
 	oneLine := !b.wide && b.chance(60)
 	if oneLine {
@@ -190,9 +199,13 @@ func (b *shapeBuilder) declared(name string) (out []level) {
 		if i > 0 {
 			l.grace = out[i-1].grace // a window waits for those that it is computed from
 		}
+		lateness := ""
 		if b.chance(30) {
+			lateness = fmt.Sprintf(", 'max': '%dh'", []int{4, 30, 72}[b.rng.IntN(3)])
+		}
+		if lateness != "" || b.chance(30) {
 			own := []time.Duration{2 * time.Minute, 3 * time.Hour}[b.rng.IntN(2)]
-			with += fmt.Sprintf(" AND lateness = {'grace': '%dm'}", int(own.Minutes()))
+			with += fmt.Sprintf(" AND lateness = {'grace': '%dm'%s}", int(own.Minutes()), lateness)
 			l.grace = max(l.grace, own)
 		}
 		if text, keep := b.keeps(s.step); keep > 0 {
