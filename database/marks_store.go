@@ -2,7 +2,6 @@ package database
 
 import (
 	"bytes"
-	"math"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
@@ -222,19 +221,4 @@ func partitionMarks(view View, key partition.DecoratedKey, slices clustering.Sli
 		}
 		each(m, row.Sequence)
 	}
-}
-
-// sealedUntil is until where the windows of all rollups of a base table are sealed, by what is durable: raw rows of that time and later
-// are still needed (R41). math.MaxInt64: it has no rollups.
-func (d *Database) sealedUntil(s *schema.Snapshot, base *schema.Table) (int64, error) {
-	out := int64(math.MaxInt64)
-	for rest := s.RollupsOf(base); len(rest) > 0; rest = rest[1:] {
-		state, err := d.rollups.State(rest[0])
-		if err != nil {
-			return 0, err
-		}
-		out = min(out, state.SealedUntil)
-		rest = append(rest, s.RollupsOf(rest[0])...)
-	}
-	return out, nil
 }

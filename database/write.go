@@ -28,7 +28,7 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	done.Warnings = slices.Concat(plan.Warnings, warnings)
 	read, followed := d.dependents(plan)
 	if !followed {
-		if _, err := d.store.Apply(plainRecord(plan)); err != nil {
+		if _, err := d.store.Apply(plainRecord(plan, nil)); err != nil {
 			return nil, err
 		}
 		d.late.written(plan.Mutations, d.clock)
@@ -57,7 +57,7 @@ func (d *Database) writeMarked(plan *planner.Write) (*marks, uint64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	sequence, err := d.store.ApplyUnsynced(append(plainRecord(plan), marks.mutations...))
+	sequence, err := d.store.ApplyUnsynced(plainRecord(plan, marks.mutations))
 	return marks, sequence, err
 }
 
@@ -124,13 +124,13 @@ func (d *Database) dependents(plan *planner.Write) (read, followed bool) {
 	return read, followed
 }
 
-// plainRecord is the record of a write without copies and rollups.
-func plainRecord(plan *planner.Write) []mutation.Mutation {
-	out := make([]mutation.Mutation, len(plan.Mutations))
+// plainRecord is the record of a write without copies: its mutations, and marks.
+func plainRecord(plan *planner.Write, marks []mutation.Mutation) []mutation.Mutation {
+	out := make([]mutation.Mutation, 0, len(plan.Mutations)+len(marks))
 	for i := range plan.Mutations {
-		out[i] = plan.Mutations[i].Mutation
+		out = append(out, plan.Mutations[i].Mutation)
 	}
-	return out
+	return append(out, marks...)
 }
 
 // merged joins the mutations of each partition, so that a row changed twice in one record is
