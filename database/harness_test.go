@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm"
@@ -32,7 +33,8 @@ type world struct {
 
 	mode lsm.LogMode
 
-	buildRowsMax int // of Options
+	buildRowsMax int         // of Options
+	rollupLimits jobs.Limits // of Options
 
 	// quiet worlds flush and compact only when told to. What is written at or below a deletion that a compaction under way is
 	// about to purge is hidden before and shows behind it (R36, R45): such histories need it.
@@ -65,7 +67,7 @@ func (w *world) open() {
 	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20, NoBackground: w.quiet}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax}); err != nil {
+	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, Rollups: w.rollupLimits}); err != nil {
 		w.t.Fatal(err)
 	}
 }

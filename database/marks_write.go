@@ -18,11 +18,10 @@ import (
 // markedRollup is a rollup that writes mark: one that is declared on the base table itself. Those above it are marked when its own
 // windows are recomputed.
 type markedRollup struct {
-	table   *schema.Table
-	tally   *jobs.Tally
-	tree    []markedLevel       // itself, and the rollups declared on it and on those
-	statics []mutation.ColumnID // of the base that decide on groups or values, of any level; ascending
-	times   mutation.Table      // the base, for the times of its rows
+	table *schema.Table
+	tally *jobs.Tally
+	tree  []markedLevel  // itself, and the rollups declared on it and on those
+	times mutation.Table // the base, for the times of its rows
 
 	// edge is the window that was the first open one when it was asked for last.
 	edge atomic.Pointer[downsample.Window]
@@ -45,29 +44,12 @@ func (d *Database) markedRollups(s *schema.Snapshot, base *schema.Table) ([]*mar
 				return nil, err
 			}
 			m.tree = append(m.tree, markedLevel{rest[0], tally})
-			m.statics = append(m.statics, staticsRead(base, rest[0].Rollup)...)
 			rest = append(rest, s.RollupsOf(rest[0])...)
 		}
 		m.tally = m.tree[0].tally
-		slices.Sort(m.statics)
 		out = append(out, m)
 	}
 	return out, nil
-}
-
-// staticsRead are the static columns of a base that a rollup reads.
-func staticsRead(base *schema.Table, of *downsample.Definition) []mutation.ColumnID {
-	names := slices.Clone(of.Group)
-	for i := range of.Aggregates {
-		names = append(names, of.Aggregates[i].Source)
-	}
-	var out []mutation.ColumnID
-	for _, c := range base.Statics {
-		if slices.Contains(names, c.Name) {
-			out = append(out, c.ID)
-		}
-	}
-	return out
 }
 
 // closedUntil is until where windows have closed.
@@ -79,17 +61,6 @@ func (m *markedRollup) closedUntil(nowMillis int64) int64 {
 	start, end := m.table.Rollup.Windows().BucketOf(at)
 	m.edge.Store(&downsample.Window{Start: start, End: end})
 	return start
-}
-
-// reads reports whether a change of static columns may change every row of the rollup in the partition.
-func (m *markedRollup) reads(static *mutation.Row) bool {
-	if static == nil || len(m.statics) == 0 {
-		return false
-	}
-	return slices.ContainsFunc(static.Cells, func(c mutation.Cell) bool {
-		_, found := slices.BinarySearch(m.statics, c.Column)
-		return found
-	})
 }
 
 // marks are the dirty marks of one record, and what it is to be told of windows that stay as they are.
@@ -156,10 +127,10 @@ func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
 	return out, nil
 }
 
-// follow marks what mutations of one partition change in a rollup.
+// follow marks what mutations of one partition change in a rollup. Static columns change none: no rollup reads them.
 func (m *marks) follow(r *markedRollup, ms []planner.Mutation) error {
 	for i := range ms {
-		if !ms[i].Deletion.IsNone() || r.reads(ms[i].Static) {
+		if !ms[i].Deletion.IsNone() {
 			return m.follows(r, &ms[i], downsample.Window{Start: math.MinInt64, End: math.MaxInt64}) // a mark of everything covers the rows beside it
 		}
 	}
@@ -297,7 +268,7 @@ func (m *marks) markTimes(r *markedRollup, at *planner.Mutation, times []int64, 
 	return nil
 }
 
-// follows marks a range of windows that a deletion or a static column changes, as far as they are not sealed.
+// follows marks a range of windows that a deletion changes, as far as they are not sealed.
 func (m *marks) follows(r *markedRollup, at *planner.Mutation, w downsample.Window) error {
 	for i := range r.tree {
 		if r.tree[i].tally.Sealed() > w.Start {

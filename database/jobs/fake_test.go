@@ -48,6 +48,7 @@ type rows map[string]mutation.Row
 // fake is a Store in memory whose Pin and Apply can be watched and fail.
 type fake struct {
 	rollup Rollup
+	others []Rollup
 	gone   bool // the rollup was dropped
 
 	mu       sync.Mutex
@@ -72,7 +73,7 @@ func (f *fake) Rollups() []Rollup {
 	if f.gone {
 		return nil
 	}
-	return []Rollup{f.rollup}
+	return append([]Rollup{f.rollup}, f.others...)
 }
 
 func (f *fake) Pin(pinned func()) View {
@@ -212,6 +213,8 @@ func (f *fake) write(r *Rollups, k int32, millis int64, value *int32, window dow
 	if !covered {
 		r.Marked(m, sequence)
 	}
+	r.Wrote()
+	r.Poke()
 }
 
 func (f *fake) put(r *Rollups, k int32, millis int64, value int32) {

@@ -287,13 +287,18 @@ func TestMarksOfNewRollupsStay(t *testing.T) {
 func TestRollupsFollowAnyInterleaving(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFake(rapid.Bool().Draw(t, "desc"))
+		f.marksAtOnce = rapid.IntRange(0, 3).Draw(t, "marks at once")
+		limits := Limits{
+			HeldBytesMax:  rapid.SampledFrom([]int64{0, 1, 2 * heldEntryBytes, 3 * heldEntryBytes}).Draw(t, "held"),
+			CoverBytesMax: rapid.SampledFrom([]int64{0, 1, 2 * coverEntryBytes}).Draw(t, "cover"),
+		}
 		clk := clock.NewManual(time.UnixMilli(100 * hour))
-		r, err := newRollups(f, clk, Limits{})
+		r, err := newRollups(f, clk, limits)
 		if err != nil {
 			t.Fatal(err)
 		}
 		change := func() {
-			k, millis := rapid.Int32Range(1, 2).Draw(t, "k"), 98*hour+rapid.Int64Range(0, 3*hour).Draw(t, "ts")
+			k, millis := rapid.Int32Range(1, 3).Draw(t, "k"), 98*hour+rapid.Int64Range(0, 3*hour).Draw(t, "ts")
 			if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
 				window := rapid.SampledFrom([]downsample.Window{
 					downsample.WindowOf(millis, hour), {Start: math.MinInt64, End: math.MaxInt64}, {Start: 98 * hour, End: 102 * hour},
@@ -316,7 +321,7 @@ func TestRollupsFollowAnyInterleaving(t *testing.T) {
 			}
 			return nil
 		}
-		for range rapid.IntRange(1, 15).Draw(t, "steps") {
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0:
 				clk.Advance(20 * time.Minute)
@@ -328,7 +333,7 @@ func TestRollupsFollowAnyInterleaving(t *testing.T) {
 				during, failures = 0, 0
 			case 2: // a restart: only what is in the store is known
 				var err error
-				if r, err = newRollups(f, clk, Limits{}); err != nil {
+				if r, err = newRollups(f, clk, limits); err != nil {
 					t.Fatal(err)
 				}
 			default:
@@ -346,4 +351,136 @@ func TestRollupsFollowAnyInterleaving(t *testing.T) {
 			t.Fatalf("marks are left: %v", f.marks)
 		}
 	})
+}
+
+// TestMemoryIsBounded however many marks stand: those that are not held are found again in their table.
+func TestMemoryIsBounded(t *testing.T) {
+	const (
+		n    = 500
+		most = 20
+	)
+	for _, open := range []bool{false, true} {
+		f := newFake(false)
+		limits := Limits{HeldBytesMax: most * heldEntryBytes, CoverBytesMax: most * coverEntryBytes}
+		clk := clock.NewManual(time.UnixMilli(100 * hour))
+		if open {
+			clk.Set(time.UnixMilli(0))
+		}
+		var r *Rollups
+		restart := func() {
+			var err error
+			if r, err = newRollups(f, clk, limits); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func() {
+			if got := len(r.held.marks); got > most {
+				t.Fatalf("%d marks in memory", got)
+			}
+			if got := len(r.Cover.ranges); got > most {
+				t.Fatalf("%d partitions are known", got)
+			}
+			if want := r.held.recount(); r.held.bytes != want {
+				t.Fatalf("%d bytes are counted, %d taken", r.held.bytes, want)
+			}
+		}
+		restart()
+		for i := range int32(n) {
+			f.put(r, i, 50*hour+int64(i), i)
+			check()
+		}
+		if s := f.status(t, r); s.Waiting != n || (s.DirtyWindows == n) == open {
+			t.Errorf("%+v of %d marks", s, n)
+		}
+		if open {
+			mustSettle(t, r)
+			if len(f.rolledUp()) > 0 {
+				t.Fatal("open windows were computed")
+			}
+			check()
+			clk.Set(time.UnixMilli(100 * hour))
+		}
+		f.afterPin = check
+		if restart(); f.status(t, r).DirtyWindows == 0 {
+			t.Error("what is not known yet is not told")
+		}
+		mustSettle(t, r)
+		checkRollup(t, f)
+		if s := f.status(t, r); s.DirtyWindows != 0 || s.Waiting != 0 || len(f.marks) != 0 {
+			t.Errorf("%+v, %d marks are left", s, len(f.marks))
+		}
+	}
+}
+
+// recount is the memory that marks take.
+func (h *heldMarks) recount() (n int64) {
+	for m := range h.marks {
+		n += m.bytes()
+	}
+	return n
+}
+
+// TestErrorsOfOneRollupDoNotStopOthers: it is tried again after a while, and later and later.
+func TestErrorsOfOneRollupDoNotStopOthers(t *testing.T) {
+	f := newFake(false)
+	broken := tables(false)
+	broken.Table.ID, broken.Table.Name = mutation.TableID{0}, "broken" // it comes first
+	broken.Table.Rollup.Aggregates[0].Source = "gone"
+	f.others = []Rollup{broken}
+	r, clk := start(t, f)
+	f.put(r, 1, 50*hour, 1)
+	r.Marked(Mark{Rollup: broken.Table.ID, Base: keyOf(1), Window: downsample.WindowOf(50*hour, hour)}, 1)
+	r.catchUp()
+	checkRollup(t, f)
+	if s := f.status(t, r); s.DirtyWindows != 0 || s.LastError != nil {
+		t.Errorf("%+v", s)
+	}
+	s, err := r.Status(&broken)
+	if err != nil || s.DirtyWindows != 1 || s.LastError == nil || !strings.Contains(s.LastError.Error(), "broken") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	tries := 0
+	f.afterPin = func() { tries++ }
+	for range 3600 {
+		clk.Advance(time.Second)
+		r.catchUp()
+	}
+	if tries < 10 || tries > 30 {
+		t.Errorf("tried %d times in an hour", tries)
+	}
+	broken.Table.Rollup.Aggregates[0].Source = "v"
+	mustSettle(t, r)
+	if s, err := r.Status(&broken); err != nil || s.DirtyWindows != 0 || s.LastError != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestTheNewestWindowsComeFirst, and the oldest now and then.
+func TestTheNewestWindowsComeFirst(t *testing.T) {
+	f := newFake(false)
+	r, clk := start(t, f)
+	clk.Set(time.UnixMilli(0))
+	const n = 2 * oldestEvery * marksMax
+	for i := range int64(n) {
+		f.put(r, int32(i%500), (1000+3*i)*hour, 1) // apart from each other
+	}
+	clk.Set(time.UnixMilli(100_000 * hour))
+	newest, oldest := 0, 0
+	for range oldestEvery {
+		before := len(f.rolledUp())
+		if _, err := r.round(map[mutation.TableID]bool{}, true); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.rolledUp()) != before+marksMax {
+			t.Fatalf("%d rows more", len(f.rolledUp())-before)
+		}
+		if _, there := r.held.marks[name{f.rollup.Table.ID, string(keyOf(0).Key), downsample.WindowOf(1000*hour, hour)}]; !there {
+			oldest++
+			break
+		}
+		newest++
+	}
+	if newest != oldestEvery-1 || oldest != 1 {
+		t.Errorf("%d rounds with the newest before one with the oldest", newest)
+	}
 }
