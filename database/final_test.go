@@ -40,7 +40,7 @@ func TestFinalPartsAreClosedComputedAndClean(t *testing.T) {
 	if got := w.finalHours(r, 1, over, start); got != "[0 10)" {
 		t.Errorf("empty: %s", got)
 	}
-	w.db.rollups.Exclude(func() error {
+	w.still(func() {
 		w.run(fmt.Sprintf("INSERT INTO ks.t (k, ts, v) VALUES (1, %d, 5)", start+3*hour+7),
 			fmt.Sprintf("INSERT INTO ks.t (k, ts, v) VALUES (1, %d, 5)", start+10*hour+7))
 		if got := w.finalHours(r, 1, over, start); got != "[0 3)[4 10)" {
@@ -52,13 +52,14 @@ func TestFinalPartsAreClosedComputedAndClean(t *testing.T) {
 		if got := w.finalHours(r, 1, downsample.Window{Start: start + 1, End: start + 6*hour - 1}, start); got != "[1 3)[4 5)" {
 			t.Errorf("a range that cuts windows: %s", got)
 		}
-		return nil
 	})
 	w.settle()
-	w.clock.Advance(time.Hour)
-	if got := w.finalHours(r, 1, over, start); got != "[0 10)" {
-		t.Errorf("closed and not yet computed: %s", got)
-	}
+	w.still(func() {
+		w.clock.Advance(time.Hour)
+		if got := w.finalHours(r, 1, over, start); got != "[0 10)" {
+			t.Errorf("closed and not yet computed: %s", got)
+		}
+	})
 	w.settle()
 	if got := w.finalHours(r, 1, over, start); got != "[0 11)" {
 		t.Errorf("computed: %s", got)

@@ -32,7 +32,13 @@ func (w *world) caughtUp(name string) {
 }
 
 // sealedHours are until where the rollups are sealed, in hours behind a moment.
-func (w *world) sealedHours(from time.Time) string {
+func (w *world) sealedHours(from time.Time) (text string) {
+	w.t.Helper()
+	w.still(func() { text = w.sealedUntil(from) }) // so that nothing is between decided and durable
+	return text
+}
+
+func (w *world) sealedUntil(from time.Time) string {
 	w.t.Helper()
 	var out []string
 	for _, name := range []string{"h", "d"} {
@@ -134,9 +140,9 @@ func TestLateRowsAreCounted(t *testing.T) {
 
 func TestNothingIsSealedWhileItIsDirty(t *testing.T) {
 	w, midnight := sealing(t)
-	w.late(1, midnight.Add(time.Hour), 1)
-	w.clock.Set(midnight.Add(300 * time.Hour))
+	w.late(1, midnight.Add(12*time.Hour+time.Minute), 1)
 	w.run("PAUSE ROLLUP h")
+	w.clock.Set(midnight.Add(300 * time.Hour))
 	w.settle()
 	if got := w.sealedHours(midnight); strings.Contains(got, "d 2") {
 		t.Errorf("sealed until %s though an hour of it is not computed", got)
