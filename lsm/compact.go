@@ -107,6 +107,9 @@ func (t *tableVersion) whole(w window, e *ttl.Ends, now int64) (compaction.Job, 
 	return job, len(job.Inputs) > 0 && !tidy
 }
 
+// Tidy does at once what the store does by itself every few seconds: what has ended leaves memory and files, and files are compacted.
+func (s *Store) Tidy() error { return s.writeFailed(s.compactAsNeeded()) }
+
 // compactAsNeeded does what compaction.Pick chooses until there is nothing to do, after flushing what has ended in memory.
 func (s *Store) compactAsNeeded() error {
 	if err := s.flushEnded(); err != nil {
@@ -203,7 +206,7 @@ func (t *tableVersion) choices(e *ttl.Ends, nowMillis int64, now time.Time, sett
 			MinTimestamp: f.info.MinTimestamp, MaxTimestamp: f.info.MaxTimestamp,
 			MaxExpiresAt: f.info.MaxExpiresAt, MaxLocalDeletion: f.info.MaxLocalDeletion,
 			FirstKey: f.info.FirstKey, LastKey: f.info.LastKey,
-			Sides: f.hasSides(), Kept: f.keptFor(e), Ended: f.allEnded(e), Past: f.pastRows(t.table, e, nowMillis),
+			Sides: f.hasSides(), Kept: f.keptFor(e), Ended: f.allEnded(e), Past: f.pastRows(t.table, e, nowMillis) + f.pastColumns(t.table, e, nowMillis),
 		}
 		if f.info.HasExpiring {
 			c.LifeSec = f.info.MaxExpiresAt - f.info.MaxTimestamp/1_000_000

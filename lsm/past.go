@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"sync"
@@ -11,14 +12,23 @@ import (
 	"github.com/eskerdb/esker/ttl"
 )
 
-// past is what is known of the rows of a file that have ended by their time.
+// past is what is known of the rows of a file that have ended by their time, or by a column.
 type past struct {
-	mu    sync.Mutex
-	lives partition.DecoratedKey // the last that was found to have rows that have not ended; no key: none was
-	rows  int64                  // how many have ended, about, of those that a merge is worth
-	from  int64                  // when that was found out, in milliseconds
-	next  int64                  // when to look again
+	mu       sync.Mutex
+	lives    partition.DecoratedKey // the last that was found to have rows that have not ended; no key: none was
+	byTime   pastCount
+	byColumn pastCount
 }
+
+// pastCount is how many rows have ended, about, of those that a merge is worth.
+type pastCount struct {
+	rows int64
+	from int64 // when that was found out, in milliseconds
+	next int64 // when to look again; 0: at once
+}
+
+// known reports whether what was found out counts still.
+func (p *pastCount) known(now int64) bool { return p.next != 0 && now >= p.from && now < p.next }
 
 // allEnded reports whether all rows of f have ended by their time: such a file has no use, whatever other files hold, since all versions of
 // a row have its time, and nothing lies beside the rows of a file of a range. It reads keys where partitions differ.
@@ -78,16 +88,14 @@ func (f *file) pastRows(t *mutation.Table, e *ttl.Ends, now int64) int64 {
 	}
 	f.past.mu.Lock()
 	defer f.past.mu.Unlock()
-	p := &f.past
-	if p.next != 0 && now >= p.from && now < p.next {
-		return p.rows
+	p := &f.past.byTime
+	if !p.known(now) {
+		rows, whole := f.countPast(t, e)
+		if !whole {
+			rows = 0
+		}
+		*p = pastCount{rows, now, now + min(max((end-start)/4, pastRestMin.Milliseconds()), pastRestMax.Milliseconds())}
 	}
-	rows, whole := f.countPast(t, e)
-	if !whole {
-		rows = 0
-	}
-	p.rows, p.from = rows, now
-	p.next = now + min(max((end-start)/4, pastRestMin.Milliseconds()), pastRestMax.Milliseconds())
 	return p.rows
 }
 
@@ -175,6 +183,92 @@ func (c *pastCounter) partition(key partition.DecoratedKey, cut int64) error {
 	}
 	c.whole = c.whole || end <= cut && end != math.MaxInt64
 	return nil
+}
+
+const (
+	// endsKeysMax and endsRowsMax are how many partitions of a file, and rows of each, are looked at for the ends in columns.
+	endsKeysMax = 64
+	endsRowsMax = 128
+	// endsShare is which part of them must have ended to be worth a merge.
+	endsShare = 4
+	endsRest  = time.Minute
+)
+
+// pastColumns is how many rows of f have ended by a column since a merge last wrote it, about; 0 while these are few. Those that had ended
+// before were left for a reason. It reads some rows; what is found out counts for a while.
+func (f *file) pastColumns(t *mutation.Table, e *ttl.Ends, now int64) int64 {
+	if len(e.Columns) == 0 || e.KeptFrom == math.MinInt64 || t.Law != mutation.ByTimestamp || f.info.Rows == 0 {
+		return 0
+	}
+	f.past.mu.Lock()
+	defer f.past.mu.Unlock()
+	p := &f.past.byColumn
+	if !p.known(now) {
+		c := endCounter{table: t, ends: e, since: f.written * 1000}
+		// A damaged file stays, for a merge to say so.
+		if err := c.count(f); err != nil || c.rows == 0 || c.ended < (c.rows+endsShare-1)/endsShare {
+			c.ended = 0
+		}
+		*p = pastCount{int64(float64(c.ended) * float64(f.info.Rows) / float64(max(c.rows, 1))), now, now + endsRest.Milliseconds()}
+	}
+	return p.rows
+}
+
+// endCounter counts rows that have ended by a column.
+type endCounter struct {
+	table       *mutation.Table
+	ends        *ttl.Ends
+	since       int64 // ends before do not count, in milliseconds
+	rows, ended int64
+}
+
+func (c *endCounter) count(f *file) error {
+	keys := f.reader.Keys(partition.Range{})
+	defer keys.Close()
+	for range endsKeysMax {
+		key, err := keys.Next()
+		if key == nil || err != nil {
+			return err
+		}
+		p, err := f.reader.Partition(*key)
+		if err != nil {
+			return err
+		}
+		if p == nil || p.Run() == nil {
+			continue
+		}
+		rows := p.Run().Rows(everything, false)
+		for range endsRowsMax {
+			row, err := rows.Next()
+			if err != nil {
+				return err
+			}
+			if row == nil {
+				break
+			}
+			c.row(row)
+		}
+	}
+	return nil
+}
+
+func (c *endCounter) row(row *mutation.Row) {
+	c.rows++
+	if ms, timed := c.table.EventTime(row.Clustering); timed && c.ends.Keeps(ms) {
+		return
+	}
+	for i := range row.Cells {
+		cell := &row.Cells[i]
+		for _, e := range c.ends.Columns {
+			if cell.Column != e.Column || cell.IsTombstone() || len(cell.Value) != 8 {
+				continue
+			}
+			if end := int64(binary.BigEndian.Uint64(cell.Value)); end <= e.Until && end > c.since {
+				c.ended++
+				return
+			}
+		}
+	}
 }
 
 // flushEnded flushes tables whose memtables hold rows that have ended by their time, so that these leave the log, too: at once where all
