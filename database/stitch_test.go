@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -60,9 +63,21 @@ func newStitched(t *testing.T, seed uint64) *stitched {
 		}
 		w.run(fmt.Sprintf("CREATE ROLLUP r%d ON %s AS SELECT d, %s AS ts, count(*) AS rows, count(n) AS cn, count(f) AS cf, sum(n) AS sn, sum(v) AS sv, sum(b) AS sb, min(v) AS nv, max(f) AS xf, "+
 			"max(n) AS xn, first(v) AS fv, last(n) AS ln, min(b) AS nb, first(b) AS fb, last(f) AS lf, avg(v) AS av, avg(n) AS an, avg(b) AS ab, stddev(n) AS dn, percentile(n, 0.9) AS pn, distinct(n) AS un GROUP BY d, %s%s",
-			i, level[1], level[0], level[0], [...]string{"", "", " WITH retention = {'duration': '1d'}"}[rng.IntN(3)]))
+			i, level[1], level[0], level[0], [...]string{"", "", " WITH retention = {'duration': '" + map[bool]string{true: "40d", false: "1d"}[w.kind == "date"] + "'}"}[rng.IntN(3)]))
 	}
+	w.built()
 	return w
+}
+
+// built says of all rollups that nothing has to be caught up with: they are as old as their table, which is empty.
+func (w *stitched) built() {
+	w.t.Helper()
+	for _, r := range w.db.Schema().LevelsOf(w.db.Schema().Table("ks", "m")) {
+		m := stateMutation(r.ID, jobs.State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64})
+		if _, err := w.store.Apply([]mutation.Mutation{m}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // time is one of few times within the last 48 units, often the edge of one.
@@ -384,4 +399,39 @@ func TestAnswersOutliveTheirRows(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 100 worlds, %d answers compared", runs, compared)
+}
+
+// TestPagesOutliveARollup: a paging state is a place in the base table, also where a rollup served the page: the next one may be
+// served by raw rows, or the other way round, in both directions and with FILL.
+func TestPagesOutliveARollup(t *testing.T) {
+	const rollup = "CREATE ROLLUP r ON m AS SELECT d, floor(ts, 1h) AS hour, count(*), sum(n) GROUP BY d, floor(ts, 1h)"
+	for _, key := range []string{"PRIMARY KEY (d, ts)", "PRIMARY KEY (d, ts, c)"} {
+		for _, end := range []string{" ORDER BY ts ASC", " ORDER BY ts DESC", " FILL(prev) ORDER BY ts ASC", " FILL(linear) ORDER BY ts DESC"} {
+			w := &stitched{world: newWorld(t, "CREATE TABLE m (d int, ts timestamp, c int, n int, "+key+")", rollup)}
+			w.built()
+			now := w.clock.Now().UnixMilli()
+			for i := range int64(40) {
+				w.run(fmt.Sprintf("INSERT INTO m (d, ts, c, n) VALUES (1, %d, 7, %d)", now-3_600_000*(i/2*2)-i, i))
+			}
+			text := "SELECT d, floor(ts, 2h), count(*), sum(n) FROM m WHERE d = 1 AND ts >= " + fmt.Sprint(now-86_400_000) + " GROUP BY d, floor(ts, 2h)" + end
+			want := w.pages(text, 0, func() {})
+			w.settle()
+			w.served = 0
+			there := true
+			got := w.pages(text, 2, func() {
+				if there = !there; there {
+					w.run(rollup)
+					w.settle()
+				} else {
+					w.run("DROP ROLLUP r")
+				}
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s\n got %q\nwant %q", key, end, got, want)
+			}
+			if w.served == 0 {
+				t.Errorf("%s %s: no rollup served a page", key, end)
+			}
+		}
+	}
 }
