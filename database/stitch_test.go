@@ -307,6 +307,12 @@ func (w *stitched) check(text string) {
 	if got := w.pages(text, 0, func() {}); !slices.Equal(got, want) {
 		w.t.Fatalf("%s\n got %q\nwant %q", text, got, want)
 	}
+	named := text + " USING RESOLUTION '" + [...]string{"auto", "15m", "1h", "6h", "1d"}[w.rng.IntN(5)] + "'"
+	if _, err := w.try(named); err == nil { // else no such rollup serves it
+		if got := w.pages(named, 2, func() {}); !slices.Equal(got, want) {
+			w.t.Fatalf("%s\n got %q\nwant %q", named, got, want)
+		}
+	}
 	between := func() { // final windows come and go between pages; rows stay
 		switch w.rng.IntN(4) {
 		case 0:
