@@ -20,6 +20,7 @@ import (
 const (
 	groupsMax      = 1 << 16   // groups of a window
 	windowBytesMax = 256 << 20 // of what percentiles and counts of different values take
+	spareBytesMax  = 64 << 10  // of one of these, to be used for the next window
 )
 
 // output is what a row of a rollup consists of.
@@ -109,6 +110,8 @@ type windows struct {
 	spare  []*group
 	key    []byte
 	sized  bool
+
+	unweighed int // rows since withinLimits looked
 }
 
 // splitter is a column that splits windows.
@@ -203,7 +206,10 @@ func (w *windows) add(b *mutation.Batch) error {
 		}
 		from = to
 	}
-	return w.withinLimits()
+	if w.unweighed += b.Rows; w.sized && w.unweighed >= len(w.groups) {
+		return w.withinLimits()
+	}
+	return nil
 }
 
 // end is the first row behind from that is not in the window under way.
@@ -357,18 +363,13 @@ func (w *windows) feed(g *group, from, to int) {
 	}
 }
 
-// withinLimits refuses a window that takes too much memory.
+// withinLimits refuses a window that takes too much memory. It looks at all groups, so it is asked once for as many rows as there are groups.
 func (w *windows) withinLimits() error {
-	if !w.sized {
-		return nil
-	}
+	w.unweighed = 0
 	total := 0
 	for _, g := range w.groups {
-		for _, acc := range g.accs {
-			if s, ok := acc.(downsample.Sized); ok {
-				total += s.Bytes()
-			}
-		}
+		bytes, _ := g.bytes()
+		total += bytes
 	}
 	if total <= windowBytesMax {
 		return nil
@@ -377,12 +378,22 @@ func (w *windows) withinLimits() error {
 		w.to.partition(), len(w.groups), time.UnixMilli(w.at.Start).UTC().Format(time.RFC3339), windowBytesMax>>20)
 }
 
-// finish hands on the groups of the window under way, in the order in which the rollup is read.
-func (w *windows) finish() error {
-	slices.SortFunc(w.groups, func(a, b *group) int { return w.to.order(a.key, b.key) })
+// bytes is what the accumulators take whose memory grows with the values, in all and at most.
+func (g *group) bytes() (total, most int) {
+	for _, acc := range g.accs {
+		if s, ok := acc.(downsample.Sized); ok {
+			total, most = total+s.Bytes(), max(most, s.Bytes())
+		}
+	}
+	return total, most
+}
+
+// reuse empties the groups of a window and keeps them for the next one, but for those that have become large: what they hold is of values that
+// may not come again.
+func (w *windows) reuse() {
 	for _, g := range w.groups {
-		if err := w.emit(g); err != nil {
-			return err
+		if _, most := g.bytes(); most > spareBytesMax {
+			continue
 		}
 		for i, acc := range g.accs {
 			if !g.derived[i] {
@@ -394,10 +405,21 @@ func (w *windows) finish() error {
 				b.Reset()
 			}
 		}
+		w.spare = append(w.spare, g)
 	}
-	w.spare = append(w.spare, w.groups...)
 	w.groups, w.last = w.groups[:0], nil
 	clear(w.byKey)
+}
+
+// finish hands on the groups of the window under way, in the order in which the rollup is read.
+func (w *windows) finish() error {
+	slices.SortFunc(w.groups, func(a, b *group) int { return w.to.order(a.key, b.key) })
+	for _, g := range w.groups {
+		if err := w.emit(g); err != nil {
+			return err
+		}
+	}
+	w.reuse()
 	w.at = downsample.Window{}
 	return nil
 }
