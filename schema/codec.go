@@ -111,6 +111,9 @@ func Decode(src []byte) (*Snapshot, error) {
 			}
 			k.Tables[t.Name] = t
 		}
+		if r := k.circular(); r != nil {
+			return nil, fmt.Errorf("schema: rollup %s is computed from itself", r.QualifiedName())
+		}
 		s.Keyspaces[k.Name] = k
 	}
 	return s, nil
@@ -141,8 +144,11 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 			return nil, fmt.Errorf("column %s: %w", sc.Name, err)
 		}
 	}
-	if len(t.PartitionKey) == 0 {
+	switch {
+	case len(t.PartitionKey) == 0:
 		return nil, errors.New("no partition key")
+	case t.Kind == Rollup && len(t.Clustering) == 0:
+		return nil, errors.New("a rollup without a column for its windows")
 	}
 	for _, sd := range st.Dropped {
 		of, err := types.Parse(sd.Type)

@@ -48,3 +48,20 @@ func (s *Snapshot) Implied(r *Table) bool {
 	base := s.Table(r.Keyspace, r.Rollup.BaseTable())
 	return base != nil && slices.Contains(base.Rollups, r.Name)
 }
+
+// circular is a rollup from which its own source is computed, or nil.
+func (k *Keyspace) circular() *Table {
+	for _, r := range k.Tables {
+		below := r
+		for range k.Tables {
+			if below == nil || below.Rollup == nil {
+				break
+			}
+			below = k.Tables[below.Rollup.Source]
+		}
+		if below != nil && below.Rollup != nil {
+			return r
+		}
+	}
+	return nil
+}

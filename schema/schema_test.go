@@ -12,6 +12,7 @@ import (
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
 var columnTypes = []*types.Type{
@@ -39,7 +40,11 @@ func genTable(r *rapid.T, keyspace string, n int) *Table {
 		c.Position = i
 		t.PartitionKey = append(t.PartitionKey, c)
 	}
-	for i := range rapid.IntRange(0, 3).Draw(r, "clustering") {
+	least := 0
+	if t.Kind == Rollup {
+		least = 1 // the start of windows
+	}
+	for i := range rapid.IntRange(least, 3).Draw(r, "clustering") {
 		c := column(ClusteringKey)
 		c.Position, c.Desc = i, rapid.Bool().Draw(r, "desc")
 		t.Clustering = append(t.Clustering, c)
@@ -63,10 +68,29 @@ func genTable(r *rapid.T, keyspace string, n int) *Table {
 	case QueryTable, View:
 		t.Copy = &Copy{Base: "base", NotNull: []string{"x"}, Columns: []CopiedColumn{{From: 1, To: 2}}}
 	case Rollup:
-		t.Rollup = &downsample.Definition{Source: "base", TimeColumn: "c", StepMillis: 60000, Keep: "forever",
-			Aggregates: []downsample.Aggregate{{Function: "sum", Source: "v", Target: "sum_v"}}}
+		t.Rollup = genRollup(r)
+		for range rapid.IntRange(0, 2).Draw(r, "states") {
+			t.AddColumn(column(State))
+		}
 	}
 	return t
+}
+
+// genRollup is a definition of this release or of one before.
+func genRollup(r *rapid.T) *downsample.Definition {
+	out := &downsample.Definition{Source: "base", TimeColumn: "c", Keep: "forever", Aggregates: []downsample.Aggregate{{Function: "sum", Source: "v", Target: "sum_v"}}}
+	if rapid.Bool().Draw(r, "old") {
+		out.StepMillis = 60000
+		return out
+	}
+	out.Base, out.Source, out.Keep = "base", "finer", ""
+	out.Step = partition.Bucketing{Months: 1, Zone: "Europe/Berlin", OriginMillis: rapid.Int64().Draw(r, "origin")}
+	out.Group = []string{"C 1"}
+	out.Aggregates = append(out.Aggregates, downsample.Aggregate{Function: "percentile", Source: "v", Target: "p", Fraction: rapid.Float64Range(0, 1).Draw(r, "fraction")},
+		downsample.Aggregate{Function: downsample.StateRows, Target: "rows()"})
+	out.GraceMillis, out.LatenessMillis = rapid.Int64().Draw(r, "grace"), rapid.Int64().Draw(r, "lateness")
+	out.Paused, out.Backfill = rapid.Bool().Draw(r, "paused"), true
+	return out
 }
 
 func genSnapshot(r *rapid.T) *Snapshot {
@@ -176,6 +200,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{storedJSON(t, map[string]any{"kind": 7}), "kind 7"},
 		{storedJSON(t, map[string]any{"kind": 2}), "kind 2 does not fit"},
 		{storedJSON(t, map[string]any{"kind": 4}), "kind 4 does not fit"},
+		{storedJSON(t, map[string]any{"kind": 4, "rollup": map[string]any{"Source": "x"}}), "a rollup without a column for its windows"},
+		{storedJSON(t, map[string]any{"kind": 4, "rollup": map[string]any{"Source": "t"}, "columns": []any{
+			map[string]any{"name": "k", "kind": 1, "type": "int"}, map[string]any{"name": "ts", "kind": 2, "type": "timestamp"},
+		}}), "rollup ks.t is computed from itself"},
 		{storedJSON(t, map[string]any{"copy": map[string]any{"Base": "x"}}), "kind 1 does not fit"},
 		{storedJSON(t, map[string]any{"columns": []any{}}), "no partition key"},
 		{storedJSON(t, map[string]any{"columns": []any{map[string]any{"name": "k", "kind": 9, "type": "int"}}}), "column k: kind 9"},
@@ -189,6 +217,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":1,"version":"00000000000000000000000000000000","keyspaces":[{"name":"ks","tables":[{"id":"00000000000000000000000000000000","name":"t","kind":1,"columns":[{"name":"k","kind":1,"type":"int"}]}]}]}`))
+	f.Add([]byte(`{"format":1,"version":"00000000000000000000000000000000","keyspaces":[{"name":"ks","tables":[{"id":"00000000000000000000000000000000","name":"t","kind":4,"columns":[{"name":"k","kind":1,"type":"int"},{"name":"ts","kind":2,"type":"timestamp"},{"name":"rows()","kind":5,"type":"bigint","id":1}],"rollup":{"Source":"b","Base":"b","TimeColumn":"ts","Step":{"Months":1,"Zone":"Europe/Berlin","OriginMillis":5},"Group":["x"],"Aggregates":[{"Function":"percentile","Source":"v","Target":"p","Fraction":0.5}],"LatenessMillis":7}}]}]}`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		s, err := Decode(src)
 		if err != nil {
@@ -201,7 +230,12 @@ func FuzzDecode(f *testing.F) {
 				_ = table.Stored()
 				s.CopiesOf(table)
 				s.RollupsOf(table)
+				s.LevelsOf(table)
+				if table.Copy == nil {
+					_ = table.Create(k)
+				}
 			}
+			k.CreationOrder()
 		}
 	})
 }

@@ -45,7 +45,7 @@ func (s *Shell) command(line string) func(context.Context) error {
 
 const helpText = `
 Statements end with a semicolon and may span lines:
-  CREATE KEYSPACE/TABLE/QUERY TABLE, ALTER, DROP, USE, INSERT, UPDATE, DELETE,
+  CREATE KEYSPACE/TABLE/QUERY TABLE/ROLLUP, ALTER, DROP, USE, INSERT, UPDATE, DELETE,
   SELECT, BEGIN BATCH … APPLY BATCH, TRUNCATE, EXPLAIN, DESCRIBE,
   ADMIN FLUSH/COMPACT/TABLESTATS/BACKUP
 
