@@ -41,6 +41,9 @@ type Options struct {
 	BuildRowsMax int
 	// Rollups bounds the memory of what is known of dirty marks.
 	Rollups jobs.Limits
+	// BackfillRowsMax is about how many rows of a base table are added to a rollup between two points that a restart goes on from.
+	// Default 1,048,576.
+	BackfillRowsMax int
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
 	Memory func() []memory.Use
 	// Node is what the catalogue says of this node.
@@ -63,6 +66,9 @@ type Database struct {
 	rollups *jobs.Rollups
 	buckets *jobs.Buckets
 	builds  *jobs.Builds
+	// backfill computes windows of before a rollup was declared.
+	backfill   *jobs.Backfill
+	refreshing refreshes
 
 	schemaMu sync.Mutex                      // held while the schema changes
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
@@ -144,12 +150,14 @@ func Open(o Options) (*Database, error) {
 		d.rollups.Close()
 		return nil, err
 	}
+	d.backfill = jobs.StartBackfill(d.rollups, backfillStore{d}, o.Clock, int64(o.BackfillRowsMax))
 	d.buckets = jobs.StartBuckets(bucketStore{d}, o.Clock)
 	return d, nil
 }
 
 // Close stops the jobs and closes the store.
 func (d *Database) Close() error {
+	d.backfill.Close()
 	d.rollups.Close()
 	d.builds.Close()
 	d.buckets.Close()

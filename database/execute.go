@@ -63,6 +63,10 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 		return d.explainRetention(st, plan)
 	case *planner.CheckCopy:
 		return d.checkCopy(st, plan)
+	case *planner.CheckRollup:
+		return d.checkRollup(st, plan)
+	case *planner.RefreshRollup:
+		return d.refresh(plan)
 	case *planner.RebuildCopy:
 		return d.rebuild(plan)
 	case *planner.Admin:

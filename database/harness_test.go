@@ -33,8 +33,9 @@ type world struct {
 
 	mode lsm.LogMode
 
-	buildRowsMax int         // of Options
-	rollupLimits jobs.Limits // of Options
+	buildRowsMax    int         // of Options
+	backfillRowsMax int         // of Options
+	rollupLimits    jobs.Limits // of Options
 
 	// quiet worlds flush and compact only when told to. What is written at or below a deletion that a compaction under way is
 	// about to purge is hidden before and shows behind it (R36, R45): such histories need it.
@@ -67,7 +68,7 @@ func (w *world) open() {
 	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20, NoBackground: w.quiet}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, Rollups: w.rollupLimits}); err != nil {
+	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, BackfillRowsMax: w.backfillRowsMax, Rollups: w.rollupLimits}); err != nil {
 		w.t.Fatal(err)
 	}
 }

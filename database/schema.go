@@ -167,6 +167,7 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	}
 	d.rollups.Poke()
 	d.builds.SchemaChanged()
+	d.backfill.SchemaChanged()
 	out := Change{Kind: change.Change, Target: change.Target, Keyspace: change.Keyspace, Name: change.Name}
 	for _, c := range alongside(before, change) {
 		d.notify(c)
@@ -204,6 +205,9 @@ func (d *Database) installWith(next *schema.Snapshot, prepare func() error) erro
 		return err
 	}
 	if err := prepare(); err != nil {
+		return err
+	}
+	if err := d.beginRollups(next); err != nil {
 		return err
 	}
 	if err := d.saveSchema(next); err != nil {

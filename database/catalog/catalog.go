@@ -46,8 +46,7 @@ type Catalog struct {
 // Status is what the catalogue asks the database for.
 type Status interface {
 	Sight
-	// Rollup tells how many windows of a rollup are dirty, and the last error of its scheduler.
-	Rollup(id mutation.TableID) (dirtyWindows int64, lastError string)
+	RollupSight
 	// Build tells how far a copy is built, from 0 to 1, and how many rows that wrote.
 	Build(t *schema.Table) (built float64, rowsWritten int64)
 	// Memory tells what the process takes, by use.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +17,17 @@ import (
 
 type noStatus struct{}
 
-func (noStatus) Rollup(mutation.TableID) (int64, string) { return 3, "disk is on fire" }
+func (noStatus) Rollup(*schema.Table) Rollup {
+	return Rollup{DirtyWindows: 3, LastError: "disk is on fire", FinalUntilMillis: 1000, LagSeconds: 1.5, State: "building", Built: 0.5, BuiltFromMillis: 2000, SealedUntilMillis: math.MinInt64, LateRows: 7}
+}
+
+func (noStatus) RollupWindows(_ *schema.Table, from, to int64) []RollupWindow {
+	var out []RollupWindow
+	for ms := max(from, 0); ms < min(to, 10_000); ms++ {
+		out = append(out, RollupWindow{StartMillis: ms, Partition: "1", State: "final"}, RollupWindow{StartMillis: ms, Partition: "2", State: "dirty"})
+	}
+	return out
+}
 
 func (noStatus) Build(t *schema.Table) (float64, int64) {
 	if t.Live() {
@@ -306,8 +317,11 @@ func TestTablesAndViews(t *testing.T) {
 	if got := linesOf(t, "system_schema.dropped_columns", "table_name", "column_name", "kind", "type"); !slices.Equal(got, []string{"base old regular text"}) {
 		t.Errorf("dropped %q", got)
 	}
-	if got := linesOf(t, "system_views.rollups", "rollup_name", "source", "dirty_windows", "last_error"); !slices.Equal(got, []string{"base_1h base 3 disk is on fire"}) {
+	if got := linesOf(t, "system_views.rollups", "rollup_name", "source", "dirty_windows", "last_error", "lag_seconds", "final_until"); !slices.Equal(got, []string{"base_1h base 3 disk is on fire 1.5 1970-01-01T00:00:01.000Z"}) {
 		t.Errorf("rollups %q", got)
+	}
+	if got := linesOf(t, "system_views.rollup_progress", "rollup_name", "state", "built", "built_from", "sealed_until", "late_rows"); !slices.Equal(got, []string{"base_1h building 0.5 1970-01-01T00:00:02.000Z  7"}) {
+		t.Errorf("progress of rollups %q", got)
 	}
 	if got := readAll(t, testSource(), "system_views.memory"); len(got) != 1 || got[0]["name"] != "memtables" || got[0]["used_bytes"] != "5" || got[0]["max_bytes"] != "7" {
 		t.Errorf("memory: %q", got)

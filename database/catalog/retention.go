@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -16,7 +17,7 @@ type Retention struct {
 }
 
 // retention is a row for a table whose rows end by their time or a column, and one for each of its policies.
-func (s *Source) retention(t *schema.Table) (int, func(int) values) {
+func (s *Source) retention(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	if t.Retention.IsNone() {
 		return 0, nil
 	}

@@ -40,7 +40,9 @@ func (s *Source) rows(t *schema.Table) []values {
 	case "system_views.memory":
 		return s.memory()
 	case "system_views.rollups":
-		return s.tableRows(func(t *schema.Table) bool { return t.Rollup != nil }, s.rollupRow)
+		return s.tableRows(isRollup, s.rollupRow)
+	case "system_views.rollup_progress":
+		return s.tableRows(isRollup, s.rollupProgressRow)
 	case "system_views.query_tables":
 		return s.tableRows(func(t *schema.Table) bool { return t.Copy != nil }, s.queryTableRow)
 	}
@@ -268,18 +270,6 @@ func (s *Source) memory() []values {
 		out = append(out, values{"name": text(u.Name), "used_bytes": bigint(u.Used), "max_bytes": bigint(u.Max)})
 	}
 	return out
-}
-
-func (s *Source) rollupRow(t *schema.Table) values {
-	dirty, lastError := s.catalog.status.Rollup(t.ID)
-	row := values{
-		"keyspace_name": text(t.Keyspace), "rollup_name": text(t.Name), "source": text(t.Rollup.Source),
-		"step": stepDuration(t.Rollup.Windows()), "dirty_windows": bigint(dirty),
-	}
-	if lastError != "" {
-		row["last_error"] = text(lastError)
-	}
-	return row
 }
 
 // stepDuration is the length of windows as a CQL duration.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
@@ -69,12 +70,13 @@ type Cache struct {
 }
 
 // perTable are the virtual tables with many rows for each table, by name. Each makes the rows of one table, in clustering order,
-// when they are asked for.
-var perTable = map[string]func(s *Source, t *schema.Table) (n int, row func(i int) values){
+// when a request asks for them.
+var perTable = map[string]func(s *Source, t *schema.Table, req *mutation.ReadRequest) (n int, row func(i int) values){
 	"system_views.buckets":          (*Source).buckets,
 	"system_views.large_partitions": (*Source).largePartitions,
 	"system_views.read_statistics":  (*Source).readStatistics,
 	"system_views.retention":        (*Source).retention,
+	"system_views.rollup_windows":   (*Source).rollupWindows,
 	"system_views.top_partitions":   (*Source).topPartitions,
 	"system_views.write_limits":     (*Source).writeLimits,
 }
@@ -83,7 +85,7 @@ var perTable = map[string]func(s *Source, t *schema.Table) (n int, row func(i in
 // that the clients of every language can show, and where no bucket begins.
 const mixedStartMillis = -62_135_596_799_999
 
-func (s *Source) buckets(t *schema.Table) (int, func(int) values) {
+func (s *Source) buckets(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	list := s.catalog.status.Buckets(t)
 	for i := range list {
 		if list[i].Mixed {
@@ -110,7 +112,7 @@ func (s *Source) buckets(t *schema.Table) (int, func(int) values) {
 	}
 }
 
-func (s *Source) largePartitions(t *schema.Table) (int, func(int) values) {
+func (s *Source) largePartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	list := s.catalog.status.LargePartitions(t)
 	return len(list), func(i int) values {
 		p := &list[i]
@@ -118,7 +120,7 @@ func (s *Source) largePartitions(t *schema.Table) (int, func(int) values) {
 	}
 }
 
-func (s *Source) topPartitions(t *schema.Table) (int, func(int) values) {
+func (s *Source) topPartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	list := s.catalog.status.TopPartitions(t)
 	return len(list), func(i int) values {
 		p := &list[i]
@@ -129,7 +131,7 @@ func (s *Source) topPartitions(t *schema.Table) (int, func(int) values) {
 	}
 }
 
-func (s *Source) writeLimits(t *schema.Table) (int, func(int) values) {
+func (s *Source) writeLimits(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	limit := s.catalog.status.WriteLimit(t)
 	if t.Options.PartitionWriteRateMax == 0 && limit.LastMillis == 0 {
 		return 0, nil
@@ -147,7 +149,7 @@ func (s *Source) writeLimits(t *schema.Table) (int, func(int) values) {
 	}
 }
 
-func (s *Source) readStatistics(t *schema.Table) (int, func(int) values) {
+func (s *Source) readStatistics(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
 	r := s.catalog.status.Reads(t)
 	if r.Pages == 0 && r.Failed == 0 {
 		return 0, nil

@@ -77,7 +77,7 @@ func TestMixedBucket(t *testing.T) {
 	s := testSource()
 	base := s.schema.Table("ks", "base")
 	base.Bucket = &schema.TimeBucket{Column: "c", SizeMillis: 500, Epoch: 3}
-	n, row := s.buckets(base)
+	n, row := s.buckets(base, nil)
 	if n != 10_001 {
 		t.Fatal(n)
 	}
@@ -109,5 +109,24 @@ func TestPartitionText(t *testing.T) {
 		if got := slice(t, s, name, column, clustering.All(), false); len(got) != want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// Of the windows of a rollup those are computed whose start a statement asks for; two partitions of one start are two rows.
+func TestRollupWindowsAreStreamed(t *testing.T) {
+	s := testSource()
+	if rows := slice(t, s, "rollup_windows", "state", clustering.All(), false); len(rows) != 20_000 || string(rows[1]) != "dirty" {
+		t.Fatalf("%d rows", len(rows))
+	}
+	layout := s.schema.Table("system_views", "rollup_windows").ClusteringLayout()
+	at := func(ms int64) []byte {
+		return layout[1].Append(layout[0].Append(nil, []byte("base_1h")), types.AppendTimestampMillis(nil, ms))
+	}
+	part := clustering.Slices{{Start: clustering.Before(at(5)), End: clustering.Before(at(8))}}
+	if from, to := timesWanted(part, layout, "base_1h"); from != 5 || to != 9 {
+		t.Errorf("from %d to %d", from, to)
+	}
+	if rows := slice(t, s, "rollup_windows", "state", part, true); len(rows) != 6 || string(rows[0]) != "dirty" {
+		t.Errorf("%d rows of a slice", len(rows))
 	}
 }

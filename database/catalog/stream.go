@@ -74,7 +74,7 @@ func (r *streamed) next() (*mutation.Row, error) {
 	for len(r.tables) > 0 {
 		of := r.tables[0]
 		if !r.open {
-			r.n, r.row = perTable[r.table.QualifiedName()](r.source, of)
+			r.n, r.row = perTable[r.table.QualifiedName()](r.source, of, &r.req)
 			r.done, r.open = 0, true
 		}
 		if r.done == r.n {
@@ -87,7 +87,7 @@ func (r *streamed) next() (*mutation.Row, error) {
 		}
 		r.done++
 		v := r.row(i)
-		v["table_name"] = text(of.Name)
+		v[r.table.Clustering[0].Name] = text(of.Name)
 		row, err := rowOf(r.table, v)
 		if err != nil || r.req.Slices.Contains(row.Clustering) {
 			return row, err

@@ -261,6 +261,14 @@ func settle(t Target) error {
 			dirty = dirty || types.DecodeInt64(row[1]) > 0
 		}
 		if !dirty {
+			if last, err = t.Query("SELECT rollup_name, state, built FROM system_views.rollup_progress", 0); err != nil {
+				return err
+			}
+			for _, row := range last.Rows {
+				dirty = dirty || string(row[1]) == "building"
+			}
+		}
+		if !dirty {
 			if last, err = t.Query("SELECT table_name, state, built FROM system_views.query_tables", 0); err != nil {
 				return err
 			}

@@ -1,0 +1,57 @@
+package database
+
+import (
+	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/schema"
+)
+
+// backfillStore is what the backfill of rollups may do with the database, beside the scheduler.
+type backfillStore struct{ d *Database }
+
+// View implements jobs.BackfillStore.
+func (s backfillStore) View() jobs.RangeView { return s.d.store.View() }
+
+// Extent implements jobs.BackfillStore.
+func (s backfillStore) Extent(id mutation.TableID) jobs.Extent {
+	e, ok := estimates(s).Table(id)
+	return jobs.Extent{Rows: e.Rows, FromMillis: e.FromMillis, ToMillis: e.ToMillis, Timed: ok && e.Timed}
+}
+
+// beginRollups spares the rollups that a new snapshot adds the backfill if their base is empty. The caller holds marksMu, so that
+// nobody writes, and every write to come marks the windows of the rollup.
+func (d *Database) beginRollups(next *schema.Snapshot) error {
+	now := d.Schema()
+	var view View
+	for _, k := range next.Keyspaces {
+		for _, t := range k.Tables {
+			if t.Rollup == nil || !t.Rollup.Backfill || known(now, t) {
+				continue
+			}
+			if view == nil {
+				view = d.store.Newest()
+				defer view.Close()
+			}
+			base := now.Table(k.Name, t.Rollup.BaseTable())
+			if base != nil {
+				if empty, err := tableEmpty(view, base.ID); err != nil || !empty {
+					if err != nil {
+						return err
+					}
+					continue
+				}
+			}
+			out, of := t.Clone(), *t.Rollup
+			of.Backfill = false
+			out.Rollup = &of
+			k.Tables[t.Name] = out
+		}
+	}
+	return nil
+}
+
+// known reports whether a snapshot has that table.
+func known(s *schema.Snapshot, t *schema.Table) bool {
+	old := s.Table(t.Keyspace, t.Name)
+	return old != nil && old.ID == t.ID
+}
