@@ -100,6 +100,15 @@ func isFraction(value []byte) bool {
 	return v >= 0 && v <= 1
 }
 
+// TimeColumn is the column that first and last go by: the one that tells the time of rows, else the first clustering column; nil in a
+// table without clustering.
+func TimeColumn(t *schema.Table) *ColumnExpr {
+	if c, _ := timeColumn(t); c != nil || len(t.Clustering) == 0 {
+		return c
+	}
+	return &ColumnExpr{Column: t.Clustering[0], Slot: 0}
+}
+
 // timeColumn is the first clustering column that tells the time of rows, with the nanoseconds of its unit; nil if
 // there is none. An integer column tells it where the table's buckets are made of it.
 func timeColumn(t *schema.Table) (*ColumnExpr, int64) {

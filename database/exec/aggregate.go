@@ -182,8 +182,7 @@ func (a *aggregate) reset() {
 	}
 }
 
-// edge is first or last: the earliest or latest value that is not null, by the table's time column. That is the
-// first clustering column of a time type, else the first clustering column.
+// edge is first or last: the earliest or latest value that is not null, by planner.TimeColumn.
 type edge struct {
 	last      bool
 	time      *planner.ColumnExpr // nil in a table without clustering
@@ -195,24 +194,12 @@ type edge struct {
 }
 
 func newEdge(last bool, plan *planner.Read) *edge {
-	e := &edge{last: last, ascending: true}
-	for i, col := range plan.Table.Clustering {
-		if i == 0 || timeKind(col.Type.Kind()) {
-			e.time = &planner.ColumnExpr{Column: col, Slot: i}
-		}
-		if timeKind(col.Type.Kind()) {
-			break
-		}
-	}
+	e := &edge{last: last, ascending: true, time: planner.TimeColumn(plan.Table)}
 	if e.time != nil {
 		e.ordered = e.time.Slot == 0
 		e.ascending = e.time.Column.Desc == plan.Reverse
 	}
 	return e
-}
-
-func timeKind(k types.Kind) bool {
-	return k == types.KindTimestamp || k == types.KindTimeUUID || k == types.KindDate || k == types.KindTime
 }
 
 // add looks from the end of the span where the value sought lies, if time orders the span.
