@@ -22,6 +22,10 @@ func (d *Database) explainOther(out *explanation, plan planner.Plan) error {
 		}
 	case *planner.Alter:
 		explainAlter(out, plan)
+	case *planner.RefreshRollup:
+		return d.explainRefresh(out, plan)
+	case *planner.CheckRollup:
+		return d.explainCheck(out, plan)
 	case *planner.Use:
 		out.say("use keyspace", plan.Keyspace, "of this connection alone")
 	case *planner.Describe:

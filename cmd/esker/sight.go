@@ -202,5 +202,6 @@ fewer than 2,000 a second they are exact. bytes are those of keys and values rea
 			`A query table that is made of a table with rows is built while both are in use; until it is live no SELECT of
 another table is served from it, and one that names it gets a warning.`,
 			"  esker admin querytables\n  esker admin querytables iot.readings_by_site"),
+		newRollupsCommand(t),
 	}
 }

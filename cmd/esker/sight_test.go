@@ -11,7 +11,7 @@ import (
 func TestSightCommands(t *testing.T) {
 	p := startServer(t, "--data", t.TempDir())
 	p.run(makeKeyspace,
-		"CREATE TABLE ks.t (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH time_bucket = {'column': 'ts', 'size': '1d'}",
+		"CREATE TABLE ks.t (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH time_bucket = {'column': 'ts', 'size': '1d'} AND rollups = {'1h': 'forever'}",
 		"CREATE QUERY TABLE ks.by_v ON ks.t (v) PRIMARY KEY ((v), ts, d)", `CREATE TABLE ks."Odd" (k int PRIMARY KEY)`)
 	for day := range 3 {
 		for range day + 1 {
@@ -49,12 +49,21 @@ func TestSightCommands(t *testing.T) {
 			t.Errorf("query tables of %q: %v", scope, got)
 		}
 	}
+	if got := show("rollups", "ks.t"); len(got) != 1 || got[0]["rollup_name"] != "t_1h" || got[0]["dirty_windows"] != 0.0 {
+		t.Errorf("rollups: %v", got)
+	}
+	if got := show("rollups", "ks.t_1h", "--progress"); len(got) != 1 || got[0]["state"] != "live" {
+		t.Errorf("progress of rollups: %v", got)
+	}
+	if got := show("rollups", "ks", "--windows"); len(got) != 3 || got[0]["state"] == nil {
+		t.Errorf("windows of rollups: %v", got)
+	}
 	code, out, more := said(t, p.adminArgs("admin", "toppartitions", "--limit", "2")...)
 	if code != 0 || strings.Count(out, "\n") != 4 || !strings.Contains(out, " keyspace_name | table_name | partition") || more != "1 more: --limit 0 shows all\n" {
 		t.Errorf("exit %d, %q, %q", code, out, more)
 	}
 	for _, bad := range [][]string{
-		{"buckets", "ks.nope"}, {"querytables", "nope"}, {"buckets", "a b c"}, {"toppartitions", "--by", "luck"}, {"buckets", "--limit", "-1"}, {"buckets", "--output", "xml"},
+		{"buckets", "ks.nope"}, {"querytables", "nope"}, {"buckets", "a b c"}, {"toppartitions", "--by", "luck"}, {"buckets", "--limit", "-1"}, {"buckets", "--output", "xml"}, {"rollups", "--windows", "--progress"},
 	} {
 		if code, out, refusal := said(t, p.adminArgs(append([]string{"admin"}, bad...)...)...); code != 1 || out != "" || strings.Count(refusal, "\n") != 1 {
 			t.Errorf("%q: exit %d, %q, %q", bad, code, out, refusal)

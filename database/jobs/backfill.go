@@ -167,7 +167,7 @@ func (b *Backfill) round() error {
 				continue
 			}
 			left++
-			started := b.clock.Now()
+			started, writes := b.clock.Now(), b.rollups.writes.Load()
 			ok := false
 			if err == nil {
 				ok, err = b.step(ru, state)
@@ -178,7 +178,10 @@ func (b *Backfill) round() error {
 			if ok {
 				moved++
 			}
-			if err := b.rest(started); err != nil {
+			if b.rollups.writes.Load() != writes {
+				b.pause(min(pauseFactor*b.clock.Now().Sub(started), pauseMax))
+			}
+			if b.Stopped() != nil {
 				return nil
 			}
 		}
@@ -191,15 +194,16 @@ func (b *Backfill) round() error {
 	}
 }
 
-// rest lets others have the machine for as long as a step took, and reports whether the backfill must stop.
-func (b *Backfill) rest(started time.Time) error {
-	timer := time.NewTimer(min(b.clock.Now().Sub(started), restMax))
+// pause gives way to statements, as rounds of recomputation do.
+func (b *Backfill) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-b.stop:
-		return ErrStopped
 	case <-timer.C:
-		return nil
 	}
 }
 

@@ -77,9 +77,18 @@ func (r *Rollups) State(of *schema.Table) (State, error) {
 	if known {
 		return state, nil
 	}
-	r.stateMu.Lock() // so that no change is overtaken
-	defer r.stateMu.Unlock()
-	return r.stateLocked(of)
+	// Not under stateMu: who changes a state may wait for writers to end, and a writer for this.
+	read, err := r.store.State(of)
+	if err != nil {
+		return read, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if state, known = r.states[of.ID]; known {
+		return state, nil // it was changed meanwhile
+	}
+	r.states[of.ID] = read
+	return read, nil
 }
 
 // stateLocked is State for a caller that holds stateMu.
