@@ -25,6 +25,7 @@ type answering struct {
 	clears  bool  // the marks that are answered
 
 	children []*Rollup
+	reuse    Reuse  // of recomputations
 	record   Answer // under way
 	written  int    // rows
 }
@@ -132,7 +133,7 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 		return 0, err
 	}
 	over.Start = max(over.Start, state.SealedUntil)
-	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: over, NowMillis: a.now, ClosedUntil: a.closed}
+	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: over, NowMillis: a.now, ClosedUntil: a.closed, Reuse: &a.reuse}
 	a.markChildren(base, job.Passed()) // what is not kept here may be kept above
 	var changed downsample.Window      // of the rows in the record that no mark covers yet
 	before, last := a.written, int64(math.MinInt64)

@@ -6,6 +6,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/internal/invariants"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
@@ -22,6 +23,14 @@ type Recompute struct {
 	ClosedUntil int64             // windows that end later are left alone
 	FromBase    bool              // take the rows of the base table also where a rollup below could give a window
 	Bounds      bool              // tell which differences are Tolerable
+	Reuse       *Reuse            // what an earlier one of the same rollup, levels and Bounds has left; nil: nothing
+}
+
+// Reuse is what one recomputation leaves to the next: what it knows of columns, and the memory of accumulators. The zero value is nothing.
+// One goroutine uses it at a time.
+type Reuse struct {
+	out     *output
+	windows []*windows // by the tables that they read
 }
 
 // Difference is a row of a rollup that is not what its source gives.
@@ -101,7 +110,10 @@ func (r *Recompute) Differences(each func(*Difference) error) error {
 	if over.Start >= over.End {
 		return nil
 	}
-	out, err := newOutput(r)
+	if r.Reuse == nil {
+		r.Reuse = &Reuse{}
+	}
+	out, err := r.output()
 	if err != nil {
 		return err
 	}
@@ -118,16 +130,41 @@ func (r *Recompute) Differences(each func(*Difference) error) error {
 	return stored.finish()
 }
 
+// output is what rows consist of.
+func (r *Recompute) output() (out *output, err error) {
+	if r.Reuse.out == nil {
+		r.Reuse.out, err = newOutput(r)
+	}
+	out = r.Reuse.out
+	invariants.Check(err != nil || out.table == r.Rollup.Table && out.bounds == r.Bounds, "a recomputation of %s takes up another", r.Rollup.Table.Name)
+	return out, err
+}
+
 // compute computes a segment.
 func (r *Recompute) compute(s segment, out *output, to *stored) error {
-	w, err := newWindows(r, s, out, to)
+	w, err := r.windowsOf(s, out)
 	if err != nil {
 		return err
 	}
+	w.start(to)
 	if err := w.read.each(r.View, r.Base, s.over, w.add); err != nil {
 		return err
 	}
 	return w.finish()
+}
+
+// windowsOf is what computes windows from the table of a segment.
+func (r *Recompute) windowsOf(s segment, out *output) (*windows, error) {
+	for _, w := range r.Reuse.windows {
+		if w.read.table == s.from {
+			return w, nil
+		}
+	}
+	w, err := newWindows(r, s, out)
+	if err == nil {
+		r.Reuse.windows = append(r.Reuse.windows, w)
+	}
+	return w, err
 }
 
 // segment is a range of windows that is computed from one table.
@@ -224,7 +261,7 @@ func (c *rowClock) start(w downsample.Window) []byte {
 
 // timeSlices is the rows of a table in a range of time.
 func timeSlices(t *schema.Table, w downsample.Window) clustering.Slices {
-	stored := t.Stored()
+	stored := mutation.Table{Clustering: t.ClusteringLayout()[:1], UnitNanos: t.UnitNanos()}
 	bound := func(ms int64) clustering.Bound {
 		at, _ := stored.TimeBound(ms)
 		return at
@@ -258,7 +295,9 @@ type source struct {
 
 // each calls add for every batch of a range of time.
 func (s *source) each(view View, key partition.DecoratedKey, over downsample.Window, add func(*mutation.Batch) error) error {
-	s.clock = newClock(s.table)
+	if s.clock.of == nil {
+		s.clock = newClock(s.table)
+	}
 	reader, err := view.Read(s.table.ID, mutation.ReadRequest{
 		Key: key, Slices: timeSlices(s.table, over), Reverse: s.table.Clustering[0].Desc, Columns: s.fetch,
 	})

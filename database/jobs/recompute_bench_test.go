@@ -86,3 +86,52 @@ func BenchmarkRecompute(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRecomputeOneWindow rolls up a window of a minute with sixty readings: time for each window.
+func BenchmarkRecomputeOneWindow(b *testing.B) {
+	var aggregates []downsample.Aggregate
+	for _, f := range []string{"count", "sum", "avg", "min", "max", "first", "last"} {
+		aggregates = append(aggregates, downsample.Aggregate{Function: f, Source: "d", Target: f + "_d"})
+	}
+	s := newShape(&schema.Column{Name: "ts", Type: types.Timestamp}, 0, nil, []*schema.Column{{Name: "d", Type: types.Double}})
+	s.level(b, partition.Bucketing{SizeMillis: 60_000}, nil, aggregates...)
+	view := &columnar{base: s.base.ID, batches: 1}
+	reader, _ := view.Read(s.base.ID, mutation.ReadRequest{})
+	batch := &reader.(*columnarReader).batch
+	batch.Rows = 60
+	one := &oneBatch{base: s.base.ID, batch: batch}
+	r := Recompute{View: one, Base: keyOf(1), Rollup: s.rollup(0), Over: downsample.Window{Start: 0, End: 60_000}, ClosedUntil: math.MaxInt64, Reuse: &Reuse{}}
+	b.ReportAllocs()
+	for range b.N {
+		one.given = false
+		if err := r.Differences(func(*Difference) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// oneBatch is a View of one batch.
+type oneBatch struct {
+	base  mutation.TableID
+	batch *mutation.Batch
+	given bool
+}
+
+func (o *oneBatch) Sequence() uint64     { return 1 }
+func (o *oneBatch) Close()               {}
+func (o *oneBatch) Side() *mutation.Side { return &mutation.Side{} }
+
+func (o *oneBatch) Read(table mutation.TableID, _ mutation.ReadRequest) (mutation.PartitionReader, error) {
+	if table != o.base {
+		return &columnarReader{}, nil
+	}
+	return o, nil
+}
+
+func (o *oneBatch) Next() (*mutation.Batch, error) {
+	if o.given {
+		return nil, nil
+	}
+	o.given = true
+	return o.batch, nil
+}

@@ -265,3 +265,29 @@ func TestDifferencesNameTheirColumns(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A recomputation that was given up, in the middle of a window or by an error, leaves nothing to the next one but memory.
+func TestAnAbandonedRecomputationLeavesNothing(t *testing.T) {
+	s := plain(false)
+	s.level(t, partition.Bucketing{SizeMillis: hour}, []string{"g"}, counts...)
+	w := s.world()
+	for i := range int64(60) {
+		rowAt(w, s, i*hour/6, int32(i), fmt.Sprint(i%5))
+	}
+	r := Recompute{View: w, Base: keyOf(1), Rollup: s.rollup(0), Over: always, ClosedUntil: math.MaxInt64}
+	enough := errors.New("enough")
+	for after := range 12 {
+		n := 0
+		err := r.Differences(func(*Difference) error {
+			if n++; n > after {
+				return enough
+			}
+			return nil
+		})
+		if err != enough || n != after+1 {
+			t.Fatalf("%v after %d differences", err, n)
+		}
+	}
+	w.settle(t, &r)
+	w.check(t, s.base, s.levels[0])
+}

@@ -123,8 +123,8 @@ type splitter struct {
 }
 
 // newWindows reads a segment.
-func newWindows(r *Recompute, s segment, out *output, to *stored) (*windows, error) {
-	w := &windows{rollup: r.Rollup.Table, read: source{table: s.from}, merges: s.from.Rollup != nil, out: out, to: to, byKey: map[string]*group{}}
+func newWindows(r *Recompute, s segment, out *output) (*windows, error) {
+	w := &windows{rollup: r.Rollup.Table, read: source{table: s.from}, merges: s.from.Rollup != nil, out: out, byKey: map[string]*group{}}
 	for i := range out.slots {
 		input, err := w.input(&out.slots[i])
 		if err != nil {
@@ -145,6 +145,13 @@ func newWindows(r *Recompute, s segment, out *output, to *stored) (*windows, err
 		w.splits = append(w.splits, split)
 	}
 	return w, nil
+}
+
+// start begins another segment. What an earlier one left that did not come to its end is forgotten.
+func (w *windows) start(to *stored) {
+	w.to = to
+	w.reuse()
+	w.at, w.unweighed = downsample.Window{}, 0
 }
 
 // input are the vectors that a slot is computed from.

@@ -401,7 +401,7 @@ func drawRow(t *rapid.T, w *world, s *shape) {
 
 // toleratesOtherWays requires that computed from the raw rows nothing differs but what R43 allows, and on the first level nothing at all.
 func (w *world) toleratesOtherWays(t *rapid.T, r Recompute) {
-	r.FromBase, r.Bounds = true, true
+	r.FromBase, r.Bounds, r.Reuse = true, true, nil
 	err := r.Differences(func(d *Difference) error {
 		if !d.Tolerable || len(r.Rollup.Below) == 0 {
 			t.Fatalf("%s: %+v differ from the raw rows", r.Rollup.Table.Name, d.Columns)
