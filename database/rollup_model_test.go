@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/model"
 	"github.com/eskerdb/esker/internal/vfs"
+	"github.com/eskerdb/esker/partition"
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 const refusedText = "refused: "
 
 // rollupTally counts what random histories did and compared.
-type rollupTally struct{ programs, steps, writes, changes, restarts, windows, sealed, answers, checks int }
+type rollupTally struct{ programs, steps, writes, changes, restarts, windows, sealed, final, answers, checks int }
 
 func (a *rollupTally) add(b rollupTally) {
 	a.programs += b.programs
@@ -41,6 +43,7 @@ func (a *rollupTally) add(b rollupTally) {
 	a.restarts += b.restarts
 	a.windows += b.windows
 	a.sealed += b.sealed
+	a.final += b.final
 	a.answers += b.answers
 	a.checks += b.checks
 }
@@ -55,6 +58,7 @@ type rollupRun struct {
 	unclearBefore int64
 	tally         rollupTally
 
+	free    bool          // the scheduler works whenever it likes
 	release chan struct{} // lets the scheduler go on
 	resumed chan struct{}
 }
@@ -93,8 +97,8 @@ func TestRollupModel(t *testing.T) {
 		t.Fatalf("ESKER_SEED=%d: %s\n\n%s", seed, what, text)
 	}
 	fmt.Fprintf(t.Output(), "sample %d/%d histories of rollups\n", programs, rollupProgramsSoak)
-	t.Logf("%d steps, %d writes, %d changes of the schema, %d restarts; %d windows, %d of them sealed, and %d groups of answers compared, %d times checked: no difference",
-		total.steps, total.writes, total.changes, total.restarts, total.windows, total.sealed, total.answers, total.checks)
+	t.Logf("%d steps, %d writes, %d changes of the schema, %d restarts; %d windows, %d of them sealed and %d said to be final, and %d groups of answers compared, %d times checked: no difference",
+		total.steps, total.writes, total.changes, total.restarts, total.windows, total.sealed, total.final, total.answers, total.checks)
 }
 
 // firstRollupSeed is where random histories begin: ESKER_SEED, or a new seed.
@@ -113,7 +117,7 @@ func firstRollupSeed(t *testing.T) uint64 {
 func newRollupRun(t testing.TB, s *shape) (*rollupRun, error) {
 	r := &rollupRun{
 		world:  &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(programStart), quiet: true},
-		levels: slices.Clone(s.levels), keep: s.keep,
+		levels: slices.Clone(s.levels), keep: s.keep, free: s.free,
 	}
 	r.open()
 	for _, text := range append([]string{createKeyspace}, s.create...) {
@@ -130,6 +134,9 @@ func newRollupRun(t testing.TB, s *shape) (*rollupRun, error) {
 
 // hold keeps the scheduler from rounds of its own until letGo: histories say when one happens.
 func (r *rollupRun) hold() {
+	if r.free {
+		return
+	}
 	r.release, r.resumed = make(chan struct{}), make(chan struct{})
 	held, release, resumed, db := make(chan struct{}), r.release, r.resumed, r.db
 	go func() {
@@ -280,6 +287,11 @@ func (r *rollupRun) happen(s *programStep) string {
 		r.freeze()
 	case "settle":
 		return r.settled()
+	case "final":
+		if r.free {
+			return "" // what is read may be newer than what was said
+		}
+		return r.finalDiffers()
 	case "select":
 		return r.selected(rand.New(rand.NewPCG(s.seed, 2)))
 	}
@@ -348,45 +360,74 @@ func (r *rollupRun) checked(l *level) (string, error) {
 	return fmt.Sprintf("CHECK finds %q", found), nil
 }
 
-// levelDiffers compares the rows of a rollup with what the model makes of the rows of the table.
+// levelDiffers compares the rows of a rollup with what the model makes of the rows of the table: of all windows that are closed.
 func (r *rollupRun) levelDiffers(l *level) (string, error) {
+	return r.windowsDiffer(l, func(w *model.Window) (bool, error) { return !r.clock.Now().Before(w.End.Add(l.grace)), nil })
+}
+
+// finalDiffers compares those windows alone that are said to be final, at any moment: nothing that a SELECT takes from a rollup
+// may be stale (law 7).
+func (r *rollupRun) finalDiffers() string {
+	view := r.db.store.View()
+	defer view.Close()
+	for i := range r.levels {
+		l := &r.levels[i]
+		table := r.db.Schema().Table("ks", l.name)
+		parts := map[string][]downsample.Window{}
+		before := r.tally.windows
+		what, err := r.windowsDiffer(l, func(w *model.Window) (bool, error) {
+			name := string(w.Key[0])
+			if parts[name] == nil {
+				over := downsample.Window{Start: math.MinInt64, End: math.MaxInt64}
+				final, err := r.db.finalParts(view, table, partition.Decorate(w.Key[0]), over, r.clock.Now().UnixMilli())
+				if err != nil {
+					return false, err
+				}
+				parts[name] = append(final, downsample.Window{})
+			}
+			start, end := w.Start.UnixMilli(), w.End.UnixMilli()
+			return slices.ContainsFunc(parts[name], func(p downsample.Window) bool { return p.Start <= start && end <= p.End }), nil
+		})
+		r.tally.final += r.tally.windows - before
+		if err != nil {
+			return err.Error()
+		}
+		if what != "" {
+			return l.name + ", said to be final: " + what
+		}
+	}
+	return ""
+}
+
+// windowsDiffer compares those windows of a rollup that have come so far.
+func (r *rollupRun) windowsDiffer(l *level, ready func(*model.Window) (bool, error)) (string, error) {
 	windows, err := r.rows.Windows(&l.of, model.Of{Expired: true})
 	if err != nil {
 		return "", err
 	}
 	maps.DeleteFunc(windows, func(_ string, w *model.Window) bool { return w.End.UnixMilli() <= l.sealedUntil })
 	maps.Copy(windows, l.sealed)
-	got, err := r.cells("SELECT * FROM " + l.name)
+	rows, err := r.rowsOf(l)
 	if err != nil {
 		return "", err
 	}
-	now := r.clock.Now()
-	rows := map[string]map[string][]byte{}
-	for _, row := range got {
-		var group [][]byte
-		for _, c := range l.of.Group {
-			group = append(group, row[c])
-		}
-		name := model.WindowKey([][]byte{row["k"]}, time.UnixMilli(types.DecodeInt64(row["ts"])), group)
-		if rows[name] != nil {
-			return "twice: " + name, nil
-		}
-		if windows[name] == nil && types.DecodeInt64(row["ts"]) < l.wholeFrom {
+	for name, row := range rows {
+		at := time.UnixMilli(types.DecodeInt64(row["ts"]))
+		if windows[name] != nil || at.UnixMilli() < l.wholeFrom {
 			continue
 		}
-		if windows[name] == nil {
-			return "a row of no window: " + name, nil
+		start, end := l.of.Step.Around(at)
+		vanished := &model.Window{Key: [][]byte{row["k"]}, Start: start, End: end}
+		if due, err := ready(vanished); err != nil || due {
+			return "a row of no window: " + name, err
 		}
-		if l.keep > 0 && !now.Before(windows[name].Start.Add(l.keep)) {
-			return "a row past its retention: " + name, nil
-		}
-		rows[name] = row
 	}
 	for name, w := range windows {
-		if now.Before(w.End.Add(l.grace)) || l.keep > 0 && !now.Before(w.Start.Add(l.keep)) {
-			continue // open, or ended
+		due, err := ready(w)
+		if err != nil {
+			return "", err
 		}
-		if w.Start.UnixMilli() < l.wholeFrom {
+		if !due || l.ended(w.Start, r.clock.Now()) || w.Start.UnixMilli() < l.wholeFrom {
 			continue
 		}
 		if r.tally.windows++; w.End.UnixMilli() <= l.sealedUntil {
@@ -400,6 +441,34 @@ func (r *rollupRun) levelDiffers(l *level) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// ended reports whether the row of a window is past the retention of the rollup.
+func (l *level) ended(start, now time.Time) bool { return l.keep > 0 && !now.Before(start.Add(l.keep)) }
+
+// rowsOf are the rows of a rollup by model.WindowKey.
+func (r *rollupRun) rowsOf(l *level) (map[string]map[string][]byte, error) {
+	got, err := r.cells("SELECT * FROM " + l.name)
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]map[string][]byte{}
+	for _, row := range got {
+		var group [][]byte
+		for _, c := range l.of.Group {
+			group = append(group, row[c])
+		}
+		start := time.UnixMilli(types.DecodeInt64(row["ts"]))
+		name := model.WindowKey([][]byte{row["k"]}, start, group)
+		if rows[name] != nil {
+			return nil, fmt.Errorf("twice: %s", name)
+		}
+		if l.ended(start, r.clock.Now()) {
+			return nil, fmt.Errorf("past its retention: %s", name)
+		}
+		rows[name] = row
+	}
+	return rows, nil
 }
 
 // cells are the rows of an answer by column; null is nil.

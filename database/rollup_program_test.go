@@ -82,14 +82,16 @@ func (g *writer) step() programStep {
 		return programStep{weather: g.pick([]string{"flush", "flush", "compact", "reopen", "crash"}), seed: g.rng.Uint64()}
 	case n < 38:
 		return programStep{weather: "settle"}
-	case n < 43:
-		return programStep{weather: "select", seed: g.rng.Uint64()}
 	case n < 44:
+		return programStep{weather: "select", seed: g.rng.Uint64()}
+	case n < 50:
+		return programStep{weather: "final"}
+	case n < 51:
 		g.last++
 		return programStep{text: "TRUNCATE t", clears: true}
-	case n < 52:
+	case n < 59:
 		return g.batch()
-	case n < 55:
+	case n < 62:
 		return g.change()
 	}
 	at := g.timestamp()

@@ -35,6 +35,8 @@ type shape struct {
 	levels []level
 	later  []level       // made when there are rows already
 	keep   time.Duration // of the rows; 0: for ever
+	seals  bool          // windows are sealed
+	free   bool          // the scheduler works between the steps
 }
 
 // levelStep is a step of rollups.
@@ -91,7 +93,7 @@ func newShape(rng *rand.Rand) *shape {
 	}
 	if b.chance(40) {
 		days := []int{3, 10, 40}[b.rng.IntN(3)]
-		b.out.keep = time.Duration(days) * 24 * time.Hour
+		b.out.keep, b.out.seals = time.Duration(days)*24*time.Hour, true
 		options += fmt.Sprintf(" AND retention = {'duration': '%dd', 'by': 'ts'}", days)
 	}
 	oneLine := !b.wide && b.chance(60)
@@ -112,6 +114,8 @@ func newShape(rng *rand.Rand) *shape {
 	if b.chance(0) {
 		b.out.later = b.declared("late")
 	}
+	// Without anything to seal it does not matter to the model when the scheduler works.
+	b.out.free = !b.out.seals && b.chance(50)
 	return b.out
 }
 
@@ -201,6 +205,7 @@ func (b *shapeBuilder) declared(name string) (out []level) {
 		}
 		lateness := ""
 		if b.chance(30) {
+			b.out.seals = true
 			lateness = fmt.Sprintf(", 'max': '%dh'", []int{4, 30, 72}[b.rng.IntN(3)])
 		}
 		if lateness != "" || b.chance(30) {
