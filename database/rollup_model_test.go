@@ -89,7 +89,9 @@ func TestRollupModel(t *testing.T) {
 			shorter, _ := playRollups(t, s, p)
 			return shorter != "" && strings.Contains(shorter, refusedText) == strings.Contains(what, refusedText)
 		})
-		what, _ = playRollups(t, s, shortest)
+		if again, _ := playRollups(t, s, shortest); again != "" {
+			what = again // else it depends on when the scheduler worked
+		}
 		text := strings.Join(s.create, ";\n") + ";\n"
 		for i := range shortest {
 			text += shortest[i].String() + "\n"
@@ -195,7 +197,7 @@ func (r *rollupRun) step(s *programStep) string {
 		return r.happen(s)
 	case s.clears || s.change != nil:
 		r.letGo() // what changes the schema may wait for the scheduler
-		defer r.hold()
+		defer func() { r.hold(); r.freeze() }()
 	}
 	if !endedRowsAreLeftOut && slices.ContainsFunc(s.ops, func(op model.Op) bool { return r.tooLate(&op) }) {
 		return ""
@@ -212,7 +214,6 @@ func (r *rollupRun) step(s *programStep) string {
 	if s.change != nil {
 		r.tally.changes++
 		s.change(r)
-		r.freeze()
 	}
 	r.tally.writes += len(s.ops)
 	for _, op := range s.ops {
@@ -241,6 +242,23 @@ func (r *rollupRun) tooLate(op *model.Op) bool {
 	return writes && op.Clustering != nil && r.keep > 0 && !r.clock.Now().Before(time.UnixMilli(types.DecodeInt64(op.Clustering[0])).Add(r.keep))
 }
 
+// begin knows of a rollup that was just made. What is sealed in the one that it is computed from by then, it takes as it is.
+func (r *rollupRun) begin(l *level) {
+	source := r.level(l.source)
+	if source == nil {
+		return
+	}
+	from := max(source.sealedUntil, source.wholeFrom)
+	if from <= 0 {
+		return // before all rows
+	}
+	if start, end := l.of.Step.Around(time.UnixMilli(from)); start.UnixMilli() != from {
+		from = end.UnixMilli()
+	}
+	l.wholeFrom = max(l.wholeFrom, from)
+	r.unclearBefore = max(r.unclearBefore, l.wholeFrom)
+}
+
 // freeze keeps what the windows are that have been sealed: nothing changes them any more.
 func (r *rollupRun) freeze() {
 	view := r.db.store.View()
@@ -251,6 +269,7 @@ func (r *rollupRun) freeze() {
 		must(r.world, err)
 		if l.sealed == nil {
 			l.sealed, l.sealedUntil = map[string]*model.Window{}, math.MinInt64
+			r.begin(l)
 		}
 		if state.SealedUntil == l.sealedUntil {
 			continue
@@ -347,12 +366,24 @@ func (r *rollupRun) waits(l *level) bool {
 	return false
 }
 
+// windowNamed is the time in the clustering of a finding, in milliseconds.
+func windowNamed(clustering string) int64 {
+	_, rest, _ := strings.Cut(clustering, "'")
+	text, _, _ := strings.Cut(rest, "'")
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return at.UnixMilli()
+}
+
 // checked runs CHECK, which finds nothing.
 func (r *rollupRun) checked(l *level) (string, error) {
 	found, err := r.cells("CHECK ROLLUP " + l.name)
 	if err != nil && strings.Contains(err.Error(), "CheckRollup is unknown") {
 		return "", nil
 	}
+	found = slices.DeleteFunc(found, func(row map[string][]byte) bool { return windowNamed(string(row["clustering"])) < l.wholeFrom })
 	r.tally.checks++
 	if err != nil || len(found) == 0 {
 		return "", err
