@@ -19,6 +19,7 @@ type embedded struct {
 	store *lsm.Store
 	db    *database.Database
 	dir   string
+	tick  func(tick int) // told by load of each tick of the first writer; nil: nobody is
 }
 
 // openEmbedded opens an empty database below dir.

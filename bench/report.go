@@ -30,6 +30,7 @@ type Section struct {
 	Devices      int           `json:"devices"`
 	Readings     int           `json:"readings"` // of each device
 	Measurements []Measurement `json:"measurements"`
+	Chart        string        `json:"chart,omitempty"` // lines of text, shown below
 }
 
 func (s *Section) Note(name string, value float64, unit, detail string) {
@@ -140,6 +141,9 @@ func (r *Report) writeTable(out io.Writer) error {
 		if err := t.Flush(); err != nil {
 			return err
 		}
+		if s.Chart != "" {
+			fmt.Fprintf(out, "\n%s", s.Chart)
+		}
 	}
 	return nil
 }
@@ -152,6 +156,9 @@ func (r *Report) writeMarkdown(out io.Writer) error {
 		for j := range s.Measurements {
 			m := &s.Measurements[j]
 			fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", m.Name, Number(m.Value), m.Unit, m.wanted(), m.Detail)
+		}
+		if s.Chart != "" {
+			fmt.Fprintf(out, "\n```\n%s```\n", s.Chart)
 		}
 	}
 	return nil

@@ -152,6 +152,9 @@ func (e *embedded) loadDevices(o *Options, work *Workload, insert *database.Stat
 	entries := make([]database.BatchEntry, 0, o.Group)
 	var r Reading
 	for tick := range work.Ticks {
+		if e.tick != nil && from == 0 {
+			e.tick(tick)
+		}
 		for device := from; device < to; device++ {
 			work.Next(device, tick, &r)
 			entries = append(entries, database.BatchEntry{Statement: insert, Values: work.values(device, &r)})

@@ -17,7 +17,11 @@ import (
 
 func newBenchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure esker on this machine"}
-	c.AddCommand(newBenchRunCommand(), newBenchTablesCommand(), newBenchStoreCommand(), newBenchCompareCommand())
+	c.AddCommand(newBenchRunCommand())
+	for i := range embeddedBenches {
+		c.AddCommand(embeddedBenches[i].command())
+	}
+	c.AddCommand(newBenchStoreCommand(), newBenchCompareCommand())
 	return c
 }
 
@@ -43,52 +47,6 @@ func newBenchStoreCommand() *cobra.Command {
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where the log is made and removed (default: the temporary directory)")
 	outputFlags(c, &output, &into, "store")
-	f.SortFlags = false
-	return c
-}
-
-const benchTablesLong = `Loads readings through INSERT statements in this process, into a table without and with query tables, in order and over rows
-that are there; then reads the newest row of tables with ever more time buckets, and one day out of ten years.
-
-What was loaded is counted in every query table; if a row is missing the command fails.`
-
-func newBenchTablesCommand() *cobra.Command {
-	o := bench.Options{Clock: clock.System{}, Version: buildVersion() + " " + buildCommit()}
-	var output, into, memoryText, profile string
-	c := &cobra.Command{
-		Use:   "tables",
-		Short: "Measure what query tables cost a write, and time buckets a read",
-		Long:  benchTablesLong,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) (err error) {
-			if err := checkFormat(output); err != nil {
-				return err
-			}
-			if o.Memory, err = parseMemory(memoryText); err != nil {
-				return err
-			}
-			stop, err := startProfile(profile)
-			if err != nil {
-				return err
-			}
-			report, err := bench.RunTables(o)
-			if err = errors.Join(err, stop()); err != nil {
-				return err
-			}
-			return writeReport(report, output, into, "tables")
-		},
-	}
-	f := c.Flags()
-	f.IntVar(&o.Devices, "devices", 500, "how many devices report to the table with query tables")
-	f.IntVar(&o.Ticks, "readings", bench.DayTicks/6, "of each device, every ten seconds")
-	f.IntVar(&o.Group, "group", 500, "rows an atomic write")
-	f.IntVar(&o.Writers, "writers", 2, "goroutines that write")
-	f.IntVar(&o.Reads, "reads", 2000, "reads a measurement")
-	f.StringVar(&memoryText, "memory", "256MiB", "what the store may take, as `SIZE`")
-	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
-	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
-	outputFlags(c, &output, &into, "tables")
-	f.StringVar(&profile, "cpu-profile", "", "`FILE` that gets a profile of this process, for go tool pprof")
 	f.SortFlags = false
 	return c
 }
