@@ -64,7 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer func() { d.stop() }()
 	for _, step := range []func(context.Context) error{
-		d.createSchema, d.load, d.waitForRollups, d.lastHour, d.latest, d.byOccupancy, d.dayByHour, d.advice, d.gaps, d.sight, d.expiry, d.crash, d.backup,
+		d.createSchema, d.load, d.settled, d.lastHour, d.latest, d.byOccupancy, d.dayByHour, d.lateCorrection, d.backfill, d.advice, d.gaps,
+		d.sight, d.expiry, d.retention, d.crash, d.backup,
 	} {
 		if err := step(ctx); err != nil {
 			return err

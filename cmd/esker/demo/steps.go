@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"time"
@@ -27,13 +26,13 @@ var schemaTexts = []string{
     PRIMARY KEY ((room), ts)
 ) WITH CLUSTERING ORDER BY (ts DESC)
    AND time_bucket = {'column': 'ts', 'size': '1d'}
-   AND rollups = {'1h': 'forever'}`,
+   AND rollups = {'1h': 'forever', '1d': 'forever'}`,
 	`CREATE QUERY TABLE IF NOT EXISTS demo.climate_by_occupancy ON demo.climate (temperature, co2)
     PRIMARY KEY ((occupancy), ts, room) WITH CLUSTERING ORDER BY (ts DESC, room ASC)`,
 }
 
 func (d *demo) createSchema(ctx context.Context) error {
-	d.title("A schema: time buckets of a day, an hourly rollup, a second table by another key")
+	d.title("A schema: time buckets of a day, hourly and daily rollups, a second table by another key")
 	for _, text := range schemaTexts {
 		d.say("%s;", text)
 		if _, err := d.conn.Query(ctx, text); err != nil {
@@ -127,14 +126,6 @@ func (d *demo) show(ctx context.Context, text string, rowsMax int) ([][][]byte, 
 	return all, nil
 }
 
-// waitForRollups waits until the scheduler has answered every dirty mark of the load.
-func (d *demo) waitForRollups(ctx context.Context) error {
-	return d.wait(ctx, "hourly rollup", func() (bool, error) {
-		n, err := d.count(ctx, "SELECT dirty_windows FROM system_views.rollups WHERE keyspace_name = 'demo' AND rollup_name = 'climate_1h'")
-		return n == 0, err
-	})
-}
-
 const shownSensor = "machine_temperature_system_failure"
 
 func (d *demo) lastHour(ctx context.Context) error {
@@ -192,39 +183,6 @@ func (d *demo) byOccupancy(ctx context.Context) error {
 		d.check("last of them", time.UnixMilli(types.DecodeInt64(rows[0][0])).UTC().Format(timeLayout), wantLast.Format(timeLayout))
 	}
 	return nil
-}
-
-const shownDay = "2015-02-12"
-
-func (d *demo) dayByHour(ctx context.Context) error {
-	d.title("A day by the hour, from the rollup that the server keeps")
-	rows, err := d.show(ctx, "SELECT ts, count_temperature AS count, avg_temperature AS avg, min_temperature AS min, max_temperature AS max FROM demo.climate_1h "+
-		"WHERE room = 'office' AND ts >= '"+shownDay+"' AND ts < '2015-02-13' ORDER BY ts ASC", 24)
-	if err != nil {
-		return err
-	}
-	day, _ := time.Parse(time.DateOnly, shownDay)
-	want := d.truth.byHour(day, "Temperature")
-	d.check("hours", len(rows), len(want))
-	right := 0
-	averages := make([]float64, 0, len(rows))
-	for i := range min(len(rows), len(want)) {
-		averages = append(averages, types.DecodeFloat64(rows[i][2]))
-		if sameHour(rows[i], want[i]) {
-			right++
-		}
-	}
-	d.check("hours as in the files", right, len(want))
-	d.say("\n%s", shell.Chart(averages, "office, average temperature by the hour, "+shownDay, 10))
-	return nil
-}
-
-// sameHour compares a row of the rollup; sums of floats may differ in their last bits.
-func sameHour(cells [][]byte, h hour) bool {
-	avg := h.sum / float64(h.count)
-	return types.DecodeInt64(cells[0]) == h.at.UnixMilli() && types.DecodeInt64(cells[1]) == int64(h.count) &&
-		math.Abs(types.DecodeFloat64(cells[2])-avg) <= 1e-12*math.Abs(h.sum) &&
-		types.DecodeFloat64(cells[3]) == h.min && types.DecodeFloat64(cells[4]) == h.max
 }
 
 // expirySec is how long the row lives that is watched.
