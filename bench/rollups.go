@@ -204,7 +204,7 @@ func (e *embedded) backfilled(o *Options, work *Workload, section *Section) erro
 // built waits until a rollup has all windows of before it was declared.
 func (e *embedded) built(rollup string) error {
 	for {
-		out, err := e.query(fmt.Sprintf("SELECT progress FROM system_views.rollup_progress WHERE keyspace_name = '%s' AND rollup_name = '%s'", Keyspace, rollup))
+		out, err := e.query(fmt.Sprintf("SELECT built FROM system_views.rollup_progress WHERE keyspace_name = '%s' AND rollup_name = '%s'", Keyspace, rollup))
 		if err != nil {
 			return err
 		}

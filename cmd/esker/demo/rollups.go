@@ -138,7 +138,7 @@ func (d *demo) backfill(ctx context.Context) error {
 		return err
 	}
 	err := d.wait(ctx, "rollup built", func() (bool, error) {
-		rows, err := d.rows(ctx, "SELECT progress FROM system_views.rollup_progress WHERE keyspace_name = 'demo' AND rollup_name = 'readings_ny'")
+		rows, err := d.rows(ctx, "SELECT built FROM system_views.rollup_progress WHERE keyspace_name = 'demo' AND rollup_name = 'readings_ny'")
 		return err == nil && len(rows) == 1 && types.DecodeFloat64(rows[0][0]) == 1, err
 	})
 	if err != nil {
