@@ -212,10 +212,15 @@ func (s *selection) level(r *schema.Table, aggregates []*AggregateExpr) (out Lev
 	if r.Rollup.TimeColumn != s.table.Clustering[0].Name {
 		return out, "its windows are not of " + s.table.Clustering[0].Name
 	}
-	if len(r.Rollup.Group) > 0 {
-		return out, "it has a row for each " + strings.Join(r.Rollup.Group, ", ")
+	for _, name := range r.Rollup.Group {
+		if col := s.table.Column(name); col == nil || col.Kind != schema.ClusteringKey {
+			return out, "rows without " + name + " are not in it"
+		}
 	}
 	for _, e := range aggregates {
+		if len(r.Rollup.Group) > 0 && (e.Name == "first" || e.Name == "last") {
+			return out, "it has a row for each " + strings.Join(r.Rollup.Group, ", ") + ", and of several " + e.Name + " is not known"
+		}
 		needs, why := out.needs(e)
 		if why != "" {
 			return out, why
