@@ -245,11 +245,10 @@ func (w *stitched) query() string {
 		text += pick(" FILL(null)", " FILL(prev)", " FILL(linear)", " FILL(0)")
 	}
 	text += order
-	if w.rng.IntN(4) == 0 {
-		text += fmt.Sprintf(" PER PARTITION LIMIT %d", 1+w.rng.IntN(5))
-	}
-	if w.rng.IntN(4) == 0 {
-		text += fmt.Sprintf(" LIMIT %d", 1+w.rng.IntN(8))
+	for _, limit := range []string{" PER PARTITION LIMIT", " LIMIT"} {
+		if w.rng.IntN(4) == 0 {
+			text += fmt.Sprintf("%s %d", limit, 1+w.rng.IntN(8))
+		}
 	}
 	if !named && strings.Contains(text, " ts ") {
 		text += " ALLOW FILTERING"
