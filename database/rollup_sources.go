@@ -1,12 +1,14 @@
 package database
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -43,7 +45,8 @@ func sourcesOf(s *schema.Snapshot, r *schema.Table) []*schema.Table {
 	return out
 }
 
-// installMoved installs a schema in which rollups are computed from other sources. No recomputation may be under way, and no
+// installMoved installs a schema in which rollups are computed from other sources. One that is being built needs its own: rows
+// of it may be all that is left of old readings. No recomputation may be under way, and no
 // write: a mark would be handed on by neither.
 func (d *Database) installMoved(before, next *schema.Snapshot) error {
 	to := moved(before, next)
@@ -57,6 +60,10 @@ func (d *Database) installMoved(before, next *schema.Snapshot) error {
 				state, err := d.rollups.State(r)
 				if err != nil {
 					return err
+				}
+				if state.BuiltFrom > math.MinInt64 {
+					return &planner.InvalidError{Message: fmt.Sprintf(
+						"rollup %s is still being built, from what would be dropped: try again when it is, as system_views.rollup_progress tells", r.QualifiedName())}
 				}
 				sealed[r.ID] = state.SealedUntil
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -226,5 +227,38 @@ func TestRefreshRollupNamesWindows(t *testing.T) {
 	plan, err := jobOf(s, "CHECK ROLLUP r SAMPLE ? REPAIR", Value{Bytes: types.AppendInt(nil, 7)})
 	if err != nil || *plan.(*CheckRollup) != (CheckRollup{Table: s.Table("ks", "r"), Sample: 7, Repair: true}) {
 		t.Errorf("%+v, %v", plan, err)
+	}
+}
+
+// A rollup of a release without states goes on as it is, and nothing is computed from it.
+func TestRollupsOfEarlierReleases(t *testing.T) {
+	s := schemaOf(t, "CREATE TABLE t (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH rollups = {'1h': 'forever'}")
+	old := cloneRollup(s.Table("ks", "t_1h"))
+	old.States, old.Rollup.Base, old.Rollup.Step, old.Rollup.StepMillis = nil, "", partition.Bucketing{}, hourMillis
+	old.Rollup.Aggregates = slices.DeleteFunc(old.Rollup.Aggregates, func(a downsample.Aggregate) bool { return old.Column(a.Target) == nil })
+	s = s.WithTable(old)
+	checkRefusals(t, s, []refusal{
+		{"I", "CREATE ROLLUP r ON t_1h AS SELECT avg(v) GROUP BY k, floor(ts, 1d)",
+			"rollup ks.r: avg(v) cannot be computed from ks.t_1h, which an earlier release made without states to merge; declare it ON ks.t"},
+		{"I", "CREATE ROLLUP r ON t_1h AS SELECT count(*) GROUP BY k, floor(ts, 1d)",
+			"rollup ks.r: count(*) cannot be computed from ks.t_1h, which an earlier release made without states to merge; declare it ON ks.t"},
+		{"I", "ALTER TABLE t DROP v", "Cannot drop column v on base table t with rollup ks.t_1h"},
+	})
+	for _, c := range []struct{ text, want string }{
+		{"ALTER TABLE t WITH rollups = {'1h': '90d', '1d': 'forever', '1m': '2d'}", "t_1m<-t 2d +, t_1h<-t 90d, t_1d<-t_1m +"},
+		{"ALTER TABLE t RENAME ts TO at", "t_1m<-t 2d +, t_1h<-t 90d, t_1d<-t_1m +"},
+		{"PAUSE ROLLUP t_1h", "t_1m<-t 2d +, t_1h<-t 90d, t_1d<-t_1m +"},
+		{"ALTER TABLE t WITH rollups = {'1d': 'forever', '1h': '30d'}", "t_1h<-t 30d (1), t_1d<-t +"},
+	} {
+		var err error
+		if s, _, err = alter(s, c.text); err != nil {
+			t.Fatalf("%s: %v", c.text, err)
+		}
+		if got := levelTexts(s, "t"); got != c.want {
+			t.Errorf("%s\n got %s\nwant %s", c.text, got, c.want)
+		}
+	}
+	if text := s.Table("ks", "t_1h").Create(s.Keyspaces["ks"]); !strings.Contains(text, "GROUP BY k, floor(at, 1h)") || !strings.Contains(text, "avg(v) AS avg_v") {
+		t.Error(text)
 	}
 }
