@@ -242,30 +242,35 @@ func (e *Embedded) crash() error {
 const (
 	settleEvery = 5 * time.Millisecond
 	settlePolls = 6000 // 30 seconds: the scheduler looks at the clock once a second
+	// settleClean is how often in a row nothing must be to do: while one look goes from rollup to rollup, the recomputation of one may
+	// mark another that was looked at already. So it is at most once for each level.
+	settleClean = 4
 )
 
-// settle waits until no rollup has a window to recompute and no copy is being built.
+// settle waits until no rollup that is not paused has a window to recompute, and no rollup or copy is being built.
 func (e *Embedded) settle() error { return settle(e) }
 
 func settle(t Target) error {
 	poll := time.NewTicker(settleEvery)
 	defer poll.Stop()
 	var last *Answer
+	clean := 0
 	for range settlePolls {
 		var err error
-		if last, err = t.Query("SELECT rollup_name, dirty_windows, last_error FROM system_views.rollups", 0); err != nil {
+		if last, err = t.Query("SELECT rollup_name, state, built FROM system_views.rollup_progress", 0); err != nil {
 			return err
 		}
-		dirty := false
+		dirty, paused := false, map[string]bool{}
 		for _, row := range last.Rows {
-			dirty = dirty || types.DecodeInt64(row[1]) > 0
+			dirty = dirty || string(row[1]) == "building"
+			paused[string(row[0])] = string(row[1]) == "paused"
 		}
 		if !dirty {
-			if last, err = t.Query("SELECT rollup_name, state, built FROM system_views.rollup_progress", 0); err != nil {
+			if last, err = t.Query("SELECT rollup_name, dirty_windows, last_error FROM system_views.rollups", 0); err != nil {
 				return err
 			}
 			for _, row := range last.Rows {
-				dirty = dirty || string(row[1]) == "building"
+				dirty = dirty || types.DecodeInt64(row[1]) > 0 && !paused[string(row[0])]
 			}
 		}
 		if !dirty {
@@ -276,7 +281,11 @@ func settle(t Target) error {
 				dirty = dirty || string(row[1]) != "live"
 			}
 		}
-		if !dirty {
+		clean++
+		if dirty {
+			clean = 0
+		}
+		if clean == settleClean {
 			return nil
 		}
 		<-poll.C
