@@ -89,9 +89,9 @@ func (r *Retention) Settle(nowMillis int64) (settled *Retention, ok bool) {
 	return &next, len(kept) <= FormerRetentionsMax
 }
 
-// repeated reports whether o is the same retention at a later moment.
+// repeated reports whether o, of a later moment, has the same policies and hides as much elsewhere.
 func (f *FormerRetention) repeated(o FormerRetention) bool {
-	return o.Millis == f.Millis && samePolicies(o.Policies, f.Policies)
+	return samePolicies(o.Policies, f.Policies) && endedBy(o.UntilMillis, o.Millis) >= endedBy(f.UntilMillis, f.Millis)
 }
 
 // covered reports whether o hides all that f hides, whatever the partition.
