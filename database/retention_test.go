@@ -31,8 +31,8 @@ func (w *world) compact(table string) {
 	}
 }
 
-// onDisk is how many rows the files of a table hold.
-func (w *world) onDisk(table string) (rows int64) {
+// filedRows is how many rows the files of a table hold.
+func (w *world) filedRows(table string) (rows int64) {
 	w.t.Helper()
 	files, err := w.store.FileStatistics(w.db.Schema().Table("ks", table).ID)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestEndedRowsGoOnceTheirWindowsAreSealed(t *testing.T) {
 		t.Errorf("EXPLAIN RETENTION r: %q", got)
 	}
 	w.compact("t")
-	if n := w.onDisk("t"); n != 0 {
+	if n := w.filedRows("t"); n != 0 {
 		t.Errorf("%d rows that have ended are in files", n)
 	}
 	w.expect("SELECT rows_waiting, bytes_waiting, late_expired FROM system_views.retention WHERE keyspace_name = 'ks' AND table_name = 't'", "0 0 0")
@@ -145,7 +145,7 @@ func TestExplainRetentionTellsWhatWaits(t *testing.T) {
 }
 
 // Rows that are past their retention when they are written never show and are counted.
-func TestLateRowsAreCounted(t *testing.T) {
+func TestRowsPastTheirRetentionAreCounted(t *testing.T) {
 	w := newWorld(t, "CREATE TABLE t (d text, ts timestamp, v int, tier text static, PRIMARY KEY (d, ts)) WITH retention = {'duration': '10h', 'by': 'ts'}",
 		"CREATE RETENTION POLICY a ON t WHERE d = 'a' KEEP 20h",
 		"CREATE RETENTION POLICY gold ON t WHERE tier = 'gold' KEEP 30h")
