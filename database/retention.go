@@ -78,7 +78,7 @@ func (d *Database) holdsNothing(s *schema.Snapshot, t *schema.Table) (bool, erro
 func (s status) Retention(t *schema.Table) catalog.Retention {
 	now := s.d.clock.Now()
 	out := catalog.Retention{NowMillis: now.UnixMilli(), LateExpired: s.d.late.of(t.ID)}
-	if list, err := s.d.overdueOf(t, now); err == nil { // else a file is damaged: who reads its rows is told
+	if list, err := s.d.overdueOf(t); err == nil { // else a file is damaged: who reads its rows is told
 		for i := range list {
 			out.RowsWaiting, out.BytesWaiting = out.RowsWaiting+list[i].rows, out.BytesWaiting+list[i].bytes
 		}

@@ -132,10 +132,10 @@ func TestExplainRetentionTellsWhatWaits(t *testing.T) {
 	w.run("INSERT INTO e (d, c, v) VALUES ('a', 1, 1) USING TTL 60", "INSERT INTO e (d, c, v) VALUES ('a', 2, 1)")
 	w.compact("t")
 	w.clock.Advance(9 * time.Hour)
-	if got := w.rows("EXPLAIN RETENTION t"); len(got) != 1 || !strings.Contains(got[0], "bucket is not over: rows from 2001-09-09T") {
+	if got := w.rows("EXPLAIN RETENTION t"); len(got) != 1 || !strings.Contains(got[0], "rows that have not ended are in the same file") {
 		t.Errorf("EXPLAIN RETENTION t: %q", got)
 	}
-	if got := w.rows("EXPLAIN RETENTION e"); len(got) != 1 || !strings.Contains(got[0], "rows in the same files have not ended") {
+	if got := w.rows("EXPLAIN RETENTION e"); len(got) != 1 || !strings.Contains(got[0], "rows that have not ended are in the same file") {
 		t.Errorf("EXPLAIN RETENTION e: %q", got)
 	}
 	w.clock.Advance(30 * time.Hour)
