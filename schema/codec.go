@@ -157,7 +157,7 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 		}
 		t.Dropped = append(t.Dropped, Dropped{Name: sd.Name, Type: of, Kind: sd.Kind, DroppedMicro: sd.DroppedMicro})
 	}
-	return t, nil
+	return t, t.checkRetention()
 }
 
 func loadColumn(t *Table, sc storedColumn) error {

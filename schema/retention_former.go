@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -114,4 +116,32 @@ func (f *FormerRetention) bounds() (shortest, longest int64) {
 		}
 	}
 	return shortest, longest
+}
+
+// checkRetention requires that the columns of a stored retention are there and are what it takes them for.
+func (t *Table) checkRetention() error {
+	r := t.Retention
+	if r == nil {
+		return nil
+	}
+	if by := t.Column(r.By); r.By != "" && (by == nil || by.Kind != ClusteringKey) {
+		return fmt.Errorf("retention: %q is not a clustering column", r.By)
+	}
+	held := slices.Concat(r.Former, []FormerRetention{{Column: r.Column, Policies: r.Policies, Millis: r.Millis}})
+	for _, f := range held {
+		if end := t.Column(f.Column); f.Column != "" && (end == nil || end.Kind != Regular) {
+			return fmt.Errorf("retention: %q is not a regular column", f.Column)
+		}
+		if r.By == "" && (f.Millis != 0 || len(f.Policies) > 0) || f.Millis < 0 {
+			return errors.New("retention: a length without a column that it counts from, or below zero")
+		}
+		for _, p := range f.Policies {
+			for _, c := range p.Where {
+				if col := t.Column(c.Column); col == nil || col.Kind != PartitionKey && col.Kind != Static || p.Millis < 0 {
+					return fmt.Errorf("retention policy %s: %q is no column of the partition key, and not static", p.Name, c.Column)
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -31,6 +31,7 @@ type retained struct {
 	fixed   bool                                   // all rows of a partition show from one time on
 	from    int64                                  // rows of the partition under way show from then on, or those of the base partition at hand
 	statics []*planner.ColumnExpr                  // of those the static columns of the base
+	asked   int64                                  // rows from then on were asked for, of the partition under way
 	seen    []byte                                 // of a copy: the base partition at hand, and its statics
 	layout  partition.Layout                       // of the base
 	spans   []span
@@ -104,6 +105,7 @@ func (h *retained) open(r *row, req *mutation.ReadRequest) {
 	if !h.fixed || len(h.ends) > 0 || h.time == nil || h.time.Column.Kind != schema.ClusteringKey || h.time.Slot != 0 {
 		req.RowsMax = 0 // rows are hidden one by one
 	}
+	h.asked = math.MinInt64
 	if h.time == nil || h.time.Column.Kind != schema.ClusteringKey || h.time.Slot != 0 {
 		return
 	}
@@ -113,6 +115,9 @@ func (h *retained) open(r *row, req *mutation.ReadRequest) {
 		if len(h.Base.RetentionStatics()) > 0 || h.Floor != nil {
 			req.RowsMax = 0
 		}
+	}
+	if _, exact := types.FirstAt(h.time.Column.Type, from, h.Base.UnitNanos()); exact {
+		h.asked = from
 	}
 	req.Slices = req.Slices.Intersect(schema.TimeSlices(h.time.Column, h.Base.UnitNanos(), from, math.MaxInt64))
 }
@@ -157,7 +162,7 @@ func (r *row) static(id mutation.ColumnID) []byte {
 
 // apply takes rows that have ended out of spans.
 func (h *retained) apply(r *row, in []span) ([]span, error) {
-	if h == nil || h.fixed && h.from == math.MinInt64 && len(h.ends) == 0 {
+	if h == nil || h.allAsked() && len(h.ends) == 0 {
 		return in, nil
 	}
 	h.spans = h.spans[:0]
@@ -175,6 +180,9 @@ func (h *retained) apply(r *row, in []span) ([]span, error) {
 	}
 	return h.spans, nil
 }
+
+// allAsked reports whether only rows were asked for whose time has not ended.
+func (h *retained) allAsked() bool { return h.fixed && h.from <= h.asked }
 
 // shows reports whether the row under way has not ended.
 func (h *retained) shows(r *row) (bool, error) {
@@ -238,7 +246,7 @@ func (h *retained) whole(r *row, b *mutation.Batch) bool {
 		}
 	}
 	switch {
-	case h.time == nil || h.fixed && h.from == math.MinInt64:
+	case h.time == nil || h.allAsked():
 		return true
 	case !h.fixed || h.time.Column.Kind != schema.ClusteringKey || h.time.Slot != 0:
 		return false
