@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
@@ -35,6 +36,9 @@ func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 			if id := endColumn(t, base, base.ColumnByID(e.Column)); id != 0 {
 				out.Columns = append(out.Columns, ttl.EndColumn{Column: id, Until: e.UntilMillis})
 			}
+		}
+		if by := base.Column(r.By); t != base && by != nil && (by.Type.Kind() == types.KindBigint || by.Type.Kind() == types.KindInt) {
+			out.AllBefore = math.MinInt64 // what one of an integer stands for is known of the base alone
 		}
 	}
 	if t.Kind == schema.Base {

@@ -52,6 +52,8 @@ func TestEnds(t *testing.T) {
 		"CREATE RETENTION POLICY a ON t WHERE d = 'a' KEEP 20h",
 		"CREATE TABLE plain (d text, ts timestamp, v int, PRIMARY KEY (d, ts))",
 		"CREATE TABLE later (d text, c int, ts timestamp, v int, PRIMARY KEY (d, c, ts)) WITH retention = {'duration': '10h', 'by': 'ts'}",
+		"CREATE TABLE units (d text, n bigint, v int, PRIMARY KEY (d, n)) WITH time_bucket = {'column': 'n', 'unit': 's', 'size': '1d'} AND retention = {'duration': '10h', 'by': 'n'} AND rollups = {'1h': '20h'}",
+		"CREATE QUERY TABLE units_by_time ON units (v) PRIMARY KEY ((v), n, d)",
 		"CREATE TABLE rolled (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH retention = {'duration': '10h', 'by': 'ts'} AND rollups = {'1h': '20h'}",
 		"UPDATE t SET tier = 'gold' WHERE d = 'b'")
 	now := w.clock.Now()
@@ -86,6 +88,16 @@ func TestEnds(t *testing.T) {
 		if e := ends(name); e.ByTime() || e.KeptFrom != math.MaxInt64 || len(e.Columns) != 0 {
 			t.Errorf("%s: %+v", name, e)
 		}
+	}
+	if e := ends("units"); e.AllBefore != hours(10) {
+		t.Errorf("units: %+v", e)
+	}
+	if r := w.db.Schema().Table("ks", "units_1h"); r.UnitNanos() != 1_000_000_000 || ends("units_1h").AllBefore != hours(20) {
+		t.Errorf("units_1h: a unit of %d ns, %+v", r.UnitNanos(), ends("units_1h"))
+	}
+	// A query table does not know what one of an integer stands for: a second is no millisecond.
+	if e := ends("units_by_time"); e.ByTime() {
+		t.Errorf("units_by_time: %+v", e)
 	}
 	if e := ends("rolled"); e.AllBefore != hours(10) || e.KeptFrom > hours(10) {
 		t.Errorf("rolled, of which no later window is sealed: %+v", e)
@@ -180,5 +192,38 @@ func TestFormerRetentionsAreBounded(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "it has changed 64 times in ways that still decide which rows have ended") {
 		t.Errorf("without an end: %v", err)
+	}
+}
+
+// What DESCRIBE says of retentions and policies makes the same again.
+func TestDescribedRetentionsMakeTheSame(t *testing.T) {
+	w := newWorld(t,
+		`CREATE TABLE "T" (d text, "K 2" int, ts timestamp, until timestamp, "S" text static, b blob static, f double static, PRIMARY KEY ((d, "K 2"), ts)) WITH retention = {'duration': '36h', 'by': 'ts', 'column': 'until'}`,
+		`CREATE RETENTION POLICY "Gold" ON "T" WHERE "S" IN ('it''s', '') AND "K 2" >= -3 AND "K 2" < 5 KEEP 90m`,
+		`CREATE RETENTION POLICY other ON "T" WHERE b = 0xff00 AND f > -1.5e300 KEEP FOREVER`,
+		"CREATE TABLE none (d int, c int, ts timestamp, PRIMARY KEY (d, ts, c))",
+		"CREATE RETENTION POLICY alone ON none WHERE d = 1 KEEP 1500ms",
+		`CREATE QUERY TABLE of_t ON "T" (until, "S", b, f) PRIMARY KEY ((d), ts, "K 2")`)
+	describe := func(w *world) []string {
+		r, err := w.try("DESCRIBE KEYSPACE ks")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, line := range decodeRows(t, r) {
+			texts = append(texts, line[strings.Index(line, "CREATE"):])
+		}
+		return texts
+	}
+	texts := describe(w)
+	again := newWorld(t, texts[1:]...)
+	if got := describe(again); strings.Join(got, "\n") != strings.Join(texts, "\n") {
+		t.Errorf("made again:\n%s\nfrom:\n%s", strings.Join(got, "\n"), strings.Join(texts, "\n"))
+	}
+	for _, name := range []string{"T", "none"} {
+		a, b := w.db.Schema().Table("ks", name).Retention, again.db.Schema().Table("ks", name).Retention
+		if fmt.Sprintf("%+v", a) != fmt.Sprintf("%+v", b) {
+			t.Errorf("%s: %+v\nmade again: %+v", name, a, b)
+		}
 	}
 }
