@@ -104,7 +104,7 @@ func visibleFrom(view View, t *schema.Table, key partition.DecoratedKey, byStati
 	if !t.Retention.Floored {
 		return t.VisibleFrom(known, nowMillis), nil
 	}
-	floor, changes, err := floorOf(view, t.ID, key)
+	floor, changes, err := floorOf(view, t, key)
 	return max(floor, t.VisibleSince(known, changes, nowMillis)), err
 }
 

@@ -28,7 +28,7 @@ func (d *Database) retained(source readSource, t *schema.Table, nowMillis int64)
 	out := &exec.Retained{Table: now, Base: base, NowMillis: nowMillis}
 	if view := source.pinned(); view != nil && base.Retention.Floored {
 		out.Floor = func(key partition.DecoratedKey) (floor int64, changes int, err error) {
-			return floorOf(view, base.ID, key)
+			return floorOf(view, base, key)
 		}
 	}
 	return out

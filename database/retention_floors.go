@@ -45,9 +45,9 @@ func floorKey(table mutation.TableID, key partition.DecoratedKey) (partition.Dec
 
 // floorOf is the floor of a partition as of a View, math.MinInt64 if there is none, and since how many changes of the retention its
 // statics are what they are.
-func floorOf(view View, table mutation.TableID, key partition.DecoratedKey) (floor int64, changes int, err error) {
+func floorOf(view View, t *schema.Table, key partition.DecoratedKey) (floor int64, changes int, err error) {
 	floor = math.MinInt64
-	at, err := floorKey(table, key)
+	at, err := floorKey(t.ID, key)
 	if err != nil {
 		return floor, changes, err
 	}
@@ -72,6 +72,9 @@ func floorOf(view View, table mutation.TableID, key partition.DecoratedKey) (flo
 		case c.Column == floorSince:
 			changes = int(types.DecodeInt64(c.Value))
 		}
+	}
+	if changes < t.Retention.Fresh {
+		return math.MinInt64, 0, nil // of rows that are gone
 	}
 	return floor, changes, nil
 }
@@ -153,7 +156,7 @@ func floorMutation(view View, t *schema.Table, m *planner.Mutation, nowMillis in
 	if same(t.RetentionStatics(), t.Statics, was, is) {
 		return nil, nil
 	}
-	floor, changes, err := floorOf(view, t.ID, m.Key)
+	floor, changes, err := floorOf(view, t, m.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -166,6 +166,12 @@ func (m *retentionModel) step() {
 		if err := m.store.Compact(table.ID); err != nil {
 			m.t.Fatal(err)
 		}
+	case n == 19 && m.rng.IntN(3) == 0:
+		m.do("TRUNCATE t")
+		m.tiers, m.ended = map[string]string{}, 0
+		for _, d := range modelPartitions {
+			m.rows[d], m.floors[d] = map[int64]*modelRow{}, -1<<62
+		}
 	case n == 18:
 		m.history = append(m.history, "restart")
 		m.reopen()

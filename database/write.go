@@ -204,10 +204,12 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 		defer d.moment.Add(1)
 		return d.store.Truncate(ids)
 	})
-	if err != nil {
-		return nil, err
+	if r := t.Retention; err != nil || r == nil || len(r.Former) == 0 && !r.Floored {
+		return &Result{Kind: ResultVoid}, err
 	}
-	return &Result{Kind: ResultVoid}, nil
+	empty := t.Clone()
+	empty.Retention = t.Retention.Afresh()
+	return &Result{Kind: ResultVoid}, d.install(s.WithTable(empty))
 }
 
 // join adds what src does to a partition to what dst does to it.

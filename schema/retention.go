@@ -19,6 +19,8 @@ type Retention struct {
 	// Former is what held before, oldest first: what had ended by it stays ended. Changes numbers them.
 	Former  []FormerRetention `json:",omitempty"`
 	Changes int               `json:",omitempty"` // how many there were, with those that hide nothing any more
+	// Fresh is how many there were when the table held nothing the last time: what statics were before then has ended no row.
+	Fresh int `json:",omitempty"`
 }
 
 // Policy is a CREATE RETENTION POLICY.

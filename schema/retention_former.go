@@ -20,7 +20,7 @@ func (r *Retention) Follow(to *Retention) *Retention {
 	if to != nil {
 		next = *to
 	}
-	next.Former, next.Changes, next.Floored = slices.Clip(r.Former), r.Changes, next.Floored || r.Floored
+	next.Former, next.Changes, next.Fresh, next.Floored = slices.Clip(r.Former), r.Changes, r.Fresh, next.Floored || r.Floored
 	if next.By == "" {
 		next.By = r.By
 	}
@@ -31,10 +31,17 @@ func (r *Retention) Follow(to *Retention) *Retention {
 	return &next
 }
 
-// Afresh is the retention of a table that holds no rows: nothing has ended by what held before.
+// Afresh is the retention of a table that holds no rows: nothing has ended by what held before, nor by what statics were.
 func (r *Retention) Afresh() *Retention {
+	if r.IsNone() {
+		return nil
+	}
 	next := *r
 	next.Former = nil
+	if next.Floored {
+		next.Changes++
+		next.Fresh = next.Changes
+	}
 	if next.IsNone() {
 		return nil
 	}
