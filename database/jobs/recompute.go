@@ -19,7 +19,7 @@ type Recompute struct {
 	Rollup      Rollup
 	Base        partition.DecoratedKey
 	Over        downsample.Window // whole windows
-	NowMillis   int64             // retentions of rollups are counted from here
+	NowMillis   int64             // retention and grace of rollups are counted from here
 	ClosedUntil int64             // windows that end later are left alone
 	FromBase    bool              // take the rows of the base table also where a rollup below could give a window
 	Bounds      bool              // tell which differences are Tolerable
@@ -176,24 +176,37 @@ type segment struct {
 // segments are what a range is computed from, in the order of time: each window from the coarsest level that has it, else from
 // the base table, with expiry switched off (R40).
 func (r *Recompute) segments(over downsample.Window) []segment {
-	var reversed []segment
-	for i := 0; i < len(r.Rollup.Below) && !r.FromBase; i++ {
-		level := &r.Rollup.Below[i]
-		has := max(level.BuiltFrom, visibleFrom(level.Table, r.Base, r.NowMillis))
-		from := max(over.Start, wholeFrom(r.Rollup.Table, has))
-		if from < over.End {
-			reversed = append(reversed, segment{level.Table, downsample.Window{Start: from, End: over.End}})
-			over.End = from
-		}
+	levels := r.Rollup.Below
+	if r.FromBase {
+		levels = nil
 	}
-	if over.Start < over.End {
-		reversed = append(reversed, segment{r.Rollup.Base, over})
+	return r.divide(nil, over, levels)
+}
+
+// divide appends the segments of a range, of which the levels, coarsest first, may have parts.
+func (r *Recompute) divide(dst []segment, over downsample.Window, levels []Level) []segment {
+	switch {
+	case over.Start >= over.End:
+		return dst
+	case len(levels) == 0:
+		return append(dst, segment{r.Rollup.Base, over})
 	}
-	out := make([]segment, 0, len(reversed))
-	for i := len(reversed) - 1; i >= 0; i-- {
-		out = append(out, reversed[i])
+	has := r.has(&levels[0])
+	has = downsample.Window{Start: max(over.Start, has.Start), End: min(over.End, has.End)}
+	if has.Start >= has.End {
+		return r.divide(dst, over, levels[1:])
 	}
-	return out
+	dst = r.divide(dst, downsample.Window{Start: over.Start, End: has.Start}, levels[1:])
+	dst = append(dst, segment{levels[0].Table, has})
+	return r.divide(dst, downsample.Window{Start: has.End, End: over.End}, levels[1:])
+}
+
+// has is the time that whole windows of the rollup can be computed of from a level: what is built there, not past its retention, and closed,
+// which it may be later than here if it waits longer for late rows.
+func (r *Recompute) has(level *Level) downsample.Window {
+	from := max(level.BuiltFrom, visibleFrom(level.Table, r.Base, r.NowMillis))
+	closed := closedUntil(level.Table.Rollup, r.NowMillis)
+	return downsample.Window{Start: wholeFrom(r.Rollup.Table, from), End: r.Rollup.window(closed).Start}
 }
 
 // wholeFrom is the start of the first window of a rollup that lies wholly at or behind a time.
