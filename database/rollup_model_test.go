@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/model"
@@ -321,6 +322,14 @@ func (r *rollupRun) happen(s *programStep) string {
 func (r *rollupRun) settled() string {
 	r.letGo()
 	var err error
+	// It gives way to statements for as long as its last step took, and the clock leaps.
+	r.db.backfill.Close()
+	r.db.backfill = jobs.StartBackfill(r.db.rollups, backfillStore{r.db}, r.clock, 0)
+	for i := range r.levels {
+		if l := &r.levels[i]; !r.waits(l) {
+			err = errors.Join(err, r.db.backfill.Await(r.db.Schema().Table("ks", l.name), math.MinInt64))
+		}
+	}
 	for range levelsMax {
 		err = errors.Join(err, r.db.rollups.Settle())
 	}

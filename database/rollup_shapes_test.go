@@ -111,7 +111,7 @@ func newShape(rng *rand.Rand) *shape {
 			b.out.create = append(b.out.create, l.create)
 		}
 	}
-	if b.chance(0) {
+	if b.chance(50) {
 		b.out.later = b.declared("late")
 	}
 	// Without anything to seal it does not matter to the model when the scheduler works.
