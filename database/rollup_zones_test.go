@@ -3,6 +3,7 @@ package database
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ var zoneSteps = map[string]model.Step{
 }
 
 // Windows around the moments at which clocks are moved are those of package time and of Python's zoneinfo, in the model, in
-// buckets and in what SELECT answers.
+// buckets, in what SELECT answers and in rollups.
 func TestWindowsWhereClocksAreMoved(t *testing.T) {
 	all := moments(t)
 	for _, m := range all {
@@ -65,6 +66,7 @@ func TestWindowsWhereClocksAreMoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rollups := map[[2]string]string{}
 	want := map[[2]string]map[int64]int64{} // rows by zone and step, by the start of the window
 	for _, m := range all {
 		if _, err := w.db.Execute(insert, Request{Values: []planner.Value{{Bytes: []byte(m.zone)}, millis(m.at)}}); err != nil {
@@ -76,8 +78,17 @@ func TestWindowsWhereClocksAreMoved(t *testing.T) {
 		}
 		want[name][m.start]++
 	}
+	must(w, w.store.FlushAll())
+	n := 0
+	for name := range want { // rollups over rows that are there
+		w.run(fmt.Sprintf("CREATE ROLLUP r%s_%d ON t AS SELECT k, count(*) AS n GROUP BY k, time_bucket(ts, %s) WITH time_zone = '%s'", name[1], n, name[1], name[0]))
+		rollups[name] = fmt.Sprintf("r%s_%d", name[1], n)
+		n++
+	}
 	groups := 0
 	for name, starts := range want {
+		must(w, w.db.backfill.Await(w.db.Schema().Table("ks", rollups[name]), math.MinInt64))
+		w.sameCounts(fmt.Sprintf("SELECT ts, n FROM %s WHERE k = '%s'", rollups[name], name[0]), starts)
 		groups += len(starts)
 		by := fmt.Sprintf("time_bucket(ts, %s, '%s')", name[1], name[0])
 		w.sameCounts(fmt.Sprintf("SELECT %s AS ts, count(*) AS n FROM t WHERE k = '%s' GROUP BY %s", by, name[0], by), starts)
