@@ -81,7 +81,7 @@ func TestEnds(t *testing.T) {
 	if e := ends("by_time"); e.AllBefore != hours(30) || e.Before != nil || len(e.Columns) != 1 || e.KeptFrom != math.MaxInt64 {
 		t.Errorf("by_time: %+v", e)
 	}
-	if e := ends("by_device"); e.AllBefore != math.MinInt64 || len(e.Columns) != 0 {
+	if e := ends("by_device"); e.ByTime() || len(e.Columns) != 0 {
 		t.Errorf("by_device: %+v", e)
 	}
 	for _, name := range []string{"plain", "later"} {
