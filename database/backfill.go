@@ -1,8 +1,11 @@
 package database
 
 import (
+	"math"
+
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -11,6 +14,14 @@ type backfillStore struct{ d *Database }
 
 // View implements jobs.BackfillStore.
 func (s backfillStore) View() jobs.RangeView { return s.d.store.View() }
+
+// VisibleFrom implements jobs.BackfillStore.
+func (s backfillStore) VisibleFrom(view jobs.RangeView, base *schema.Table, key partition.DecoratedKey) (int64, error) {
+	if base.Retention.IsNone() || base.Retention.By != base.Clustering[0].Name {
+		return math.MinInt64, nil
+	}
+	return visibleFrom(view.(View), base, key, true, s.d.clock.Now().UnixMilli())
+}
 
 // Extent implements jobs.BackfillStore.
 func (s backfillStore) Extent(id mutation.TableID) jobs.Extent {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,13 +71,15 @@ func (w *world) checked() {
 
 const (
 	createReadings = "CREATE TABLE r (k int, ts timestamp, v double, n int, PRIMARY KEY (k, ts))"
-	createHourly   = "CREATE ROLLUP hourly ON r AS SELECT k, floor(ts, 1h) AS ts, count(v), sum(v), avg(v), min(n), max(n), sum(n), last(v) GROUP BY k, floor(ts, 1h)"
+	createHourly   = "CREATE ROLLUP hourly ON r AS SELECT k, floor(ts, 1h) AS ts, count(v), sum(v), avg(v), min(n), max(n), sum(n), last(v), stddev(v), percentile(v, 0.5), distinct(n) GROUP BY k, floor(ts, 1h)"
 )
 
-// createLevels are two levels.
+// createLevels are two levels, one that splits windows by a column, and one by the clock of a zone.
 var createLevels = []string{
 	createHourly,
-	"CREATE ROLLUP daily ON hourly AS SELECT k, floor(ts, 1d) AS ts, count(v), sum(v), avg(v), min(n), max(n), sum(n), last(v) GROUP BY k, floor(ts, 1d)",
+	"CREATE ROLLUP daily ON hourly AS SELECT k, floor(ts, 1d) AS ts, count(v), sum(v), avg(v), min(n), max(n), sum(n), last(v), stddev(v), percentile(v, 0.5), distinct(n) GROUP BY k, floor(ts, 1d)",
+	"CREATE ROLLUP grouped ON r AS SELECT k, floor(ts, 3h) AS ts, n, count(v), sum(v) GROUP BY k, floor(ts, 3h), n",
+	"CREATE ROLLUP berlin ON r AS SELECT k, time_bucket(ts, 1d, 'Europe/Berlin') AS ts, count(*), avg(v), first(v) GROUP BY k, time_bucket(ts, 1d, 'Europe/Berlin')",
 }
 
 // anyReading is a statement on r in a range of days before and hours behind now.
@@ -99,7 +102,11 @@ func anyReading(rng *rand.Rand, now time.Time, days int) string {
 			return fmt.Sprintf("DELETE FROM r WHERE k = %d", k)
 		}
 	}
-	return fmt.Sprintf("INSERT INTO r (k, ts, v, n) VALUES (%d, %d, %v, %d)", k, ts, rng.NormFloat64()*1e3, rng.IntN(100))
+	insert := fmt.Sprintf("INSERT INTO r (k, ts, v, n) VALUES (%d, %d, %v, %d)", k, ts, rng.NormFloat64()*1e3, rng.IntN(9))
+	if rng.IntN(5) == 0 {
+		insert += " USING TTL 600" // what expires stays in its windows
+	}
+	return insert
 }
 
 // TestBackfill: rollups over rows that were there, of tables with and without time buckets, equal what the rows say, whatever is
@@ -108,7 +115,7 @@ func TestBackfill(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	for i := range 8 {
+	for i := range 4 {
 		w := newWorld(t)
 		create := createReadings
 		if i%2 == 0 {
@@ -156,7 +163,15 @@ func TestBackfillGoesNewestFirst(t *testing.T) {
 		w.run(fmt.Sprintf("INSERT INTO r (k, ts, v, n) VALUES (%d, %d, 1.0, 1)", h%3, now-int64(h)*3_600_000))
 	}
 	var seen []string
+	var built []float64
 	w.steerBackfill(10, func() {
+		w.clock.Advance(time.Millisecond)
+		share := w.rows("SELECT built FROM system_views.rollup_progress WHERE keyspace_name = 'ks'")[0]
+		bits, err := strconv.ParseInt(share, 10, 64)
+		if err != nil {
+			t.Error(err)
+		}
+		built = append(built, math.Float64frombits(uint64(bits)))
 		rows := w.rows("SELECT state, built_from FROM system_views.rollup_progress WHERE keyspace_name = 'ks'")
 		if len(seen) == 0 || seen[len(seen)-1] != rows[0] {
 			seen = append(seen, rows[0])
@@ -166,6 +181,9 @@ func TestBackfillGoesNewestFirst(t *testing.T) {
 	w.filled()
 	if len(seen) < 5 || seen[0] != "building null" || !slices.IsSortedFunc(seen[1:], func(a, b string) int { return -strings.Compare(a, b) }) {
 		t.Errorf("computed from %q", seen)
+	}
+	if last := built[len(built)-1]; !slices.IsSorted(built) || last < 0.8 || last >= 1 {
+		t.Errorf("shares %v", built)
 	}
 	w.expect("SELECT state, built_from FROM system_views.rollup_progress WHERE keyspace_name = 'ks'", "live null")
 	w.expect("SELECT count(*) FROM hourly", "99")
@@ -277,3 +295,31 @@ func (w *world) crashed(fs *vfs.Mem, rng *rand.Rand) {
 
 // soak reports whether every case is wanted.
 func soak() bool { return os.Getenv("ESKER_SOAK") != "" }
+
+// TestBackfillPassesOverWhatHadEnded: of rows past the retention of their table some may have left the disk; windows of nothing else are
+// not made of what is left.
+func TestBackfillPassesOverWhatHadEnded(t *testing.T) {
+	for _, tidy := range []bool{false, true} {
+		w := newWorld(t, createReadings+" WITH retention = {'duration': '3d', 'by': 'ts'} AND time_bucket = {'column': 'ts', 'size': '1d'}")
+		for hour := range 240 {
+			w.clock.Advance(time.Hour)
+			w.reading(hour%3, hour, 0, 1, 1)
+		}
+		if tidy {
+			w.run("ADMIN FLUSH ks.r", "ADMIN COMPACT ks.r")
+		}
+		w.steerBackfill(5, nil)
+		w.run(createLevels...)
+		w.filled()
+		w.checked()
+		from := w.clock.Now().Add(-72 * time.Hour).Truncate(time.Hour).UnixMilli()
+		for _, line := range w.rows("SELECT ts FROM hourly") {
+			if ms, err := strconv.ParseInt(line, 10, 64); err != nil || ms < from {
+				t.Errorf("tidy %v: a window from %s, %v", tidy, line, err)
+			}
+		}
+		if n := len(w.rows("SELECT ts FROM hourly")); n < 71 || n > 73 {
+			t.Errorf("tidy %v: %d windows", tidy, n)
+		}
+	}
+}

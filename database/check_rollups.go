@@ -228,6 +228,16 @@ func (c *rollupCheck) final(view View, key partition.DecoratedKey, over downsamp
 		return nil, err
 	}
 	over.Start = max(over.Start, state.SealedUntil)
+	if c.levels.rollup.Rollup.Backfill { // it passed over what had ended
+		from, err := backfillStore{c.d}.VisibleFrom(view, c.levels.base, key)
+		if err != nil {
+			return nil, err
+		}
+		if w := c.levels.rollup.Rollup.WindowOf(from); w.Start < from { // of this one, rows may be gone
+			from = w.End
+		}
+		over.Start = max(over.Start, from)
+	}
 	if over.Start >= over.End {
 		return nil, nil
 	}
@@ -259,18 +269,17 @@ func (c *rollupCheck) compare(view View, key partition.DecoratedKey, over downsa
 	}
 	last := downsample.Window{}
 	job := jobs.Recompute{
-		View: view, Rollup: c.levels.computed(), Base: key, Over: over, NowMillis: c.d.clock.Now().UnixMilli(), ClosedUntil: over.End, FromBase: true,
+		View: view, Rollup: c.levels.computed(), Base: key, Over: over, NowMillis: c.d.clock.Now().UnixMilli(), ClosedUntil: over.End, FromBase: true, Bounds: true,
 	}
 	err = job.Differences(func(d *jobs.Difference) error {
-		f, err := c.divergence(view, key, d)
-		if err != nil || f == nil {
-			return err
+		if d.Tolerable {
+			return nil
 		}
 		if len(found) >= CheckRowsMax && over != d.Window {
 			return errManyDivergences
 		}
-		found = append(found, *f)
-		if f.kind == rowMissing && d.Window != last {
+		found = append(found, *newWindowDivergence(c.levels.rollup, key, d))
+		if !d.Stored && d.Window != last {
 			last = d.Window
 			if _, has, err := jobs.EdgeTime(view, &c.levels.rollupStored, key, d.Window, false); err != nil {
 				return err

@@ -143,11 +143,12 @@ func (d *Database) sealedIn(levels rollupLevels, plan *planner.RefreshRollup, un
 // countWindows counts the windows in a range that a rollup has rows of in one partition.
 func countWindows(view View, rollup *mutation.Table, key partition.DecoratedKey, over downsample.Window) (n int64, err error) {
 	last := int64(0)
-	err = jobs.EachTime(view, rollup, key, over, func(ms int64) {
+	err = jobs.EachTime(view, rollup, key, over, false, func(ms int64) bool {
 		if n == 0 || ms != last {
 			n++
 		}
 		last = ms
+		return true
 	})
 	return n, err
 }

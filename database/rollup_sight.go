@@ -168,21 +168,21 @@ func (w *windowList) changing(key partition.DecoratedKey, over downsample.Window
 
 // final adds windows that the rollup has rows of.
 func (w *windowList) final(key partition.DecoratedKey, over downsample.Window, left int) (int, error) {
-	for left > 0 && over.Start < over.End {
-		ms, ok, err := jobs.EdgeTime(w.view, &w.levels.rollupStored, key, over, true)
-		if err != nil || !ok {
-			return left, err
+	last := downsample.Window{}
+	err := jobs.EachTime(w.view, &w.levels.rollupStored, key, over, true, func(ms int64) bool {
+		if last.Start <= ms && ms < last.End {
+			return left > 0 // another group of the same window
 		}
-		at := w.levels.rollup.Rollup.WindowOf(ms)
+		last = w.levels.rollup.Rollup.WindowOf(ms)
 		state := "final"
-		if at.End <= w.sealedUntil {
+		if last.End <= w.sealedUntil {
 			state = "sealed"
 		}
-		w.add(key, at.Start, state)
-		over.End = max(at.Start, over.Start)
+		w.add(key, last.Start, state)
 		left--
-	}
-	return left, nil
+		return left > 0
+	})
+	return left, err
 }
 
 func (w *windowList) add(key partition.DecoratedKey, start int64, state string) {

@@ -9,6 +9,7 @@ import (
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/schema"
 )
 
@@ -23,6 +24,8 @@ type Extent struct {
 type BackfillStore interface {
 	// View pins what is visible now.
 	View() RangeView
+	// VisibleFrom is from which time on rows of a partition of a base table show (R37).
+	VisibleFrom(view RangeView, base *schema.Table, key partition.DecoratedKey) (ms int64, err error)
 	// Extent is about what a table holds, within microseconds.
 	Extent(id mutation.TableID) Extent
 }
@@ -57,11 +60,10 @@ type Backfill struct {
 
 // BackfillProgress is how far the backfill of a rollup has come.
 type BackfillProgress struct {
-	Fraction   float64       // of the time that the base has rows of, about
-	Left       time.Duration // about; 0: not known yet
-	Partitions int64         // partitions of a chunk whose windows were computed, since the start of the database
-	Windows    int64         // computed, those without rows included, since the start of the database
-	Err        error         // of the last step
+	Fraction float64       // of the time that the base has rows of, about
+	Left     time.Duration // about; 0: not known yet
+	Windows  int64         // computed, those without rows included, since the start of the database
+	Err      error         // of the last step
 }
 
 // fill is the backfill of one rollup.
@@ -75,7 +77,6 @@ type fill struct {
 	began   time.Time // when it began here
 	from    int64     // BuiltFrom then
 	windows int64
-	ranges  int64
 }
 
 // chunk is a range of time whose windows are being computed.
@@ -246,7 +247,9 @@ func (b *Backfill) step(ru *Rollup, state State) (ok bool, err error) {
 		if !ok {
 			return false, nil
 		}
-		f.chunk = &chunk{walk: Ranges{Rollup: ru.Table.ID, Over: over}}
+		f.chunk = &chunk{walk: Ranges{Rollup: ru.Table.ID, Over: over, From: func(view RangeView, key partition.DecoratedKey) (int64, error) {
+			return b.store.VisibleFrom(view, ru.Base, key) // of what had ended, some may be gone
+		}}}
 	}
 	c := f.chunk
 	marks, err := c.walk.Next(view, ru)
@@ -260,7 +263,6 @@ func (b *Backfill) step(ru *Rollup, state State) (ok bool, err error) {
 			return false, err
 		}
 		c.rows = true
-		f.ranges += int64(len(marks))
 		for _, m := range marks {
 			f.windows += ru.count(m.Window)
 		}
@@ -361,7 +363,7 @@ func (f *fill) scan(view RangeView, ru *Rollup, extent Extent) error {
 // note remembers how far a backfill has come.
 func (b *Backfill) note(ru *Rollup, f *fill) {
 	state, err := b.rollups.State(ru.Table)
-	p := BackfillProgress{Windows: f.windows, Partitions: f.ranges}
+	p := BackfillProgress{Windows: f.windows}
 	if err == nil {
 		now := b.clock.Now()
 		p.Fraction = f.fraction(state, now.UnixMilli())

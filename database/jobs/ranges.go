@@ -27,9 +27,13 @@ type Ranges struct {
 	Rollup mutation.TableID
 	Over   downsample.Window       // of whole windows
 	Only   *partition.DecoratedKey // nil: every partition
+	// From is a time in a partition: windows that end at or before it are passed over; nil: none is.
+	From func(view RangeView, key partition.DecoratedKey) (ms int64, err error)
 
-	last   partition.DecoratedKey // the last partition begun; its Key is nil at the beginning
-	within bool                   // windows of it from at on are left
+	keys   []partition.DecoratedKey // partitions to look at next, found in an earlier View
+	found  bool                     // all partitions are among those
+	last   partition.DecoratedKey   // the last partition begun; its Key is nil at the beginning
+	within bool                     // windows of it from at on are left
 	at     int64
 	Done   bool // nothing is left
 }
@@ -56,13 +60,15 @@ func (w *Ranges) Next(view RangeView, ru *Rollup) ([]Mark, error) {
 			return []Mark{*m}, nil
 		}
 	}
-	keys, err := w.partitions(view, ru)
-	if err != nil {
+	if err := w.find(view, ru); err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		w.last, w.at = key, w.Over.Start
-		m, err := w.rest(view, ru, key)
+	for len(w.keys) > 0 {
+		w.last, w.at, w.keys = w.keys[0], w.Over.Start, w.keys[1:]
+		if err := w.skip(view, ru); err != nil {
+			return nil, err
+		}
+		m, err := w.rest(view, ru, w.last)
 		if err != nil {
 			return nil, err
 		}
@@ -74,25 +80,42 @@ func (w *Ranges) Next(view RangeView, ru *Rollup) ([]Mark, error) {
 			return out, nil
 		}
 	}
-	w.Done = len(keys) < rangePartitionsMax
+	w.Done = w.found
 	return out, nil
 }
 
-// partitions are the next partitions to look at.
-func (w *Ranges) partitions(view RangeView, ru *Rollup) ([]partition.DecoratedKey, error) {
-	if w.Only != nil {
-		if w.last.Key != nil {
-			return nil, nil
-		}
-		return []partition.DecoratedKey{*w.Only}, nil
+// skip passes over the first windows of a partition.
+func (w *Ranges) skip(view RangeView, ru *Rollup) error {
+	if w.From == nil {
+		return nil
 	}
-	return Partitions(view, ru.tables(), w.last, rangePartitionsMax)
+	from, err := w.From(view, w.last)
+	if err != nil || from <= w.at {
+		return err
+	}
+	w.at = max(w.at, ru.window(from).Start)
+	return nil
+}
+
+// find finds the next partitions to look at, unless some are known. One that comes later has its marks.
+func (w *Ranges) find(view RangeView, ru *Rollup) (err error) {
+	switch {
+	case w.found || len(w.keys) > 0:
+	case w.Only != nil:
+		w.keys, w.found = []partition.DecoratedKey{*w.Only}, true
+	default:
+		w.keys, err = Partitions(view, ru.tables(), w.last, rangePartitionsMax)
+		w.found = len(w.keys) < rangePartitionsMax
+	}
+	return err
 }
 
 // rest is the next mark in a partition; nil: it has no more rows.
 func (w *Ranges) rest(view RangeView, ru *Rollup, key partition.DecoratedKey) (*Mark, error) {
 	left := downsample.Window{Start: w.at, End: w.Over.End}
-	w.within = false
+	if w.within = false; left.Start >= left.End {
+		return nil, nil
+	}
 	first, ok, err := ru.firstTime(view, key, left)
 	if err != nil || !ok {
 		return nil, err

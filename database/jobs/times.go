@@ -71,9 +71,11 @@ func EdgeTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over do
 	return timeAt(t, batch, 0), true, nil
 }
 
-// EachTime calls do for the time of every row of a partition in a range.
-func EachTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over downsample.Window, do func(ms int64)) error {
-	reader, err := view.Read(t.ID, mutation.ReadRequest{Key: key, Slices: clustering.MakeSlices([]clustering.Slice{TimesOf(t, over)})})
+// EachTime calls do for the time of every row of a partition in a range, the earliest first or the latest, until it says false.
+func EachTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over downsample.Window, last bool, do func(ms int64) bool) error {
+	reader, err := view.Read(t.ID, mutation.ReadRequest{
+		Key: key, Slices: clustering.MakeSlices([]clustering.Slice{TimesOf(t, over)}), Reverse: t.Clustering[0].Desc != last,
+	})
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,9 @@ func EachTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over do
 			return err
 		}
 		for i := range batch.Rows {
-			do(timeAt(t, batch, i))
+			if !do(timeAt(t, batch, i)) {
+				return nil
+			}
 		}
 	}
 }
