@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"github.com/eskerdb/esker/cql/types"
-	"github.com/eskerdb/esker/database/jobs"
-	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -69,19 +66,8 @@ func newStitched(t *testing.T, seed uint64) *stitched {
 	if w.wide && rng.IntN(2) == 0 { // its rows are of parts of groups
 		w.run(fmt.Sprintf("CREATE ROLLUP parts ON m AS SELECT d, %s AS ts, c, count(*), count(n), sum(n), avg(v), min(b), max(n), max(f), stddev(n), percentile(n, 0.5), distinct(n) GROUP BY d, %s, c", w.steps[1], w.steps[1]))
 	}
-	w.built()
+	w.settle()
 	return w
-}
-
-// built says of all rollups that nothing has to be caught up with: they are as old as their table, which is empty.
-func (w *stitched) built() {
-	w.t.Helper()
-	for _, r := range w.db.Schema().LevelsOf(w.db.Schema().Table("ks", "m")) {
-		m := stateMutation(r.ID, jobs.State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64})
-		if _, err := w.store.Apply([]mutation.Mutation{m}); err != nil {
-			w.t.Fatal(err)
-		}
-	}
 }
 
 // time is one of few times within the last 48 units, often the edge of one.
@@ -420,7 +406,6 @@ func TestPagesOutliveARollup(t *testing.T) {
 	for _, key := range []string{"PRIMARY KEY (d, ts)", "PRIMARY KEY (d, ts, c)"} {
 		for _, end := range []string{" ORDER BY ts ASC", " ORDER BY ts DESC", " FILL(prev) ORDER BY ts ASC", " FILL(linear) ORDER BY ts DESC"} {
 			w := &stitched{world: newWorld(t, "CREATE TABLE m (d int, ts timestamp, c int, n int, "+key+")", rollup)}
-			w.built()
 			now := w.clock.Now().UnixMilli()
 			for i := range int64(40) {
 				w.run(fmt.Sprintf("INSERT INTO m (d, ts, c, n) VALUES (1, %d, 7, %d)", now-3_600_000*(i/2*2)-i, i))
