@@ -194,3 +194,32 @@ func TestExpiryColumnsFreeTheDisk(t *testing.T) {
 		t.Errorf("%d rows on disk, one has no end", got)
 	}
 }
+
+// TestRetentionByALaterKeyColumn: rows whose time is not the first column of their key leave the disk, too, when a good part of a file has ended.
+func TestRetentionByALaterKeyColumn(t *testing.T) {
+	w := newQuietWorld(t, "CREATE TABLE t (site text, k text, ts timestamp, v int, PRIMARY KEY (site, k, ts)) WITH retention = {'duration': '48h', 'by': 'ts'}")
+	for n := range 100 {
+		for _, k := range []string{"a", "b", "c"} {
+			w.run(fmt.Sprintf("INSERT INTO t (site, k, ts, v) VALUES ('s', '%s', %d, %d)", k, w.clock.Now().UnixMilli(), n))
+		}
+		if n%4 == 3 {
+			if err := w.store.FlushAll(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.clock.Advance(time.Hour)
+		shown := w.rows("SELECT k, ts, v FROM t")
+		w.tidy()
+		if again := w.rows("SELECT k, ts, v FROM t"); !slices.Equal(again, shown) {
+			t.Fatalf("hour %d: %d rows show, %d before", n, len(again), len(shown))
+		}
+	}
+	if got := w.onDisk("t"); got < 3*48 || got > 3*48*3/2 {
+		t.Errorf("%d rows on disk, %d show", got, 3*48)
+	}
+	w.clock.Advance(50 * time.Hour)
+	w.tidy()
+	if got := w.onDisk("t"); got != 0 {
+		t.Errorf("%d rows on disk when all have ended", got)
+	}
+}

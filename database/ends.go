@@ -2,6 +2,7 @@ package database
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -26,7 +27,8 @@ func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 	}
 	nowMillis := now.UnixMilli()
 	if r := base.Retention; !r.IsNone() {
-		if len(t.Clustering) > 0 && t.Clustering[0].Name == r.By {
+		if at := slices.IndexFunc(t.Clustering, func(c *schema.Column) bool { return c.Name == r.By }); at == 0 || at > 0 && !isInteger(t.Clustering[at]) {
+			out.Position = at
 			out.AllBefore = base.LeastVisibleFrom(nowMillis)
 			if t == base && (len(base.RetentionReads()) > 0 || r.Floored) {
 				out.Before = d.endedOf(base, len(snapshot.QueryTablesOf(base)) == 0, nowMillis)
@@ -37,7 +39,7 @@ func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 				out.Columns = append(out.Columns, ttl.EndColumn{Column: id, Until: e.UntilMillis})
 			}
 		}
-		if by := base.Column(r.By); t != base && by != nil && (by.Type.Kind() == types.KindBigint || by.Type.Kind() == types.KindInt) {
+		if by := base.Column(r.By); t != base && by != nil && isInteger(by) {
 			out.AllBefore = math.MinInt64 // what one of an integer stands for is known of the base alone
 		}
 	}
@@ -45,6 +47,10 @@ func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 		out.KeptFrom = d.keptFrom(snapshot, t)
 	}
 	return out
+}
+
+func isInteger(c *schema.Column) bool {
+	return c.Type.Kind() == types.KindBigint || c.Type.Kind() == types.KindInt
 }
 
 // storedTable finds a table by its id; nil: it is none of a keyspace.

@@ -81,7 +81,7 @@ func TestEnds(t *testing.T) {
 	if e := ends("by_time"); e.AllBefore != hours(30) || e.Before != nil || len(e.Columns) != 1 || e.KeptFrom != math.MaxInt64 {
 		t.Errorf("by_time: %+v", e)
 	}
-	if e := ends("by_device"); e.ByTime() || len(e.Columns) != 0 {
+	if e := ends("by_device"); e.AllBefore != hours(30) || e.Position != 1 || e.ByTime() || len(e.Columns) != 0 {
 		t.Errorf("by_device: %+v", e)
 	}
 	for _, name := range []string{"plain", "later"} {
@@ -112,7 +112,7 @@ func TestEnds(t *testing.T) {
 
 // Rows that have ended leave the disk, and their windows are computed before.
 func TestEndedRowsGoOnceTheirWindowsAreSealed(t *testing.T) {
-	w := newWorld(t, "CREATE TABLE t (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH retention = {'duration': '10h', 'by': 'ts'} AND time_bucket = {'column': 'ts', 'size': '1h'}",
+	w := newQuietWorld(t, "CREATE TABLE t (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH retention = {'duration': '10h', 'by': 'ts'} AND time_bucket = {'column': 'ts', 'size': '1h'}",
 		"CREATE TABLE r (d text, ts timestamp, v int, PRIMARY KEY (d, ts)) WITH retention = {'duration': '10h', 'by': 'ts'} AND time_bucket = {'column': 'ts', 'size': '1h'} AND rollups = {'1h': 'forever'}")
 	w.readings("t", "a", 8)
 	w.readings("r", "a", 8)

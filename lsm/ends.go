@@ -89,7 +89,7 @@ func (f *file) keptFor(e *ttl.Ends) bool {
 // aloneIn tells of rows of a merge whether no source outside of it can have a version of them, or a deletion. nil: nobody asks.
 // It looks at the sources of now, as oldestElsewhere does.
 func (s *Store) aloneIn(table *mutation.Table, inputs []*file, e *ttl.Ends) func(*partition.DecoratedKey, []byte) bool {
-	if len(e.Columns) == 0 || table.Law != mutation.ByTimestamp {
+	if len(e.Columns) == 0 {
 		return nil
 	}
 	return func(key *partition.DecoratedKey, row []byte) bool {
@@ -151,7 +151,7 @@ func endedShare(inputs []*file, rows int64) endedSum {
 
 // mayEnd reports whether a merge may find rows of f that have ended, other than by their TTL.
 func (f *file) mayEnd(e *ttl.Ends) bool {
-	if len(e.Columns) > 0 && e.KeptFrom != math.MinInt64 {
+	if len(e.Columns) > 0 && e.KeptFrom != math.MinInt64 || e.ByOther() {
 		return true
 	}
 	w := f.window()
@@ -164,7 +164,7 @@ const spanParts = 16
 // spanMax is how long a range may be that windows share, in milliseconds: a part of the time that rows have, so that files do not wait long
 // for the last of their rows. 0: rows of some partition do not end, and ranges may be as long as they like.
 func spanMax(e *ttl.Ends, now time.Time) int64 {
-	if e.AllBefore == math.MinInt64 {
+	if e.AllBefore == math.MinInt64 || e.Position != 0 {
 		return 0
 	}
 	return max((now.UnixMilli()-e.AllBefore)/spanParts, 1)

@@ -134,7 +134,7 @@ func (r *leftoverReport) describe(f *file) Leftover {
 	if end := f.info.MaxExpiresAt; end != 0 && end < math.MaxInt64/1000 && end != mutation.Forever {
 		l.EndMillis = end * 1000
 	}
-	if from := r.ends.AllBefore; w != (window{}) && from != math.MinInt64 && w.last() < math.MaxInt64-math.MaxInt64/4 {
+	if from := r.ends.AllBefore; r.ends.Position == 0 && w != (window{}) && from != math.MinInt64 && w.last() < math.MaxInt64-math.MaxInt64/4 {
 		l.EndMillis = min(l.EndMillis, r.now.UnixMilli()+w.last()+1-from) // times of rows move toward it as the clock does
 	}
 	return l
@@ -149,6 +149,9 @@ func (r *leftoverReport) file(f *file) Leftover {
 	}
 	dead := f.info.MaxExpiresAt != 0 && f.info.MaxExpiresAt <= r.now.Unix()
 	expired := f.info.HasExpiring && f.info.MinExpiresAt <= r.now.Unix()
+	if r.free.ByOther() || len(r.free.Columns) > 0 {
+		free += f.pastColumns(r.t.table, &r.free, r.now.UnixMilli())
+	}
 	l.EndedRows = free
 	if dead || f.allEnded(&r.free) {
 		l.EndedRows = l.Rows

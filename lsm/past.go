@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/ttl"
@@ -194,17 +195,22 @@ const (
 	endsRest  = time.Minute
 )
 
-// pastColumns is how many rows of f have ended by a column since a merge last wrote it, about; 0 while these are few. Those that had ended
-// before were left for a reason. It reads some rows; what is found out counts for a while.
+// pastColumns is how many rows of f have ended by a column, or by a time in their key that is not of the first, since a merge last wrote it,
+// about; 0 while these are few. Those that had ended before were left for a reason. It reads some rows; what is found out counts for a
+// while.
 func (f *file) pastColumns(t *mutation.Table, e *ttl.Ends, now int64) int64 {
-	if len(e.Columns) == 0 || e.KeptFrom == math.MinInt64 || t.Law != mutation.ByTimestamp || f.info.Rows == 0 {
+	byColumn := len(e.Columns) > 0 && e.KeptFrom != math.MinInt64
+	if !byColumn && !e.ByOther() || f.info.Rows == 0 {
 		return 0
 	}
 	f.past.mu.Lock()
 	defer f.past.mu.Unlock()
 	p := &f.past.byColumn
 	if !p.known(now) {
-		c := endCounter{table: t, ends: e, since: f.written * 1000}
+		c := endCounter{table: t, ends: e, now: now}
+		if f.written != 0 {
+			c.since = (f.written + 1) * 1000 // what ended in that second may have been seen, or not
+		}
 		// A damaged file stays, for a merge to say so.
 		if err := c.count(f); err != nil || c.rows == 0 || c.ended < (c.rows+endsShare-1)/endsShare {
 			c.ended = 0
@@ -218,7 +224,8 @@ func (f *file) pastColumns(t *mutation.Table, e *ttl.Ends, now int64) int64 {
 type endCounter struct {
 	table       *mutation.Table
 	ends        *ttl.Ends
-	since       int64 // ends before do not count, in milliseconds
+	now, since  int64 // ends before since do not count, in milliseconds
+	other       int64 // rows of the partition at hand go for a time below, in the other column of ends
 	rows, ended int64
 }
 
@@ -237,6 +244,7 @@ func (c *endCounter) count(f *file) error {
 		if p == nil || p.Run() == nil {
 			continue
 		}
+		c.other = c.ends.OfOther(*key)
 		rows := p.Run().Rows(everything, false)
 		for range endsRowsMax {
 			row, err := rows.Next()
@@ -257,18 +265,35 @@ func (c *endCounter) row(row *mutation.Row) {
 	if ms, timed := c.table.EventTime(row.Clustering); timed && c.ends.Keeps(ms) {
 		return
 	}
+	if c.endedByOther(row) {
+		c.ended++
+		return
+	}
 	for i := range row.Cells {
 		cell := &row.Cells[i]
 		for _, e := range c.ends.Columns {
 			if cell.Column != e.Column || cell.IsTombstone() || len(cell.Value) != 8 {
 				continue
 			}
-			if end := int64(binary.BigEndian.Uint64(cell.Value)); end <= e.Until && end > c.since {
+			if end := int64(binary.BigEndian.Uint64(cell.Value)); end <= e.Until && end >= c.since {
 				c.ended++
 				return
 			}
 		}
 	}
+}
+
+// endedByOther reports whether a row has ended by a time in its key that is not of the first column. Times end as the clock goes on.
+func (c *endCounter) endedByOther(row *mutation.Row) bool {
+	if c.other == math.MinInt64 {
+		return false
+	}
+	values, err := c.table.Clustering.Decode(row.Clustering)
+	if at := c.ends.Position; err == nil && at < len(values) {
+		ms, timed := types.TimeMillis(c.table.Clustering[at].Type, values[at], 0)
+		return timed && ms < c.other && c.now-(c.other-ms) >= c.since
+	}
+	return false
 }
 
 // flushEnded flushes tables whose memtables hold rows that have ended by their time, so that these leave the log, too: at once where all

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/ttl"
 )
@@ -106,6 +107,46 @@ func (m *merger) blockByTime(b *mutation.Block, from, to int) error {
 			return err
 		}
 		from = end
+	}
+	return nil
+}
+
+// endedByOther reports whether a row goes for a time in its key that is not of the first column.
+func (m *merger) endedByOther(row *mutation.Row) bool {
+	if m.fate == stay || m.other == math.MinInt64 {
+		return false
+	}
+	values, err := m.table.Clustering.Decode(row.Clustering)
+	if at := m.options.Ends.Position; err == nil && at < len(values) {
+		ms, timed := types.TimeMillis(m.table.Clustering[at].Type, values[at], 0)
+		return timed && ms < m.other
+	}
+	return false
+}
+
+// blockByOther hands on rows of a block but those that go for such a time.
+func (m *merger) blockByOther(b *mutation.Block, from, to int) error {
+	at := m.options.Ends.Position
+	of, v := m.table.Clustering[at].Type, &b.Clustering[at]
+	var value []byte
+	goes := func(i int) bool {
+		value = v.AppendValue(value[:0], i)
+		ms, timed := types.TimeMillis(of, value, 0)
+		return timed && ms < m.other
+	}
+	for from < to {
+		end := from
+		for end < to && !goes(end) {
+			end++
+		}
+		if from < end {
+			if err := m.blockByEnd(b, from, end); err != nil {
+				return err
+			}
+		}
+		for from = end; from < to && goes(from); from++ {
+			m.removed(1)
+		}
 	}
 	return nil
 }

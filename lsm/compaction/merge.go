@@ -122,7 +122,8 @@ type merger struct {
 	side    mutation.Side // hides rows
 	kept    mutation.Side // goes to the sink
 	purge   ttl.Purge
-	cut     int64 // rows with a time below go
+	cut     int64 // rows with a time in the first column below go
+	other   int64 // rows with a time in the other column of Ends below go
 	fate    fate  // of the rows at hand
 	byTime  bool  // they differ in it
 	times   BlockTimes
@@ -203,8 +204,8 @@ func (m *merger) open(key *partition.DecoratedKey) error {
 		m.purge = m.options.Purge(key)
 		m.kept = m.purge.Side(&m.side) // what it forgets still hides rows of this merge
 	}
-	if m.cut = math.MinInt64; m.options.Ends != nil {
-		m.cut = m.options.Ends.Of(*key)
+	if m.cut, m.other = math.MinInt64, math.MinInt64; m.options.Ends != nil {
+		m.cut, m.other = m.options.Ends.Of(*key), m.options.Ends.OfOther(*key)
 	}
 	if m.options.Hiding == nil {
 		return nil
@@ -239,8 +240,15 @@ func (m *merger) row(row *mutation.Row) error {
 	case stay:
 		purge.KeepExpired = true
 	}
+	if m.endedByOther(row) {
+		m.removed(1)
+		return nil
+	}
 	if m.hasColumns() && m.endedByColumn(row) {
 		m.removed(1)
+		if m.table.Law == mutation.BySequence {
+			return nil // the row is its newest version, and hides no other
+		}
 		endRow(row)
 	}
 	if !purge.Row(row) {

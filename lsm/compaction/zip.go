@@ -3,6 +3,7 @@ package compaction
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -178,6 +179,14 @@ func (m *merger) block(b *mutation.Block, from, to int) error {
 
 // blockOf is block for rows of one fate, which is not to go.
 func (m *merger) blockOf(b *mutation.Block, from, to int) error {
+	if m.fate == free && m.other != math.MinInt64 {
+		return m.blockByOther(b, from, to)
+	}
+	return m.blockByEnd(b, from, to)
+}
+
+// blockByEnd hands on rows of a block that do not go for their time.
+func (m *merger) blockByEnd(b *mutation.Block, from, to int) error {
 	if m.hasColumns() {
 		return m.blockByColumns(b, from, to)
 	}
