@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -302,4 +303,34 @@ func TestAnAbandonedRecomputationLeavesNothing(t *testing.T) {
 	}
 	w.settle(t, &r)
 	w.check(t, s.base, s.levels[0])
+}
+
+// What the percentiles of a window take is limited: with some number of bytes it is computed, with one less it is not.
+func TestBytesOfAWindowAreLimited(t *testing.T) {
+	s := plain(false)
+	s.level(t, partition.Bucketing{SizeMillis: hour}, []string{"g"}, downsample.Aggregate{Function: "median", Source: "n", Target: "median_n"})
+	w := s.world()
+	for i := range int64(9000) { // of other sizes in each hour
+		rowAt(w, s, i%3*hour+i, int32(1+i)<<(i%3*10), fmt.Sprint(i%2))
+	}
+	attempt := func(bytesMax int) error {
+		r := Recompute{View: w, Base: keyOf(1), Rollup: s.rollup(0), Over: always, NowMillis: farAhead, ClosedUntil: math.MaxInt64, Reuse: &Reuse{}}
+		out, err := r.output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		windows, err := r.windowsOf(segment{s.base, always}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		windows.bytesMax = bytesMax
+		return r.Differences(func(*Difference) error { return nil })
+	}
+	least := sort.Search(1<<20, func(n int) bool { return attempt(n) == nil })
+	if least < 2*32<<10 || least > 2*64<<10 {
+		t.Errorf("two groups at a time take %d bytes", least)
+	}
+	if err := attempt(least - 1); err == nil || !strings.Contains(err.Error(), "the 2 groups of the window from 1970-01-01T0") {
+		t.Errorf("%v", err)
+	}
 }

@@ -112,6 +112,7 @@ type windows struct {
 	sized  bool
 
 	unweighed int // rows since withinLimits looked
+	bytesMax  int // windowBytesMax
 }
 
 // splitter is a column that splits windows.
@@ -124,7 +125,7 @@ type splitter struct {
 
 // newWindows reads a segment.
 func newWindows(r *Recompute, s segment, out *output) (*windows, error) {
-	w := &windows{rollup: r.Rollup.Table, read: source{table: s.from}, merges: s.from.Rollup != nil, out: out, byKey: map[string]*group{}}
+	w := &windows{rollup: r.Rollup.Table, read: source{table: s.from}, merges: s.from.Rollup != nil, out: out, byKey: map[string]*group{}, bytesMax: windowBytesMax}
 	for i := range out.slots {
 		input, err := w.input(&out.slots[i])
 		if err != nil {
@@ -378,11 +379,11 @@ func (w *windows) withinLimits() error {
 		bytes, _ := g.bytes()
 		total += bytes
 	}
-	if total <= windowBytesMax {
+	if total <= w.bytesMax {
 		return nil
 	}
 	return fmt.Errorf("partition %s: the %d groups of the window from %s take more than %d MiB; group by columns of fewer values, or take shorter windows",
-		w.to.partition(), len(w.groups), time.UnixMilli(w.at.Start).UTC().Format(time.RFC3339), windowBytesMax>>20)
+		w.to.partition(), len(w.groups), time.UnixMilli(w.at.Start).UTC().Format(time.RFC3339), w.bytesMax>>20)
 }
 
 // bytes is what the accumulators take whose memory grows with the values, in all and at most.
