@@ -54,6 +54,7 @@ type rollupRun struct {
 	*world
 	levels []level
 	keep   time.Duration // of the rows of t; 0: for ever
+	floor  int64         // rows before it had ended before the retention changed
 	rows   *model.Table
 	// unclearBefore: what SELECT answers of rows before it may be of sealed windows, or of rows that were written behind their sealing.
 	unclearBefore int64
@@ -203,14 +204,23 @@ func (r *rollupRun) step(s *programStep) string {
 	if !endedRowsAreLeftOut && slices.ContainsFunc(s.ops, func(op model.Op) bool { return r.tooLate(&op) }) {
 		return ""
 	}
-	if _, err := r.try(s.text); err != nil {
+	answer, err := r.try(s.text)
+	if err != nil && s.keep != nil && strings.Contains(err.Error(), "lateness.max") {
+		return "" // rows must be kept as long as some rollup waits for them
+	}
+	if err != nil {
 		return refusedText + err.Error()
+	}
+	if s.keep != nil {
+		r.tally.changes++
+		r.floor, r.keep = r.shownFrom(), *s.keep
 	}
 	if s.clears {
 		r.rows.Clear()
 		for i := range r.levels {
 			clear(r.levels[i].sealed)
 		}
+		r.floor = 0 // nothing is left that had ended
 	}
 	if s.change != nil {
 		r.tally.changes++
@@ -228,6 +238,9 @@ func (r *rollupRun) step(s *programStep) string {
 		for i := range r.levels {
 			if op.Clustering == nil || types.DecodeInt64(op.Clustering[0]) < r.levels[i].sealedUntil {
 				r.unclearBefore = max(r.unclearBefore, r.levels[i].sealedUntil)
+				if op.Clustering != nil && !slices.ContainsFunc(answer.Warnings, func(w string) bool { return strings.Contains(w, r.levels[i].name) }) {
+					return fmt.Sprintf("%s is sealed until %d, and no warning says so: %q", r.levels[i].name, r.levels[i].sealedUntil, answer.Warnings)
+				}
 			}
 		}
 	}
@@ -240,7 +253,15 @@ const endedRowsAreLeftOut = false
 // tooLate reports whether a row has ended when it is written: it never shows, and no window counts it (R41).
 func (r *rollupRun) tooLate(op *model.Op) bool {
 	writes := !endedRowsAreLeftOut || op.Insert || slices.ContainsFunc(op.Cells, func(c model.Cell) bool { return c.Value != nil })
-	return writes && op.Clustering != nil && r.keep > 0 && !r.clock.Now().Before(time.UnixMilli(types.DecodeInt64(op.Clustering[0])).Add(r.keep))
+	return writes && op.Clustering != nil && types.DecodeInt64(op.Clustering[0]) < r.shownFrom()
+}
+
+// shownFrom is the time from which on rows show, in milliseconds: by the retention, and by those before it when they ended (R37).
+func (r *rollupRun) shownFrom() int64 {
+	if r.keep == 0 {
+		return r.floor
+	}
+	return max(r.floor, r.clock.Now().Add(-r.keep+time.Millisecond).UnixMilli())
 }
 
 // begin knows of a rollup that was just made. What is sealed in the one that it is computed from by then, it takes as it is.

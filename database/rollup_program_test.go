@@ -21,6 +21,7 @@ type programStep struct {
 	clears  bool             // TRUNCATE
 	change  func(*rollupRun) // what a change of the schema means for the model
 	retain  func(*keeping)   // what a change of a retention means
+	keep    *time.Duration   // of the rows, from now on; 0: for ever
 	weather string
 	advance time.Duration
 	seed    uint64 // of a crash
@@ -91,7 +92,7 @@ func (g *writer) step() programStep {
 		return programStep{text: "TRUNCATE t", clears: true}
 	case n < 59:
 		return g.batch()
-	case n < 62:
+	case n < 63:
 		return g.change()
 	}
 	at := g.timestamp()
@@ -103,6 +104,14 @@ func (g *writer) step() programStep {
 // change is a random change of the schema.
 func (g *writer) change() programStep {
 	levels := slices.Concat(g.shape.levels, g.shape.later[:g.made])
+	if g.shape.keep > 0 && g.chance(30) {
+		days := []int{0, 2, 10, 25, 60}[g.rng.IntN(5)]
+		keep := time.Duration(days) * 24 * time.Hour
+		if days == 0 {
+			return programStep{text: "ALTER TABLE t WITH retention = 'forever'", keep: &keep}
+		}
+		return programStep{text: fmt.Sprintf("ALTER TABLE t WITH retention = {'duration': '%dd', 'by': 'ts'}", days), keep: &keep}
+	}
 	if g.made < len(g.shape.later) && g.chance(60) {
 		made := g.shape.later[g.made]
 		g.made++

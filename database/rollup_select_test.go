@@ -154,9 +154,7 @@ func (r *rollupRun) retainedFrom(text string) (int64, error) {
 func (r *rollupRun) answerDiffers(q *question, got []map[string][]byte, direction string) (string, error) {
 	of := q.rows
 	of.Now = r.clock.Now().Unix()
-	if r.keep > 0 {
-		of.ShownFrom = r.clock.Now().Add(-r.keep + time.Millisecond).UnixMilli()
-	}
+	of.ShownFrom = r.shownFrom()
 	windows, err := r.rows.Windows(&q.of, of)
 	if err != nil {
 		return "", err
