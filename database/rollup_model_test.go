@@ -281,6 +281,29 @@ func (r *rollupRun) begin(l *level) {
 	r.unclearBefore = max(r.unclearBefore, l.wholeFrom)
 }
 
+// built knows that a rollup has been filled. Windows of nothing but rows that had ended before were not made.
+func (r *rollupRun) built(l *level) {
+	from := r.shownFrom()
+	if !l.building || from <= 0 {
+		l.building = false
+		return
+	}
+	l.building = false
+	_, end := l.of.Step.Around(time.UnixMilli(from))
+	l.wholeFrom = max(l.wholeFrom, end.UnixMilli())
+	r.unclearBefore = max(r.unclearBefore, l.wholeFrom)
+	for i := range r.levels {
+		if r.levels[i].source == l.name {
+			r.begin(&r.levels[i])
+		}
+	}
+}
+
+// fills reports whether a rollup is being filled, so that it depends on when that happens which windows it has.
+func (r *rollupRun) fills() bool {
+	return slices.ContainsFunc(r.levels, func(l level) bool { return l.building })
+}
+
 // freeze keeps what the windows are that have been sealed: nothing changes them any more.
 func (r *rollupRun) freeze() {
 	view := r.db.store.View()
@@ -329,11 +352,14 @@ func (r *rollupRun) happen(s *programStep) string {
 	case "settle":
 		return r.settled()
 	case "final":
-		if r.free {
+		if r.free || r.fills() {
 			return "" // what is read may be newer than what was said
 		}
 		return r.finalDiffers()
 	case "select":
+		if r.fills() && r.shownFrom() > 0 {
+			return ""
+		}
 		return r.selected(rand.New(rand.NewPCG(s.seed, 2)))
 	}
 	return ""
@@ -349,6 +375,7 @@ func (r *rollupRun) settled() string {
 	for i := range r.levels {
 		if l := &r.levels[i]; !r.waits(l) {
 			err = errors.Join(err, r.db.backfill.Await(r.db.Schema().Table("ks", l.name), math.MinInt64))
+			r.built(l)
 		}
 	}
 	for range levelsMax {

@@ -117,7 +117,7 @@ func (g *writer) change() programStep {
 		g.made++
 		return programStep{text: made.create, change: func(r *rollupRun) {
 			made := made
-			made.wholeFrom = math.MaxInt64
+			made.wholeFrom, made.building = math.MaxInt64, true
 			for _, l := range r.levels {
 				made.wholeFrom = min(made.wholeFrom, l.sealedUntil)
 			}

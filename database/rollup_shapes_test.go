@@ -23,6 +23,7 @@ type level struct {
 	grace        time.Duration
 	keep         time.Duration // 0: for ever
 	paused       bool
+	building     bool // it was made when there were rows, and nobody has waited for it yet
 
 	sealed      map[string]*model.Window // as they were when they were sealed
 	sealedUntil int64

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
@@ -25,6 +26,9 @@ type answering struct {
 	clears  bool  // the marks that are answered
 
 	children []*Rollup
+	// outpaced: a rollup above waits less for late rows, and computes from below what is still open here. Rows that are gone before they
+	// were computed here make no difference here, but do there.
+	outpaced bool
 	reuse    Reuse  // of recomputations
 	record   Answer // under way
 	written  int    // rows
@@ -34,7 +38,18 @@ type answering struct {
 func (r *Rollups) newAnswering(view View, rollups map[mutation.TableID]*Rollup, id mutation.TableID) *answering {
 	a := &answering{r: r, view: view, rollups: rollups, ru: rollups[id], now: r.clock.Now().UnixMilli(), rowsMax: math.MaxInt}
 	a.closed, a.children = closedUntil(a.ru.Table.Rollup, a.now), childrenOf(rollups, id)
+	a.outpaced = outpaced(rollups, a.ru)
 	return a
+}
+
+// outpaced reports whether a rollup that is computed from this one, directly or not, has a shorter grace.
+func outpaced(rollups map[mutation.TableID]*Rollup, ru *Rollup) bool {
+	for _, other := range rollups {
+		if other.Table.Rollup.GraceMillis < ru.Table.Rollup.GraceMillis && slices.Contains(other.belowIDs(), ru.Table.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 // Compute computes windows anew, marked or not, and marks those of the rollups declared on them. What is open of them is marked itself.
@@ -135,7 +150,10 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 	over.Start = max(over.Start, state.SealedUntil)
 	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: over, NowMillis: a.now, ClosedUntil: a.closed, Reuse: &a.reuse}
 	a.markChildren(base, job.Passed()) // what is not kept here may be kept above
-	var changed downsample.Window      // of the rows in the record that no mark covers yet
+	if a.outpaced {
+		a.markChildren(base, over)
+	}
+	var changed downsample.Window // of the rows in the record that no mark covers yet
 	before, last := a.written, int64(math.MinInt64)
 	err = job.Differences(func(d *Difference) error {
 		if a.written >= a.rowsMax && d.Window.Start > last {
