@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -423,17 +424,10 @@ func (b *Backfill) forget(all map[mutation.TableID]*Rollup) {
 	defer b.stepMu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for id := range b.fills {
-		if _, there := all[id]; !there {
-			delete(b.fills, id)
-		}
-	}
-	for id := range b.progress {
-		if _, there := all[id]; !there {
-			delete(b.progress, id)
-			delete(b.failed, id)
-		}
-	}
+	gone := func(id mutation.TableID) bool { _, there := all[id]; return !there }
+	maps.DeleteFunc(b.fills, func(id mutation.TableID, _ *fill) bool { return gone(id) })
+	maps.DeleteFunc(b.progress, func(id mutation.TableID, _ BackfillProgress) bool { return gone(id) })
+	maps.DeleteFunc(b.failed, func(id mutation.TableID, _ error) bool { return gone(id) })
 }
 
 // Await returns once the windows of a rollup from a time on are computed, or the rollup is gone or paused. It ends with the error of the

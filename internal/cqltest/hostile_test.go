@@ -225,12 +225,18 @@ func (h *hostile) bytes() wire.Value {
 // afterwards holds copies to their bases, now and behind a restart, and the files to their checksums.
 func (h *hostile) afterwards() {
 	compared := 0
+	for _, row := range h.query("SELECT rollup_name, state FROM system_views.rollup_progress WHERE keyspace_name = 'h'", 0).Rows {
+		if string(row[1]) == "paused" { // it would never settle
+			h.query(fmt.Sprintf("RESUME ROLLUP h.%q", row[0]), 0)
+		}
+	}
 	for _, verb := range []Verb{VerbSettle, VerbCrash, VerbSettle, VerbCompact} {
 		if err := h.served.Weather(&Step{Verb: verb}); err != nil {
 			h.fatal("afterwards: %s: %v\n%s", verb, err, h.whyNotBuilt())
 		}
 		compared = h.copies()
 	}
+	rollups := h.rollups()
 	fs := h.served.fs
 	if err := h.served.Close(); err != nil {
 		h.fatal("close: %v", err)
@@ -239,7 +245,7 @@ func (h *hostile) afterwards() {
 	if err != nil {
 		h.fatal("check: %v", err)
 	}
-	h.t.Logf("%d statements were carried out, %d copies equal their bases, %d files with %d rows are sound", h.ok, compared, summary.Files, summary.Rows)
+	h.t.Logf("%d statements were carried out, %d copies and %d rollups equal their bases, %d files with %d rows are sound", h.ok, compared, rollups, summary.Files, summary.Rows)
 }
 
 // whyNotBuilt asks for the builds that do not end once more: REBUILD answers with the cause.
@@ -256,6 +262,18 @@ func (h *hostile) whyNotBuilt() string {
 		}
 	}
 	return strings.Join(out, "\n")
+}
+
+// rollups runs CHECK ROLLUP on all there are.
+func (h *hostile) rollups() int {
+	answer := h.query("SELECT rollup_name, last_error FROM system_views.rollups WHERE keyspace_name = 'h'", 0)
+	for _, row := range answer.Rows {
+		name := fmt.Sprintf("CHECK ROLLUP h.%q", row[0])
+		if found := h.query(name, 0); found == nil || len(found.Rows) > 0 || row[1] != nil {
+			h.fatal("%s: %v, last error %s", name, found, row[1])
+		}
+	}
+	return len(answer.Rows)
 }
 
 // copies runs CHECK QUERY TABLE on all there are.

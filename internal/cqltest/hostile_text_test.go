@@ -130,8 +130,10 @@ func (h *hostileText) statement() string {
 		return h.alter()
 	case n < 23:
 		return h.drop()
-	case n < 27:
+	case n < 26:
 		return h.other()
+	case n < 28:
+		return h.rollup()
 	case n < 60:
 		return h.write()
 	case n < 63:
@@ -354,6 +356,33 @@ func (h *hostileText) other() string {
 		"EXPLAIN " + h.write(), "EXPLAIN " + h.createIndex(), "EXPLAIN TRUNCATE " + base, "EXPLAIN DROP TABLE " + base, "SELECT * FROM " + h.copy(), "SELECT count(*) FROM " + h.copy(),
 		"INSERT INTO " + h.copy() + " (p0) VALUES (1)", "REBUILD QUERY TABLE " + base, "EXPLAIN EXPLAIN SELECT * FROM " + base,
 	})
+}
+
+// rollup is a statement about rollups, of which each table may have one.
+func (h *hostileText) rollup() string {
+	base, columns := h.table()
+	name := base + "_r"
+	if h.IntN(2) == 0 {
+		return pick(h, []string{
+			"DROP ROLLUP " + name, "CHECK ROLLUP " + name, "CHECK ROLLUP " + name + " SAMPLE 5 REPAIR", "REFRESH ROLLUP " + name, "PAUSE ROLLUP " + name, "RESUME ROLLUP " + name,
+			"REFRESH ROLLUP " + name + " WHERE ts >= " + h.value("timestamp"), "EXPLAIN REFRESH ROLLUP " + name, "EXPLAIN CHECK ROLLUP " + name + " REPAIR", "SELECT * FROM " + name,
+			"SELECT * FROM system_views.rollups", "SELECT * FROM system_views.rollup_windows WHERE keyspace_name = 'h'", "SELECT * FROM system_views.rollup_progress",
+		})
+	}
+	key := "p0"
+	if slices.ContainsFunc(columns, func(c hostileColumn) bool { return c.name == "b" }) {
+		key += ", b"
+	}
+	group := key + ", " + h.floor("ts")
+	values := []string{"count(*)"}
+	for range h.IntN(4) {
+		values = append(values, pick(h, []string{"count", "min", "max", "sum", "avg", "first", "last", "stddev", "distinct"})+"("+h.column(columns).name+")")
+	}
+	text := fmt.Sprintf("CREATE ROLLUP %s ON %s AS SELECT %s AS ts, %s GROUP BY %s", name, base, group, strings.Join(values, ", "), group)
+	if h.IntN(4) == 0 {
+		text += " WITH lateness = {'grace': '1m', 'max': '1d'}"
+	}
+	return text
 }
 
 // where is some relations.
