@@ -172,6 +172,9 @@ func (m *retentionModel) step() {
 		for _, d := range modelPartitions {
 			m.rows[d], m.floors[d] = map[int64]*modelRow{}, -1<<62
 		}
+	case n == 18 && m.rng.IntN(2) == 0:
+		m.history = append(m.history, "crash")
+		m.crash(m.rng)
 	case n == 18:
 		m.history = append(m.history, "restart")
 		m.reopen()
