@@ -194,10 +194,6 @@ func (r *retentionRun) step(s *programStep) string {
 	for _, op := range s.ops {
 		op.Now = r.clock.Now().Unix()
 		must(r.world, r.rows.Apply(op))
-		if op.Insert { // what has been removed meanwhile is a new row
-			written := hiddenRow{int(types.DecodeInt64(op.Key[0])), time.UnixMilli(types.DecodeInt64(op.Clustering[0]))}
-			r.hidden = slices.DeleteFunc(r.hidden, func(h hiddenRow) bool { return h == written })
-		}
 	}
 	if s.retain != nil {
 		r.tally.changes++
@@ -206,6 +202,12 @@ func (r *retentionRun) step(s *programStep) string {
 	}
 	for k, was := range before {
 		r.followed(k, was, held[k])
+	}
+	for _, op := range s.ops {
+		if op.Insert { // what has been removed meanwhile is a new row, also of a statement that changes a static column
+			written := hiddenRow{int(types.DecodeInt64(op.Key[0])), time.UnixMilli(types.DecodeInt64(op.Clustering[0]))}
+			r.hidden = slices.DeleteFunc(r.hidden, func(h hiddenRow) bool { return h == written })
+		}
 	}
 	return ""
 }
