@@ -334,3 +334,21 @@ func TestBytesOfAWindowAreLimited(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The memory of a group is used for the next window, unless it has become large: buckets of values that do not come again would count for ever.
+func TestLargeGroupsAreNotKept(t *testing.T) {
+	for step, kept := range map[int]int{0: 1, 1: 0} {
+		s := newShape(&schema.Column{Name: "ts", Type: types.Timestamp}, 0, nil, []*schema.Column{{Name: "d", Type: types.Double}})
+		s.level(t, partition.Bucketing{SizeMillis: hour}, nil, downsample.Aggregate{Function: "median", Source: "d", Target: "median_d"})
+		w := s.world()
+		for i := range 1500 {
+			w.put(s.base, [][]byte{types.AppendBigint(nil, int64(i))}, map[string][]byte{"d": types.AppendDouble(nil, math.Ldexp(1, i*step-700))})
+		}
+		r := Recompute{Rollup: s.rollup(0), Over: always, NowMillis: farAhead, ClosedUntil: math.MaxInt64}
+		w.settle(t, &r)
+		if got := len(r.Reuse.windows[0].spare); got != kept {
+			t.Errorf("%d groups are kept, want %d", got, kept)
+		}
+		w.check(t, s.base, s.levels[0])
+	}
+}
