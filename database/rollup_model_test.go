@@ -123,6 +123,9 @@ func newRollupRun(t testing.TB, s *shape) (*rollupRun, error) {
 		world:  &world{t: t, fs: vfs.NewMem(), clock: clock.NewManual(programStart), quiet: true},
 		levels: slices.Clone(s.levels), keep: s.keep, free: s.free,
 	}
+	if len(s.levels)%2 == 0 {
+		r.rollupLimits = crashLimits // memory for a few marks
+	}
 	r.open()
 	for _, text := range append([]string{createKeyspace}, s.create...) {
 		if _, err := r.try(text); err != nil {
