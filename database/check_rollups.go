@@ -223,11 +223,11 @@ func (c *rollupCheck) nextPart(view View, key partition.DecoratedKey, over downs
 
 // final are the parts of a range that can be compared: closed, built, not dirty, not sealed.
 func (c *rollupCheck) final(view View, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error) {
-	state, err := rollupState(view, c.levels.rollup)
+	followed, err := c.d.followedFrom(view, c.levels.rollup)
 	if err != nil {
 		return nil, err
 	}
-	over.Start = max(over.Start, state.SealedUntil)
+	over.Start = max(over.Start, followed)
 	if c.levels.rollup.Rollup.Backfill { // it passed over what had ended
 		from, err := backfillStore{c.d}.VisibleFrom(view, c.levels.base, key)
 		if err != nil {
@@ -246,11 +246,11 @@ func (c *rollupCheck) final(view View, key partition.DecoratedKey, over downsamp
 
 // countSealed counts the windows of a range that are sealed: they stay as they are.
 func (c *rollupCheck) countSealed(key partition.DecoratedKey, over downsample.Window) error {
-	state, err := rollupState(c.view, c.levels.rollup)
+	until, err := c.d.followedFrom(c.view, c.levels.rollup)
 	if err != nil {
 		return err
 	}
-	over.End = min(over.End, state.SealedUntil)
+	over.End = min(over.End, until)
 	if over.Start >= over.End {
 		return nil
 	}

@@ -31,6 +31,16 @@ type markedRollup struct {
 type markedLevel struct {
 	table *schema.Table
 	tally *jobs.Tally
+	below []*jobs.Tally // of the levels below it: what is sealed there reaches it no more
+}
+
+// sealed is until where late rows do not change the level.
+func (l *markedLevel) sealed() int64 {
+	out := l.tally.Sealed()
+	for _, t := range l.below {
+		out = max(out, t.Sealed())
+	}
+	return out
 }
 
 // markedRollups are what writes of a base table mark.
@@ -38,18 +48,28 @@ func (d *Database) markedRollups(s *schema.Snapshot, base *schema.Table) ([]*mar
 	var out []*markedRollup
 	for _, r := range s.RollupsOf(base) {
 		m := &markedRollup{table: r, times: mutation.Table{Clustering: base.ClusteringLayout(), UnitNanos: base.UnitNanos()}}
-		for rest := []*schema.Table{r}; len(rest) > 0; rest = rest[1:] {
-			tally, err := d.rollups.Tally(&jobs.Rollup{Table: rest[0]})
-			if err != nil {
-				return nil, err
-			}
-			m.tree = append(m.tree, markedLevel{rest[0], tally})
-			rest = append(rest, s.RollupsOf(rest[0])...)
+		if err := d.addLevel(s, m, r, nil); err != nil {
+			return nil, err
 		}
 		m.tally = m.tree[0].tally
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// addLevel adds a rollup and those declared on it to a tree.
+func (d *Database) addLevel(s *schema.Snapshot, m *markedRollup, r *schema.Table, below []*jobs.Tally) error {
+	tally, err := d.rollups.Tally(&jobs.Rollup{Table: r})
+	if err != nil {
+		return err
+	}
+	m.tree = append(m.tree, markedLevel{r, tally, below})
+	for _, child := range s.RollupsOf(r) {
+		if err := d.addLevel(s, m, child, append(slices.Clone(below), tally)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closedUntil is until where windows have closed.
@@ -97,7 +117,7 @@ func (m *marks) warnings() []string {
 	var out []string
 	for _, s := range m.sealed {
 		out = append(out, fmt.Sprintf("rollup %s: %d rows older than %s are sealed: they change the rows of %s alone, the rollup stays as it is",
-			s.level.table.QualifiedName(), s.rows, time.UnixMilli(s.level.tally.Sealed()).UTC().Format("2006-01-02T15:04Z"), s.level.table.Rollup.BaseTable()))
+			s.level.table.QualifiedName(), s.rows, time.UnixMilli(s.level.sealed()).UTC().Format("2006-01-02T15:04Z"), s.level.table.Rollup.BaseTable()))
 	}
 	return out
 }
@@ -202,7 +222,7 @@ func (m *marks) stillCounting(r *markedRollup, at *planner.Mutation, closed int6
 		times = times[n:]
 	}
 	for i := range r.tree {
-		if n, _ := slices.BinarySearch(times, r.tree[i].tally.Sealed()); n > 0 {
+		if n, _ := slices.BinarySearch(times, r.tree[i].sealed()); n > 0 {
 			m.leaveSealed(&r.tree[i], n)
 		}
 	}
@@ -271,7 +291,7 @@ func (m *marks) markTimes(r *markedRollup, at *planner.Mutation, times []int64, 
 // follows marks a range of windows that a deletion changes, as far as they are not sealed.
 func (m *marks) follows(r *markedRollup, at *planner.Mutation, w downsample.Window) error {
 	for i := range r.tree {
-		if r.tree[i].tally.Sealed() > w.Start {
+		if r.tree[i].sealed() > w.Start {
 			m.leaveSealed(&r.tree[i], 1)
 		}
 	}

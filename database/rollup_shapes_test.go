@@ -28,6 +28,8 @@ type level struct {
 	sealed      map[string]*model.Window // as they were when they were sealed
 	sealedUntil int64
 	wholeFrom   int64 // of windows before it rows may have been removed when the rollup was made
+	// unfollowedBefore: rows of windows that begin before it came when they were sealed in a level below.
+	unfollowedBefore int64
 }
 
 // shape is a table with its rollups.

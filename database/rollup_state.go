@@ -72,3 +72,20 @@ func rollupState(view View, r *schema.Table) (jobs.State, error) {
 	}
 	return out, nil
 }
+
+// followedFrom is from which time on windows of a rollup are what the rows of the base say, as of a View: those before it are sealed,
+// or were in part when the rollup was declared on one whose windows were sealed already.
+func (d *Database) followedFrom(view View, r *schema.Table) (int64, error) {
+	state, err := rollupState(view, r)
+	from := state.SealedUntil
+	s := d.Schema()
+	for level := s.Table(r.Keyspace, r.Rollup.Source); err == nil && level != nil && level.Rollup != nil; level = s.Table(r.Keyspace, level.Rollup.Source) {
+		if state, err = rollupState(view, level); state.SealedUntil > from {
+			w := r.Rollup.WindowOf(state.SealedUntil)
+			if from = w.End; w.Start == state.SealedUntil {
+				from = w.Start
+			}
+		}
+	}
+	return from, err
+}
