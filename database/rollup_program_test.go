@@ -105,7 +105,7 @@ func (g *writer) step() programStep {
 func (g *writer) change() programStep {
 	levels := slices.Concat(g.shape.levels, g.shape.later[:g.made])
 	if g.shape.keep > 0 && g.chance(30) {
-		days := []int{0, 2, 10, 25, 60}[g.rng.IntN(5)]
+		days := []int{0, 4, 10, 25, 60}[g.rng.IntN(5)] // not below the lateness of a rollup
 		keep := time.Duration(days) * 24 * time.Hour
 		if days == 0 {
 			return programStep{text: "ALTER TABLE t WITH retention = 'forever'", keep: &keep}
