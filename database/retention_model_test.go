@@ -59,16 +59,9 @@ type retentionRun struct {
 	*world
 	rows    *model.Table
 	now     keeping
-	former  []formerKeeping
 	unclear map[int][]time.Time // by partition: pairs of times between which rows may show or not
 	hidden  []hiddenRow         // had ended before a change of a static column
 	tally   rollupTally
-}
-
-// formerKeeping is a retention that held until a moment.
-type formerKeeping struct {
-	keeping
-	until time.Time
 }
 
 type hiddenRow struct {
@@ -197,7 +190,6 @@ func (r *retentionRun) step(s *programStep) string {
 	}
 	if s.retain != nil {
 		r.tally.changes++
-		r.former = append(r.former, formerKeeping{r.now, r.clock.Now()})
 		s.retain(&r.now)
 	}
 	for k, was := range before {
@@ -211,9 +203,6 @@ func (r *retentionRun) step(s *programStep) string {
 	}
 	return ""
 }
-
-// strictFormers wants rows to show that would have ended by a former retention, had their partition had the statics of now.
-const strictFormers = false
 
 // followed keeps what has ended in a partition just before a change: its rows stay hidden. Whether the time below which they are
 // stays so for other rows too, is only to be known where the store still has one of them.
@@ -261,7 +250,7 @@ func (r *retentionRun) differs() string {
 				}
 			case shows && time.UnixMilli(at).Before(from):
 				return fmt.Sprintf("row %s has ended, and shows; rows from %s on do", name, from)
-			case !shows && !time.UnixMilli(at).Before(from) && !r.isUnclear(k, time.UnixMilli(at)) && !r.endedElsewhere(k, time.UnixMilli(at)):
+			case !shows && !time.UnixMilli(at).Before(from) && !r.isUnclear(k, time.UnixMilli(at)):
 				return fmt.Sprintf("row %s has not ended, and does not show; rows from %s on do", name, from)
 			}
 		}
@@ -275,19 +264,6 @@ func (r *retentionRun) differs() string {
 func (r *retentionRun) isUnclear(k int, at time.Time) bool {
 	for i := 0; i < len(r.unclear[k]); i += 2 {
 		if !at.Before(r.unclear[k][i]) && at.Before(r.unclear[k][i+1]) {
-			return true
-		}
-	}
-	return false
-}
-
-// endedElsewhere reports whether a row would have ended by a former retention, had the partition had other statics.
-func (r *retentionRun) endedElsewhere(k int, at time.Time) bool {
-	if strictFormers {
-		return false
-	}
-	for _, tier := range []string{"", "gold", "silver", "none"} {
-		if slices.ContainsFunc(r.former, func(f formerKeeping) bool { return at.Before(f.from(k, tier, f.until)) }) {
 			return true
 		}
 	}
