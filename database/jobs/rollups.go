@@ -72,6 +72,8 @@ const (
 	// pauseFactor: while statements write, a round is followed by a pause so many times as long as it took.
 	pauseFactor = 3
 	pauseMax    = 5 * time.Second
+	// roundTime is what a round aims at then: it answers fewer marks where they take long.
+	roundTime = 100 * time.Millisecond
 	// busyWrites is how many writes between two looks say that windows are still being filled: marks of windows that
 	// have closed already then wait for the next tick, so that they are not computed again for each row.
 	busyWrites = 64
@@ -169,15 +171,22 @@ func (r *Rollups) run() {
 // catchUp answers what is due, in rounds with pauses between them while statements write.
 func (r *Rollups) catchUp() {
 	failed := map[mutation.TableID]bool{}
+	most := marksMax
 	for {
 		started, writes := r.clock.Now(), r.writes.Load()
-		more, _ := r.round(failed, false) // what fails is told by Status, and tried again
+		more, _ := r.round(failed, most, false) // what fails is told by Status, and tried again
 		if !more || r.stopped() {
 			return
 		}
-		if r.writes.Load() != writes {
-			r.pause(min(pauseFactor*r.clock.Now().Sub(started), pauseMax))
+		if r.writes.Load() == writes {
+			most = marksMax
+			continue
 		}
+		took := r.clock.Now().Sub(started)
+		if most = min(2*most, marksMax); took > roundTime {
+			most = max(most/4, 1)
+		}
+		r.pause(min(pauseFactor*took, pauseMax))
 	}
 }
 
@@ -208,7 +217,7 @@ func (r *Rollups) Settle() error {
 	failed := map[mutation.TableID]bool{}
 	var first error
 	for !r.stopped() {
-		more, err := r.round(failed, true)
+		more, err := r.round(failed, marksMax, true)
 		if first == nil {
 			first = err
 		}

@@ -76,7 +76,7 @@ func TestCoveredMarksAreLeftOutUntilTheyArePinned(t *testing.T) {
 			t.Error("not covered though it was written again")
 		}
 	}
-	if _, err := r.round(map[mutation.TableID]bool{}, true); err != nil {
+	if _, err := r.round(map[mutation.TableID]bool{}, marksMax, true); err != nil {
 		t.Fatal(err)
 	}
 	if !covered() || len(f.marks) != 1 || len(r.held.marks) != 1 {
@@ -468,7 +468,7 @@ func TestTheNewestWindowsComeFirst(t *testing.T) {
 	newest, oldest := 0, 0
 	for range oldestEvery {
 		before := len(f.rolledUp())
-		if _, err := r.round(map[mutation.TableID]bool{}, true); err != nil {
+		if _, err := r.round(map[mutation.TableID]bool{}, marksMax, true); err != nil {
 			t.Fatal(err)
 		}
 		if len(f.rolledUp()) != before+marksMax {

@@ -11,9 +11,9 @@ import (
 // walkMarksMax is how many marks one step of a walk over their table looks at.
 const walkMarksMax = 64 << 10
 
-// round answers up to marksMax due marks; more says that there may be others. A rollup that fails is noted in failed and
+// round answers at most so many due marks; more says that there may be others. A rollup that fails is noted in failed and
 // left out, then and without retry also before its time has come; another error is an end.
-func (r *Rollups) round(failed map[mutation.TableID]bool, retry bool) (more bool, err error) {
+func (r *Rollups) round(failed map[mutation.TableID]bool, most int, retry bool) (more bool, err error) {
 	r.roundMu.Lock()
 	defer r.roundMu.Unlock()
 	rollups, err := r.rollups()
@@ -24,7 +24,7 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, retry bool) (more bool
 		return false, err
 	}
 	closed := r.closed(rollups, failed, retry)
-	due := r.due(closed)
+	due := r.due(closed, most)
 	if len(due) == 0 {
 		if r.isShort(closed) {
 			err := r.refill(closed)
@@ -58,11 +58,11 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, retry bool) (more bool
 
 // due picks closed windows, those of one partition together. The newest come first, for they are looked at most; now and then
 // the oldest do.
-func (r *Rollups) due(closed map[mutation.TableID]int64) []Mark {
+func (r *Rollups) due(closed map[mutation.TableID]int64, most int) []Mark {
 	r.rounds++
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := r.held.pick(marksMax, r.rounds%oldestEvery == 0, func(n *name) bool {
+	out := r.held.pick(most, r.rounds%oldestEvery == 0, func(n *name) bool {
 		until, known := closed[n.rollup]
 		return known && n.window.Start < until
 	})
