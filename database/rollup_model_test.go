@@ -242,7 +242,7 @@ func (r *rollupRun) step(s *programStep) string {
 		for i := range r.levels {
 			if op.Clustering == nil || types.DecodeInt64(op.Clustering[0]) < r.levels[i].sealedUntil {
 				r.unclearBefore = max(r.unclearBefore, r.levels[i].sealedUntil)
-				if op.Clustering != nil && !slices.ContainsFunc(answer.Warnings, func(w string) bool { return strings.Contains(w, r.levels[i].name) }) {
+				if op.Clustering != nil && types.DecodeInt64(op.Clustering[0]) >= r.shownFrom() && !slices.ContainsFunc(answer.Warnings, func(w string) bool { return strings.Contains(w, r.levels[i].name) }) {
 					return fmt.Sprintf("%s is sealed until %d, and no warning says so: %q", r.levels[i].name, r.levels[i].sealedUntil, answer.Warnings)
 				}
 				r.leaveAbove(&r.levels[i])
