@@ -141,7 +141,7 @@ func (e *embedded) equal(rollup string) error {
 }
 
 // settledPoll is how often the state of rollups is looked at.
-const settledPoll = 5 * time.Millisecond
+const settledPoll = 20 * time.Millisecond
 
 // settled waits until no window is dirty and none is left to be computed.
 func (e *embedded) settled() error {

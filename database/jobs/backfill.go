@@ -169,7 +169,7 @@ func (b *Backfill) round() error {
 				continue
 			}
 			left++
-			started, writes := b.clock.Now(), b.rollups.writes.Load()
+			started, writes := wall.Now(), b.rollups.writes.Load()
 			ok := false
 			if err == nil {
 				ok, err = b.step(ru, state)
@@ -181,7 +181,7 @@ func (b *Backfill) round() error {
 				moved++
 			}
 			if b.rollups.writes.Load() != writes {
-				b.pause(min(pauseFactor*b.clock.Now().Sub(started), pauseMax))
+				giveWay(&b.rollups.writes, wall.Now().Sub(started), b.stop)
 			}
 			if b.Stopped() != nil {
 				return nil
@@ -193,19 +193,6 @@ func (b *Backfill) round() error {
 		case moved == 0:
 			return errWaiting
 		}
-	}
-}
-
-// pause gives way to statements, as rounds of recomputation do.
-func (b *Backfill) pause(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-b.stop:
-	case <-timer.C:
 	}
 }
 

@@ -62,22 +62,15 @@ type Answer struct {
 // Limits of one round of recomputation.
 const (
 	marksMax      = 1024        // marks answered in one round
+	marksFirst    = 16          // in the first of several
 	recordRowsMax = 4096        // rollup rows written in one record
 	roundRowsMax  = 64 << 10    // rollup rows written in one round; what is left of a mark stays marked
 	pollEvery     = time.Second // how often windows are looked at that close by the clock alone
 )
 
-// Recomputation gives way to statements.
-const (
-	// pauseFactor: while statements write, a round is followed by a pause so many times as long as it took.
-	pauseFactor = 3
-	pauseMax    = 5 * time.Second
-	// roundTime is what a round aims at then: it answers fewer marks where they take long.
-	roundTime = 100 * time.Millisecond
-	// busyWrites is how many writes between two looks say that windows are still being filled: marks of windows that
-	// have closed already then wait for the next tick, so that they are not computed again for each row.
-	busyWrites = 64
-)
+// busyWrites is how many writes between two looks say that windows are still being filled: marks of windows that
+// have closed already then wait for the next tick, so that they are not computed again for each row.
+const busyWrites = 64
 
 // oldestEvery: in one round of so many, the oldest marks are answered and not the newest, so that none waits for ever.
 const oldestEvery = 8
@@ -171,34 +164,20 @@ func (r *Rollups) run() {
 // catchUp answers what is due, in rounds with pauses between them while statements write.
 func (r *Rollups) catchUp() {
 	failed := map[mutation.TableID]bool{}
-	most := marksMax
+	most := marksFirst
 	for {
-		started, writes := r.clock.Now(), r.writes.Load()
+		started, writes := wall.Now(), r.writes.Load()
 		more, _ := r.round(failed, most, false) // what fails is told by Status, and tried again
 		if !more || r.stopped() {
 			return
 		}
-		if r.writes.Load() == writes {
-			most = marksMax
-			continue
-		}
-		took := r.clock.Now().Sub(started)
+		took := wall.Now().Sub(started)
 		if most = min(2*most, marksMax); took > roundTime {
 			most = max(most/4, 1)
 		}
-		r.pause(min(pauseFactor*took, pauseMax))
-	}
-}
-
-func (r *Rollups) pause(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.stop:
+		if r.writes.Load() != writes {
+			giveWay(&r.writes, took, r.stop)
+		}
 	}
 }
 

@@ -140,6 +140,11 @@ func (ru *Rollup) countWindows(over downsample.Window) int64 {
 	if over.Start == math.MinInt64 || over.End == math.MaxInt64 {
 		return 1
 	}
+	if windows := ru.Table.Rollup.Windows(); windows.IsFixed() {
+		over = ru.wholly(over)
+		first := ru.window(over.Start)
+		return int64(min((uint64(over.End)-uint64(over.Start))/uint64(first.End-first.Start), windowsCountedMax))
+	}
 	n := int64(1)
 	for at := ru.window(over.Start).End; at < over.End && n < windowsCountedMax; n++ {
 		at = ru.window(at).End
