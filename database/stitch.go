@@ -16,12 +16,12 @@ import (
 // levelSource is a View with what is final of rollups at it, at one moment.
 type levelSource struct {
 	viewSource
-	nowMillis int64
+	final *finality
 }
 
 // FinalParts implements exec.LevelSource.
 func (s levelSource) FinalParts(level *schema.Table, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error) {
-	return s.d.finalParts(s.view, level, key, over, s.nowMillis)
+	return s.final.parts(level, key, over)
 }
 
 // RetainedFrom implements exec.LevelSource.
@@ -30,14 +30,14 @@ func (s levelSource) RetainedFrom(level *schema.Table, _ partition.DecoratedKey)
 	if now == nil || now.ID != level.ID {
 		return math.MaxInt64 // it was dropped a moment ago
 	}
-	return now.LeastVisibleFrom(s.nowMillis) // rollups have no policies of their own
+	return now.LeastVisibleFrom(s.final.nowMillis) // rollups have no policies of their own
 }
 
 // sourceOf is where a plan finds its rows.
 func (d *Database) sourceOf(plan *planner.Read) readSource {
 	source := d.source(plan.Table)
 	if stored, ok := source.(viewSource); ok && plan.Levels != nil {
-		return levelSource{stored, d.clock.Now().UnixMilli()}
+		return levelSource{stored, d.finality(stored.view, d.clock.Now().UnixMilli())}
 	}
 	return source
 }
