@@ -97,30 +97,17 @@ func TestRowsStayForRollups(t *testing.T) {
 			if err := w.store.FlushAll(); err != nil {
 				t.Fatal(err)
 			}
-			w.clock.Set(begin.Add(30 * time.Hour))
-			w.tidy()
-			if err := w.store.Compact(w.db.Schema().Table("ks", "t").ID); err != nil {
-				t.Fatal(err)
-			}
-			// Nothing was computed yet: no window is sealed, and no row may go although seven have ended.
-			table := w.db.Schema().Table("ks", "t")
-			view := w.db.store.View()
-			key := partition.Decorate([]byte("a"))
-			_, rows, err := view.Rows(table.ID, key, clustering.All())
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := 0
-			for row, err := rows.Next(); row != nil; row, err = rows.Next() {
-				if err != nil || len(row.Cells) != 1 || len(row.Cells[0].Value) == 0 {
-					t.Fatalf("row %d has lost something: %+v, %v", n, row, err)
+			w.still(func() {
+				w.clock.Set(begin.Add(30 * time.Hour))
+				w.tidy()
+				if err := w.store.Compact(w.db.Schema().Table("ks", "t").ID); err != nil {
+					t.Fatal(err)
 				}
-				n++
-			}
-			view.Close()
-			if n != 12 {
-				t.Errorf("%d rows of 12 are left before any window was sealed", n)
-			}
+				// Nothing was computed yet: no window is sealed, and no row may go although seven have ended.
+				if n := w.wholeRows("t", "a"); n != 12 {
+					t.Errorf("%d rows of 12 are left before any window was sealed", n)
+				}
+			})
 			w.settle()
 			rollup := w.rows("SELECT * FROM t_1h")
 			if len(rollup) != 12 {
@@ -137,6 +124,24 @@ func TestRowsStayForRollups(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wholeRows counts the rows of a partition of one column that are stored, ended ones too; each must have its value.
+func (w *world) wholeRows(table, partitionKey string) (n int) {
+	w.t.Helper()
+	view := w.db.store.View()
+	defer view.Close()
+	_, rows, err := view.Rows(w.db.Schema().Table("ks", table).ID, partition.Decorate([]byte(partitionKey)), clustering.All())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for row, err := rows.Next(); row != nil; row, err = rows.Next() {
+		if err != nil || len(row.Cells) != 1 || len(row.Cells[0].Value) == 0 {
+			w.t.Fatalf("row %d has lost something: %+v, %v", n, row, err)
+		}
+		n++
+	}
+	return n
 }
 
 // TestPoliciesFreeTheDisk: partitions that keep their rows for a shorter time leave the files that they share with others.

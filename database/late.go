@@ -2,9 +2,9 @@ package database
 
 import (
 	"math"
+	"slices"
 	"sync"
 
-	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
@@ -34,49 +34,75 @@ func (l *lateRows) keep(s *schema.Snapshot) {
 	}
 }
 
-// written counts those of a write.
-func (l *lateRows) written(ms []planner.Mutation, c clock.Clock) {
+// leaveOut are the mutations without rows that have ended by their time before they are written: they would never show, and no
+// window counts them (R41). Deletions stay. What is given is not written to.
+func (l *lateRows) leaveOut(ms []planner.Mutation, nowMillis int64) []planner.Mutation {
+	var out []planner.Mutation // nil: as given
 	for i := range ms {
-		m := &ms[i]
-		if m.Table.Retention == nil {
+		m := ms[i]
+		late := endedRows(m.Table, &m.Mutation, nowMillis)
+		if late == nil {
+			if out != nil {
+				out = append(out, m)
+			}
 			continue
 		}
-		n := lateExpired(m.Table, &m.Mutation, c.Now().UnixMilli())
-		if n == 0 {
-			continue
+		if out == nil {
+			out = append(make([]planner.Mutation, 0, len(ms)), ms[:i]...)
 		}
-		l.mu.Lock()
-		if l.rows == nil {
-			l.rows = map[mutation.TableID]int64{}
+		l.count(m.Table.ID, len(late))
+		m.Rows = slices.Clone(m.Rows)
+		for _, at := range late {
+			m.Rows[at].Live, m.Rows[at].Cells = mutation.Liveness{}, nil
 		}
-		l.rows[m.Table.ID] += int64(n)
-		l.mu.Unlock()
+		m.Rows = slices.DeleteFunc(m.Rows, func(row mutation.Row) bool { return row.IsEmpty() })
+		if len(m.Rows) > 0 || len(m.Ranges) > 0 || m.Static != nil || !m.Deletion.IsNone() {
+			out = append(out, m)
+		}
 	}
+	if out == nil {
+		return ms
+	}
+	return out
 }
 
-// lateExpired counts the rows of a mutation that have ended by their time before they are written. Where that depends on static
-// columns only those count that have ended whatever these are.
-func lateExpired(t *schema.Table, m *mutation.Mutation, nowMillis int64) (n int) {
+func (l *lateRows) count(id mutation.TableID, rows int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rows == nil {
+		l.rows = map[mutation.TableID]int64{}
+	}
+	l.rows[id] += int64(rows)
+}
+
+// endedRows are the places of the rows of a mutation that have ended by their time before they are written, and do more than delete.
+// Where that depends on static columns only those are meant that have ended whatever these are.
+func endedRows(t *schema.Table, m *mutation.Mutation, nowMillis int64) (places []int) {
 	if t.Retention == nil || len(m.Rows) == 0 || len(t.Clustering) == 0 || t.Clustering[0].Name != t.Retention.By {
-		return 0
+		return nil
 	}
 	known := func(*schema.Column) ([]byte, bool) { return nil, false }
 	if len(t.RetentionReads()) > 0 {
 		key, err := t.PartitionLayout().Decode(m.Key.Key)
 		if err != nil {
-			return 0
+			return nil
 		}
 		known = schema.ValuesKnown(key, nil, nil)
 	}
 	from := t.VisibleFrom(known, nowMillis)
 	if from == math.MinInt64 {
-		return 0
+		return nil
 	}
 	layout, unit := t.ClusteringLayout()[:1], t.UnitNanos()
 	for i := range m.Rows {
-		if ms, ok := layout.FirstTimeMillis(m.Rows[i].Clustering, unit); ok && ms < from && m.Rows[i].Deletion.IsNone() {
-			n++
+		if ms, ok := layout.FirstTimeMillis(m.Rows[i].Clustering, unit); ok && ms < from && writes(&m.Rows[i]) {
+			places = append(places, i)
 		}
 	}
-	return n
+	return places
+}
+
+// writes reports whether a row does anything but delete.
+func writes(row *mutation.Row) bool {
+	return !row.Live.IsNone() || slices.ContainsFunc(row.Cells, func(c mutation.Cell) bool { return !c.IsTombstone() })
 }

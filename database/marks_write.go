@@ -206,21 +206,17 @@ func (m *marks) followRows(r *markedRollup, ms []planner.Mutation, least, greate
 		}
 	}
 	slices.Sort(m.times)
-	return m.markTimes(r, &ms[0], m.stillCounting(r, &ms[0], closed), closed)
+	return m.markTimes(r, &ms[0], m.stillCounting(r, closed), closed)
 }
 
 // stillCounting are the times whose windows may change, and counts the others: rows that came late.
-func (m *marks) stillCounting(r *markedRollup, at *planner.Mutation, closed int64) []int64 {
+func (m *marks) stillCounting(r *markedRollup, closed int64) []int64 {
 	times := m.times
 	if len(times) == 0 || times[0] >= closed {
 		return times
 	}
 	from, _ := slices.BinarySearch(times, closed)
 	r.tally.LateRows.Add(int64(from))
-	if n, _ := slices.BinarySearch(times, m.endedBefore(at)); n > 0 {
-		r.tally.LateExpired.Add(int64(n))
-		times = times[n:]
-	}
 	for i := range r.tree {
 		if n, _ := slices.BinarySearch(times, r.tree[i].sealed()); n > 0 {
 			m.leaveSealed(&r.tree[i], n)
@@ -228,19 +224,6 @@ func (m *marks) stillCounting(r *markedRollup, at *planner.Mutation, closed int6
 	}
 	n, _ := slices.BinarySearch(times, r.tally.Sealed())
 	return times[n:]
-}
-
-// endedBefore is the time before which rows of a partition have ended by the retention of their table when they are written (R41).
-func (m *marks) endedBefore(at *planner.Mutation) int64 {
-	t := at.Table
-	if t.Retention == nil || t.Retention.By != t.Clustering[0].Name {
-		return math.MinInt64
-	}
-	key, err := t.PartitionLayout().Decode(at.Key.Key)
-	if err != nil {
-		return math.MinInt64
-	}
-	return t.VisibleFrom(schema.ValuesKnown(key, nil, nil), m.nowMillis)
 }
 
 // leaveSealed counts rows whose windows are sealed.

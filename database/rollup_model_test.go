@@ -205,9 +205,6 @@ func (r *rollupRun) step(s *programStep) string {
 		r.letGo() // what changes the schema may wait for the scheduler
 		defer r.hold()
 	}
-	if !endedRowsAreLeftOut && slices.ContainsFunc(s.ops, func(op model.Op) bool { return r.tooLate(&op) }) {
-		return ""
-	}
 	answer, err := r.try(s.text)
 	if err != nil && s.keep != nil && strings.Contains(err.Error(), "lateness.max") {
 		return "" // rows must be kept as long as some rollup waits for them
@@ -266,12 +263,9 @@ func (r *rollupRun) leaveAbove(sealed *level) {
 	}
 }
 
-// endedRowsAreLeftOut: histories write rows that have ended already, and delete them.
-const endedRowsAreLeftOut = false
-
 // tooLate reports whether a row has ended when it is written: it never shows, and no window counts it (R41).
 func (r *rollupRun) tooLate(op *model.Op) bool {
-	writes := !endedRowsAreLeftOut || op.Insert || slices.ContainsFunc(op.Cells, func(c model.Cell) bool { return c.Value != nil })
+	writes := op.Insert || slices.ContainsFunc(op.Cells, func(c model.Cell) bool { return c.Value != nil })
 	return writes && op.Clustering != nil && types.DecodeInt64(op.Clustering[0]) < r.shownFrom()
 }
 

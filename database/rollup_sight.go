@@ -37,7 +37,10 @@ func (s status) Rollup(t *schema.Table) catalog.Rollup {
 		out.FinalUntilMillis = math.MinInt64
 	}
 	out.RowsComputed, out.Marks, out.WindowsBackfilled = of.Computed.Load(), of.Marks.Load(), filled.Windows
-	out.LateRows, out.LateSealed, out.LateExpired = of.LateRows.Load(), of.LateSealed.Load(), of.LateExpired.Load()
+	out.LateRows, out.LateSealed = of.LateRows.Load(), of.LateSealed.Load()
+	if base := s.d.Schema().Table(t.Keyspace, t.Rollup.BaseTable()); base != nil {
+		out.LateExpired = s.d.late.of(base.ID)
+	}
 	if of.State.BuiltFrom != math.MinInt64 {
 		out.State, out.Built, out.LeftSeconds = "building", filled.Fraction, filled.Left.Seconds()
 	}

@@ -26,12 +26,18 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	done.Warnings = slices.Concat(plan.Warnings, warnings)
+	if kept := d.late.leaveOut(plan.Mutations, d.clock.Now().UnixMilli()); len(kept) != len(plan.Mutations) || len(kept) > 0 && &kept[0] != &plan.Mutations[0] {
+		if len(kept) == 0 {
+			return done, nil
+		}
+		left := *plan
+		left.Mutations, plan = kept, &left
+	}
 	read, followed := d.dependents(plan)
 	if !followed {
 		if _, err := d.store.Apply(plainRecord(plan, nil)); err != nil {
 			return nil, err
 		}
-		d.late.written(plan.Mutations, d.clock)
 		return done, nil
 	}
 	write := d.writeMarked
@@ -46,7 +52,6 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 		return nil, err
 	}
 	marks.written(sequence)
-	d.late.written(plan.Mutations, d.clock)
 	done.Warnings = append(done.Warnings, marks.warnings()...)
 	return done, nil
 }

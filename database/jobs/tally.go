@@ -11,11 +11,10 @@ import (
 
 // Tally is what the process counts of one rollup, since it started.
 type Tally struct {
-	LateRows    atomic.Int64 // rows that came when their window had closed
-	LateSealed  atomic.Int64 // rows and deletions that came when their window was sealed, and left it as it is
-	LateExpired atomic.Int64 // rows that were past the retention of their table when they came, and changed no window
-	Marks       atomic.Int64 // written by statements
-	Computed    atomic.Int64 // rows written by recomputations, vanished ones included
+	LateRows   atomic.Int64 // rows that came when their window had closed
+	LateSealed atomic.Int64 // rows and deletions that came when their window was sealed, and left it as it is
+	Marks      atomic.Int64 // written by statements
+	Computed   atomic.Int64 // rows written by recomputations, vanished ones included
 
 	// sealed is State.SealedUntil as decided: the record of it may not be durable yet. It is stored while no writer is between
 	// deciding on its marks and the end of its write.
