@@ -7,6 +7,7 @@ import (
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/internal/vfs"
@@ -36,7 +37,7 @@ func openEmbedded(dir string, c clock.Clock, memoryBytes int64) (*embedded, erro
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(at))
 	}
-	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: c})
+	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: c, Rollups: jobs.Limits{Wall: clock.System{}}})
 	if err != nil {
 		return nil, errors.Join(err, store.Close(), os.RemoveAll(at))
 	}

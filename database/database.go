@@ -39,7 +39,7 @@ type Options struct {
 	CopyBytesMax int
 	// BuildRowsMax is how many rows of a base table are added to a copy in one record while it is built. Default 2048.
 	BuildRowsMax int
-	// Rollups bounds the memory of what is known of dirty marks.
+	// Rollups bounds the memory of what is known of dirty marks, and measures rounds of recomputation.
 	Rollups jobs.Limits
 	// BackfillRowsMax is about how many rows of a base table are added to a rollup between two points that a restart goes on from.
 	// Default 1,048,576.

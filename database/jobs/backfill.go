@@ -169,7 +169,7 @@ func (b *Backfill) round() error {
 				continue
 			}
 			left++
-			started, writes := wall.Now(), b.rollups.writes.Load()
+			started, writes := b.rollups.wall.Now(), b.rollups.writes.Load()
 			ok := false
 			if err == nil {
 				ok, err = b.step(ru, state)
@@ -181,7 +181,7 @@ func (b *Backfill) round() error {
 				moved++
 			}
 			if b.rollups.writes.Load() != writes {
-				giveWay(&b.rollups.writes, wall.Now().Sub(started), b.stop)
+				giveWay(&b.rollups.writes, b.rollups.wall.Now().Sub(started), b.stop)
 			}
 			if b.Stopped() != nil {
 				return nil

@@ -3,8 +3,6 @@ package jobs
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/eskerdb/esker/internal/clock"
 )
 
 // Recomputation and backfills give way to statements.
@@ -18,9 +16,6 @@ const (
 	// roundTime is what a round aims at: it answers fewer marks where they take long.
 	roundTime = 50 * time.Millisecond
 )
-
-// wall measures how long work takes; the clock of the database may stand still, or jump.
-var wall clock.Clock = clock.System{}
 
 // giveWay pauses after work that took so long, as long as writes go on, and ends early when stop is closed.
 func giveWay(writes *atomic.Int64, took time.Duration, stop <-chan struct{}) {

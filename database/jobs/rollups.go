@@ -79,6 +79,7 @@ const oldestEvery = 8
 type Rollups struct {
 	store Store
 	clock clock.Clock
+	wall  clock.Clock // Limits.Wall
 	// Cover is what writers ask.
 	Cover *Cover
 
@@ -99,10 +100,12 @@ type Rollups struct {
 	done chan struct{}
 }
 
-// Limits of the memory of a scheduler. Zero values stand for the defaults.
+// Limits of a scheduler. Zero values stand for the defaults.
 type Limits struct {
-	HeldBytesMax  int64 // marks that are known; default 16 MiB
-	CoverBytesMax int64 // what writers know of marks; default 32 MiB
+	HeldBytesMax  int64 // of memory, for marks that are known; default 16 MiB
+	CoverBytesMax int64 // of memory, for what writers know of marks; default 32 MiB
+	// Wall measures how long rounds take, where the clock of the database does not run with time. Default: that clock.
+	Wall clock.Clock
 }
 
 // StartRollups finds the marks that stand in the store and starts to work on them.
@@ -123,8 +126,11 @@ func newRollups(store Store, clk clock.Clock, limits Limits) (*Rollups, error) {
 	if limits.CoverBytesMax == 0 {
 		limits.CoverBytesMax = coverBytesMax
 	}
+	if limits.Wall == nil {
+		limits.Wall = clk
+	}
 	r := &Rollups{
-		store: store, clock: clk, Cover: newCover(limits.CoverBytesMax), held: newHeld(limits.HeldBytesMax),
+		store: store, clock: clk, wall: limits.Wall, Cover: newCover(limits.CoverBytesMax), held: newHeld(limits.HeldBytesMax),
 		states: map[mutation.TableID]State{}, tallies: map[mutation.TableID]*Tally{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -166,12 +172,12 @@ func (r *Rollups) catchUp() {
 	failed := map[mutation.TableID]bool{}
 	most := marksFirst
 	for {
-		started, writes := wall.Now(), r.writes.Load()
+		started, writes := r.wall.Now(), r.writes.Load()
 		more, _ := r.round(failed, most, false) // what fails is told by Status, and tried again
 		if !more || r.stopped() {
 			return
 		}
-		took := wall.Now().Sub(started)
+		took := r.wall.Now().Sub(started)
 		if most = min(2*most, marksMax); took > roundTime {
 			most = max(most/4, 1)
 		}
