@@ -54,7 +54,7 @@ func (a *deviation) result(population bool) []byte {
 		degrees--
 	}
 	switch {
-	case degrees < 1:
+	case degrees < 1 || a.err != nil:
 		return nil
 	case a.poisoned:
 		return notANumber()
@@ -72,7 +72,7 @@ func (a *deviation) result(population bool) []byte {
 	}
 	if squares.Sub(squares, sum).Sign() < 0 { // not of values: a state is corrupt
 		a.fail(StateMoments, fmt.Errorf("the squares are less than their numbers allow: %w", ErrState))
-		return notANumber()
+		return nil
 	}
 	variance := new(big.Float).SetPrec(resultBits).SetInt(squares)
 	variance.SetMantExp(variance, exponent)

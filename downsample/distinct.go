@@ -77,6 +77,9 @@ func (a *distinct) register(hash uint64) {
 }
 
 func (a *distinct) Result() []byte {
+	if a.err != nil {
+		return nil
+	}
 	if len(a.many) == 0 {
 		return types.AppendBigint(nil, int64(len(a.few)))
 	}

@@ -137,7 +137,7 @@ func (a *percentile) Result() []byte { return a.result(a.fraction) }
 
 func (a *percentile) result(fraction float64) []byte {
 	switch {
-	case a.n == 0:
+	case a.n == 0 || a.err != nil:
 		return nil
 	case a.poisoned:
 		return notANumber()

@@ -223,7 +223,7 @@ func (a *deviation) MergeVectors(states []*mutation.Vector, from, to int) {
 type moments struct{ deviation }
 
 func (a *moments) Result() []byte {
-	if a.n == 0 {
+	if a.n == 0 || a.err != nil {
 		return nil
 	}
 	return a.append(nil)

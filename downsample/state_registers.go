@@ -152,7 +152,7 @@ func (a *distinct) MergeVectors(states []*mutation.Vector, from, to int) {
 type registerState struct{ distinct }
 
 func (a *registerState) Result() []byte {
-	if len(a.many) == 0 && len(a.few) == 0 {
+	if a.err != nil || len(a.many) == 0 && len(a.few) == 0 {
 		return nil
 	}
 	return a.append(nil)

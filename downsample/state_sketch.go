@@ -169,7 +169,7 @@ func (a *percentile) MergeVectors(states []*mutation.Vector, from, to int) {
 type sketch struct{ percentile }
 
 func (a *sketch) Result() []byte {
-	if a.n == 0 {
+	if a.n == 0 || a.err != nil {
 		return nil
 	}
 	return a.append(nil)

@@ -180,7 +180,58 @@ func fuzzState(f *testing.F, name string, functions ...string) {
 				t.Fatalf("%s of %x is null", function, state)
 			}
 		}
+		for _, function := range append(functions, name) {
+			for _, held := range []int{1, 1000, 1001} {
+				checkMergedInto(t, name, function, held, state, err)
+			}
+		}
 	})
+}
+
+// checkMergedInto merges a state that is one, or not, into an accumulator of values: what is refused gives no result.
+func checkMergedInto(t *testing.T, name, function string, held int, state []byte, refused error) {
+	b, v := stateful(t, function, types.Double), &mutation.Vector{}
+	for i := range held {
+		b.Add(types.AppendDouble(nil, float64(i)))
+	}
+	v.Reset(mutation.PhysicalBytes, 0)
+	v.Append(state)
+	for range 2 {
+		b.MergeVectors([]*mutation.Vector{v}, 0, 1)
+	}
+	switch got := b.Result(); {
+	case refused != nil && b.Err() == nil:
+		t.Fatalf("%s with %d values took %x, which alone is %v", function, held, state, refused)
+	case refused != nil && got != nil:
+		t.Fatalf("%s with %d values and a state that is refused is %x", function, held, got)
+	}
+	if d, ok := Derive(b, function, types.Double, 0.5); ok && refused != nil && d.Result() != nil {
+		t.Fatalf("%s with %d values, derived, has a result", function, held)
+	}
+	b.Reset()
+	if b.Add(types.AppendDouble(nil, 7)); b.Err() != nil || function != "stddev" && b.Result() == nil {
+		t.Fatalf("%s after Reset: %v", function, b.Err())
+	}
+}
+
+// A state that turns out corrupt on the way leaves no result, whatever was held before.
+func TestACorruptStateLeavesNoResult(t *testing.T) {
+	for name, functions := range map[string][]string{
+		StateMoments: {"stddev", "stddev_pop"}, StateSketch: {"median", "percentile"}, StateRegisters: {"distinct"},
+	} {
+		for _, state := range states(t, name) {
+			if len(state) < 2 {
+				continue
+			}
+			cut := state[:len(state)-1]
+			_, err := oneState(t, name, types.Double, cut)
+			for _, function := range append(functions, name) {
+				for _, held := range []int{1, 999, 1000, 1001, 1002} {
+					checkMergedInto(t, name, function, held, cut, err)
+				}
+			}
+		}
+	}
 }
 
 func FuzzMoments(f *testing.F)   { fuzzState(f, StateMoments, "stddev", "stddev_pop") }

@@ -29,7 +29,7 @@ type Stateful interface {
 	Accumulator
 	// MergeVectors adds the rows from to to (excluded) of a rollup; states are its columns of Needs, in that order.
 	MergeVectors(states []*mutation.Vector, from, to int)
-	// Err tells, behind Result, what was not a state since the last Reset. The result is not to be used then.
+	// Err tells, behind Result, what was not a state since the last Reset. The result is null then.
 	Err() error
 }
 
