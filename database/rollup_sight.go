@@ -64,11 +64,11 @@ func (d *Database) statusOf(t *schema.Table) (jobs.Status, error) {
 		return out, err
 	}
 	for i := range ru.Below {
-		below, err := d.statusOf(ru.Below[i].Table)
+		below, err := d.rollups.Status(&jobs.Rollup{Table: ru.Below[i].Table})
 		if err != nil {
 			return out, err
 		}
-		if below.Tally != nil && below.FinalUntil < out.FinalUntil {
+		if below.FinalUntil < out.FinalUntil {
 			out.FinalUntil = t.Rollup.WindowOf(below.FinalUntil).Start
 		}
 	}
