@@ -91,6 +91,7 @@ type marks struct {
 	entries   []jobs.Mark
 	due       bool // a window that is marked has closed
 	sealed    []sealedRows
+	floors    *floors // nil: no static column changes that a retention looks at
 
 	times []int64 // of rows, ascending; kept between mutations
 }

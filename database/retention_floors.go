@@ -85,9 +85,9 @@ type floors struct {
 	release   func() // lets the store remove what ends from now on; nil: it may
 }
 
-// free is called once the record can be read.
+// free is called once the record is durable, or is not to be. There may be no floors.
 func (f *floors) free() {
-	if f.release != nil {
+	if f != nil && f.release != nil {
 		f.release()
 	}
 }

@@ -48,6 +48,7 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer marks.floors.free() // not before it is durable: until then merges read what the statics were
 	if err := d.store.WaitDurable(sequence); err != nil {
 		return nil, err
 	}
@@ -83,16 +84,20 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 		return nil, 0, err
 	}
 	floors, err := d.floorMutations(record)
-	defer floors.free()
 	if err != nil {
+		floors.free()
 		return nil, 0, err
 	}
+	marks.floors = floors
 	ms := make([]mutation.Mutation, 0, len(record)+len(copies)+len(marks.mutations)+len(floors.mutations))
 	for i := range record {
 		ms = append(ms, record[i].Mutation)
 	}
 	ms = append(append(append(ms, copies...), marks.mutations...), floors.mutations...)
 	sequence, err := d.store.ApplyUnsynced(ms)
+	if err != nil {
+		floors.free()
+	}
 	return marks, sequence, tooLarge(err, record, copies)
 }
 

@@ -17,9 +17,8 @@ type ending struct {
 	mu      sync.Mutex
 	of      func(mutation.TableID, time.Time) ttl.Ends // nil: nobody has told
 	asked   time.Time                                  // the latest moment that was asked for
-	holds   int                                        // how many hold it
 	flushed map[mutation.TableID]time.Time             // when a memtable was flushed for rows that had ended, among others that had not
-	held    time.Time                                  // while holds > 0, nothing later is asked for
+	held    []time.Time                                // one of each who holds it: nothing later is asked for
 }
 
 // SetEnds tells the store which rows of a table have ended by a moment. It asks once at the start of each merge and each flush, and
@@ -37,22 +36,20 @@ func (s *Store) SetEnds(of func(table mutation.TableID, now time.Time) ttl.Ends)
 
 // HoldEnds keeps the store from removing what ends after a moment, until release is called: now, or a later one that it was told
 // about already. Who changes what SetEnds says takes that moment as the end of what was said before, and releases when what is
-// said is the new.
+// said is the new. While several hold it each has a moment of his own, and the earliest counts.
 func (s *Store) HoldEnds(now time.Time) (at time.Time, release func()) {
 	e := &s.ending
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.holds == 0 {
-		e.held = now
+	if at = now; at.Before(e.asked) {
+		at = e.asked
 	}
-	if e.held.Before(e.asked) {
-		e.held = e.asked
-	}
-	e.holds++
-	return e.held, sync.OnceFunc(func() {
+	e.held = append(e.held, at)
+	return at, sync.OnceFunc(func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.holds--
+		i := slices.IndexFunc(e.held, at.Equal)
+		e.held = slices.Delete(e.held, i, i+1)
 	})
 }
 
@@ -61,8 +58,10 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	e := &s.ending
 	e.mu.Lock()
 	of := e.of
-	if e.holds > 0 && e.held.Before(now) {
-		now = e.held
+	for _, at := range e.held {
+		if at.Before(now) {
+			now = at
+		}
 	}
 	if e.asked.Before(now) {
 		e.asked = now
