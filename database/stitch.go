@@ -33,6 +33,12 @@ func (s levelSource) RetainedFrom(level *schema.Table, _ partition.DecoratedKey)
 	return now.LeastVisibleFrom(s.final.nowMillis) // rollups have no policies of their own
 }
 
+// WholeFrom implements exec.LevelSource.
+func (s levelSource) WholeFrom(level *schema.Table) (int64, error) {
+	state, err := s.final.state(level)
+	return max(state.SealedUntil, state.BuiltFrom), err
+}
+
 // sourceOf is where a plan finds its rows.
 func (d *Database) sourceOf(plan *planner.Read) readSource {
 	source := d.source(plan.Table)

@@ -25,6 +25,9 @@ type LevelSource interface {
 	FinalParts(level *schema.Table, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error)
 	// RetainedFrom is the time below which rows of a rollup have ended, milliseconds since 1970; math.MinInt64: none has.
 	RetainedFrom(level *schema.Table, key partition.DecoratedKey) int64
+	// WholeFrom is the time from which on a rollup has windows that are not sealed: from there on no row of the base table has left
+	// the disk because it ended. math.MinInt64: all times; math.MaxInt64: none, as where nothing of the rollup is computed yet.
+	WholeFrom(level *schema.Table) (int64, error)
 }
 
 // stitch reads partitions from levels and raw rows.

@@ -24,12 +24,16 @@ func (s *stitch) cut(key partition.DecoratedKey, in clustering.Slices) error {
 	if s.layout[0].Desc {
 		slices.Reverse(open)
 	}
-	endless := int64(math.MaxInt64) // from where on some level retains its windows
+	endless := int64(math.MaxInt64) // from where on some level retains its windows, and makes the store keep all rows for them
 	for i := range s.plan.Levels {
 		level := s.plan.Levels[i].Table
 		windows := s.plan.Levels[i].Windows()
 		retained := boundaryFrom(windows, s.src.RetainedFrom(level, key))
-		endless = min(endless, retained)
+		whole, err := s.src.WholeFrom(level)
+		if err != nil {
+			return err
+		}
+		endless = min(endless, max(retained, whole))
 		if len(open) == 0 {
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 type finality struct {
 	open     map[string]map[int64]bool // by level and start
 	retained map[string]int64
+	whole    map[string]int64
 	until    int64
 }
 
@@ -33,6 +34,8 @@ func (f *finality) Keys(*schema.Table, partition.Range) (mutation.KeyIterator, e
 func (f *finality) RetainedFrom(level *schema.Table, _ partition.DecoratedKey) int64 {
 	return f.retained[level.Name]
 }
+
+func (f *finality) WholeFrom(level *schema.Table) (int64, error) { return f.whole[level.Name], nil }
 
 func (f *finality) FinalParts(level *schema.Table, _ partition.DecoratedKey, over downsample.Window) (out []downsample.Window, err error) {
 	windows := level.Rollup.Windows()
@@ -54,7 +57,7 @@ func (f *finality) FinalParts(level *schema.Table, _ partition.DecoratedKey, ove
 
 // drawLevels are rollups of 6, 3 and 1, or of steps that do not divide each other, in milliseconds or days.
 func drawLevels(t *rapid.T, of *types.Type, unit int64) ([]planner.Level, *finality) {
-	f := &finality{open: map[string]map[int64]bool{}, retained: map[string]int64{}, until: 60 * unit}
+	f := &finality{open: map[string]map[int64]bool{}, retained: map[string]int64{}, whole: map[string]int64{}, until: 60 * unit}
 	var out []planner.Level
 	for i, n := range rapid.SampledFrom([][]int64{{6}, {6, 3}, {6, 3, 1}, {6, 4}, {1}, {12, 6, 2}}).Draw(t, "steps") {
 		table := &schema.Table{
@@ -69,6 +72,10 @@ func drawLevels(t *rapid.T, of *types.Type, unit int64) ([]planner.Level, *final
 		f.retained[table.Name] = math.MinInt64
 		if rapid.IntRange(0, 2).Draw(t, "retention") == 0 {
 			f.retained[table.Name] = rapid.Int64Range(-60*unit, 60*unit).Draw(t, "retained")
+		}
+		f.whole[table.Name] = math.MinInt64
+		if rapid.IntRange(0, 2).Draw(t, "sealed") == 0 {
+			f.whole[table.Name] = rapid.Int64Range(-60*unit, 60*unit).Draw(t, "whole")
 		}
 		out = append(out, planner.Level{Table: table})
 	}
@@ -142,7 +149,7 @@ func checkPlace(t *rapid.T, s *stitch, f *finality, in clustering.Slices, ms int
 	want, kept := rawPlain, int64(math.MaxInt64)
 	for i := len(s.plan.Levels) - 1; i >= 0; i-- {
 		table := s.plan.Levels[i].Table
-		kept = min(kept, boundaryFrom(table.Rollup.Windows(), f.retained[table.Name]))
+		kept = min(kept, max(boundaryFrom(table.Rollup.Windows(), f.retained[table.Name]), f.whole[table.Name]))
 	}
 	if ms >= kept {
 		want = rawWhole
