@@ -91,15 +91,8 @@ func (d *Database) handOn(to map[mutation.TableID][]*schema.Table, sealed map[mu
 		if err != nil {
 			return err
 		}
-		if len(marks) == 0 {
-			continue
-		}
-		sequence, err := store.Apply(jobs.Answer{Marked: marks})
-		if err != nil {
+		if err := d.rollups.Mark(marks); err != nil {
 			return err
-		}
-		for _, m := range marks {
-			d.rollups.Marked(m, sequence)
 		}
 		marks = marks[:0]
 	}

@@ -31,6 +31,7 @@ type answering struct {
 	outpaced bool
 	reuse    Reuse  // of recomputations
 	record   Answer // under way
+	bytes    int    // of its rows and marks
 	written  int    // rows
 }
 
@@ -86,11 +87,10 @@ func (r *Rollups) Compute(ms []Mark) error {
 // answer answers marks, which are sorted: the last record clears them.
 func (a *answering) answer(due []Mark) error {
 	a.clears, a.rowsMax = true, roundRowsMax
-	done, err := a.run(due)
-	if err != nil {
+	if _, err := a.run(due); err != nil {
 		return err
 	}
-	return a.write(due[:done])
+	return a.write()
 }
 
 // run recomputes the windows of marks, which are sorted, until enough rows were written, and returns how many marks it came through.
@@ -113,6 +113,9 @@ func (a *answering) run(due []Mark) (done int, err error) {
 		if a.clears {
 			a.record.Cleared = append(a.record.Cleared, these...)
 		}
+		if err := a.writeFull(); err != nil {
+			return done, err
+		}
 		done += n
 	}
 	return done, nil
@@ -127,15 +130,23 @@ func together(due []Mark) (n int, over downsample.Window) {
 	return n, over
 }
 
-// write writes the record under way.
-func (a *answering) write(answered []Mark) error {
+// write writes the record under way. The marks that it clears have been answered wholly.
+func (a *answering) write() error {
 	a.record.UpTo = a.view.Sequence()
 	if err := a.r.apply(a.record); err != nil {
 		return err
 	}
-	a.r.cleared(answered, a.record.UpTo)
-	a.record = Answer{}
+	a.r.cleared(a.record.Cleared, a.record.UpTo)
+	a.record, a.bytes = Answer{}, 0
 	return nil
+}
+
+// writeFull writes the record under way if it has become large.
+func (a *answering) writeFull() error {
+	if len(a.record.Rows) < recordRowsMax && len(a.record.Cleared) < marksMax && a.bytes < recordBytesMax {
+		return nil
+	}
+	return a.write()
 }
 
 // errEnough ends a recomputation that has written as many rows as it may.
@@ -161,10 +172,10 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 			return errEnough
 		}
 		last = d.Window.Start
-		if len(a.record.Rows) >= recordRowsMax {
+		if len(a.record.Rows) >= recordRowsMax || a.bytes >= recordBytesMax {
 			a.markChildren(base, changed)
 			changed = downsample.Window{}
-			if err := a.write(a.record.Cleared); err != nil {
+			if err := a.write(); err != nil {
 				return err
 			}
 		}
@@ -173,6 +184,7 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 		}
 		changed.End = max(changed.End, d.Window.End)
 		a.record.Rows = append(a.record.Rows, d.Mutation())
+		a.bytes += rowsRecordBytes(&a.record.Rows[len(a.record.Rows)-1])
 		a.written++
 		return nil
 	})
@@ -186,11 +198,16 @@ func (a *answering) compute(base partition.DecoratedKey, over downsample.Window)
 
 // mark adds a mark to the record.
 func (a *answering) mark(base partition.DecoratedKey, over downsample.Window) {
-	a.record.Marked = append(a.record.Marked, Mark{Rollup: a.ru.Table.ID, Base: base, Window: over})
+	a.add(Mark{Rollup: a.ru.Table.ID, Base: base, Window: over})
 }
 
-// keepOpen marks what is still open of marks that are answered. Of long ones those windows that have rows are marked: a mark that reached
-// into the far future would be answered again with each window that closes.
+func (a *answering) add(m Mark) {
+	a.record.Marked = append(a.record.Marked, m)
+	a.bytes += m.recordBytes()
+}
+
+// keepOpen marks what is still open of marks that are answered. Of long ones the windows that have rows are marked, those of a block of 64
+// together: a mark that reached into the far future would be answered again with each window that closes.
 func (a *answering) keepOpen(due []Mark) error {
 	open := downsample.Window{Start: a.closed, End: a.closed} // until where short marks go on
 	long := open
@@ -209,12 +226,34 @@ func (a *answering) keepOpen(due []Mark) error {
 	}
 	// A window that was closed once, by another clock or a shorter grace, may have a row although it is open.
 	job := Recompute{View: a.view, Rollup: *a.ru, Base: base, Over: long, ClosedUntil: a.closed}
-	for _, each := range []func(func(downsample.Window) error) error{job.EachOpen, job.EachStored} {
-		if err := each(func(w downsample.Window) error { a.mark(base, w); return nil }); err != nil {
-			return err
-		}
+	if err := a.markBlocks(base, job.EachOpen); err != nil {
+		return err
 	}
-	return nil
+	return a.markBlocks(base, job.EachStored)
+}
+
+// markBlocks marks windows, which ascend: from the first to the last of each block of 64.
+func (a *answering) markBlocks(base partition.DecoratedKey, windows func(func(downsample.Window) error) error) error {
+	var block downsample.Window
+	until := int64(math.MinInt64) // the end of the block
+	err := windows(func(w downsample.Window) error {
+		if w.End <= until {
+			block.End = w.End
+			return nil
+		}
+		if block.Start < block.End {
+			a.mark(base, block)
+		}
+		block, until = w, w.End
+		if _, end, ok := a.ru.Table.Rollup.Windows().RangeOf(w.Start, blockLevel); ok {
+			until = end
+		}
+		return a.writeFull()
+	})
+	if err == nil && block.Start < block.End {
+		a.mark(base, block)
+	}
+	return err
 }
 
 // markChildren marks windows that change in rollups declared on the one at hand, as far as they are not sealed there.
@@ -228,24 +267,9 @@ func (a *answering) markChildren(base partition.DecoratedKey, over downsample.Wi
 			m.Window.Start = max(m.Window.Start, p.Sealed())
 		}
 		if m.Window.Start < m.Window.End && !a.r.Cover.Has(m.Rollup, base.Key, m.Window.Start, m.Window.End-1) {
-			a.record.Marked = append(a.record.Marked, m)
+			a.add(m)
 		}
 	}
-}
-
-// apply writes an answer and knows its marks.
-func (r *Rollups) apply(a Answer) error {
-	if len(a.Rows)+len(a.Marked)+len(a.Cleared)+len(a.States) == 0 {
-		return nil
-	}
-	sequence, err := r.store.Apply(a)
-	if err != nil {
-		return err
-	}
-	for _, m := range a.Marked {
-		r.Marked(m, sequence)
-	}
-	return nil
 }
 
 // known is what is counted of a rollup; nil: nobody asked for it yet.

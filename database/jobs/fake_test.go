@@ -63,6 +63,7 @@ type fake struct {
 	afterPin func()       // runs between the pin and the first read
 	failing  func() error // asked before each Apply
 	applied  []int        // rows of each record
+	bytesMax int          // of a record, keys and clusterings alone; 0: any
 }
 
 func newFake(desc bool) *fake {
@@ -100,6 +101,9 @@ func (f *fake) Apply(a Answer) (uint64, error) {
 		}
 	}
 	ms := a.Rows
+	if n := keyBytes(&a); f.bytesMax > 0 && n > f.bytesMax {
+		return 0, fmt.Errorf("a record of %d bytes: %w", n, errTooLarge)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sequence++
@@ -118,6 +122,19 @@ func (f *fake) Apply(a Answer) (uint64, error) {
 	}
 	maps.Copy(f.states, a.States)
 	return f.sequence, nil
+}
+
+var errTooLarge = errors.New("too large")
+
+// keyBytes are those of the keys and clusterings of a record.
+func keyBytes(a *Answer) (n int) {
+	for i := range a.Rows {
+		n += len(a.Rows[i].Key.Key) + len(a.Rows[i].Rows[0].Clustering)
+	}
+	for _, m := range append(slices.Clone(a.Marked), a.Cleared...) {
+		n += len(m.Base.Key) + 16
+	}
+	return n
 }
 
 // State implements Store.

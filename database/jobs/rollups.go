@@ -63,7 +63,7 @@ type Answer struct {
 const (
 	marksMax      = 1024        // marks answered in one round
 	marksFirst    = 16          // in the first of several
-	recordRowsMax = 4096        // rollup rows written in one record
+	recordRowsMax = 4096        // rollup rows written in one record, of recordBytesMax at most
 	roundRowsMax  = 64 << 10    // rollup rows written in one round; what is left of a mark stays marked
 	pollEvery     = time.Second // how often windows are looked at that close by the clock alone
 )

@@ -179,7 +179,7 @@ func (r *Rollups) clearOrphans(rollups map[mutation.TableID]*Rollup) error {
 	}
 	gone = slices.DeleteFunc(gone, func(m Mark) bool { return rollups[m.Rollup] != nil })
 	for part := range slices.Chunk(gone, marksMax) {
-		if _, err := r.store.Apply(Answer{Cleared: part, UpTo: upTo}); err != nil {
+		if err := r.apply(Answer{Cleared: part, UpTo: upTo}); err != nil {
 			return err
 		}
 		r.cleared(part, upTo)
