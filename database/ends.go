@@ -12,8 +12,8 @@ import (
 	"github.com/eskerdb/esker/ttl"
 )
 
-// ends says which rows of a stored table have ended for good at a moment, for the store to remove. What it reads is durable: a crash
-// brings back no row that is kept longer.
+// ends says which rows of a stored table have ended for good at a moment, for the store to remove. What it reads is durable, or is made
+// so by the store before anything goes: a crash brings back no row that is kept longer.
 func (d *Database) ends(id mutation.TableID, now time.Time) ttl.Ends {
 	snapshot := d.Schema()
 	t := storedTable(snapshot, id)

@@ -167,6 +167,9 @@ func (s *Store) compactOne(table mutation.TableID, p *pace, pick func(*tableVers
 	s.jobs.merging.Store(&inputs)
 	defer s.jobs.merging.Store(nil)
 	if job.Drop {
+		if err := s.keepAsked(&ends); err != nil {
+			return true, err
+		}
 		return true, s.replaceFiles(t.table, inputs, nil, 0, endedFiles(inputs, &ends))
 	}
 	return true, s.compactFiles(t, inputs, job, &ends, p)

@@ -77,6 +77,15 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	return out
 }
 
+// keepAsked makes durable what was read to say what has ended, before anything goes by it for good: without a sync for each record
+// Views show what a power cut may take back, be it the seal of a window whose rows go.
+func (s *Store) keepAsked(e *ttl.Ends) error {
+	if s.opts.LogMode != LogPeriodic || e.Before == nil && (e.KeptFrom == math.MinInt64 || e.KeptFrom == math.MaxInt64) {
+		return nil // the rest is of the schema
+	}
+	return s.Sync()
+}
+
 // keptFor reports whether rows of f may have to stay although they have ended.
 func (f *file) keptFor(e *ttl.Ends) bool {
 	if f.window() == (window{}) {

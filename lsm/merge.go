@@ -87,6 +87,9 @@ func (j *mergeJob) run() ([]*file, error) {
 			err = j.store.fail(fmt.Errorf("data directory %s: sync: %w", j.store.opts.Dir, err))
 		}
 	}
+	if err == nil {
+		err = j.store.keepAsked(j.options.Ends)
+	}
 	if err != nil {
 		j.abandon()
 		return nil, err
