@@ -116,7 +116,7 @@ func (s *selection) addLevels(stmt *cql.Select) error {
 		}
 		return nil
 	}
-	found := &levels{resolution: res}
+	found, refusal := &levels{resolution: res}, ""
 	aggregates := s.aggregates()
 	for _, r := range rollups {
 		if res.named && aboutMillis(r.Rollup.Windows()) > aboutMillis(res.step) {
@@ -125,14 +125,22 @@ func (s *selection) addLevels(stmt *cql.Select) error {
 		level, why := s.level(r, aggregates)
 		if why == "" {
 			found.of = append(found.of, level)
-		} else if res.named && res.is(r.Rollup.Windows()) {
-			return res.refuse("rollup %s does not serve this SELECT: %s", r.QualifiedName(), why)
+		} else if refusal == "" && res.is(r.Rollup.Windows()) {
+			refusal = fmt.Sprintf("rollup %s does not serve this SELECT: %s", r.QualifiedName(), why)
 		}
+	}
+	if res.named && !res.among(found.of) {
+		return res.refuse("%s", refusal)
 	}
 	if len(found.of) > 0 {
 		s.levels = found
 	}
 	return nil
+}
+
+// among reports whether levels include one of the step that is named.
+func (r *resolution) among(of []Level) bool {
+	return slices.ContainsFunc(of, func(l Level) bool { return r.is(l.Windows()) })
 }
 
 func (r *resolution) refuse(format string, args ...any) error {
@@ -302,7 +310,7 @@ func (s *selection) bindLevels(r *Read) error {
 		}
 		return nil
 	}
-	out := &Levels{Column: column, Step: step, Term: term}
+	out, refusal := &Levels{Column: column, Step: step, Term: term}, ""
 	for _, o := range r.Output {
 		eachColumn(o.Expr, func(c *schema.Column) { out.Statics = out.Statics || c.Kind == schema.Static })
 	}
@@ -310,9 +318,12 @@ func (s *selection) bindLevels(r *Read) error {
 		windows := level.Windows()
 		if step.madeOf(windows) {
 			out.Levels = append(out.Levels, level)
-		} else if res.named && res.is(windows) {
-			return res.refuse("rollup %s does not serve this SELECT: its windows do not make up the steps of %s", level.Table.QualifiedName(), exprText(term))
+		} else if refusal == "" && res.is(windows) {
+			refusal = fmt.Sprintf("rollup %s does not serve this SELECT: its windows do not make up the steps of %s", level.Table.QualifiedName(), exprText(term))
 		}
+	}
+	if res.named && !res.among(out.Levels) {
+		return res.refuse("%s", refusal)
 	}
 	if len(out.Levels) == 0 {
 		return nil
