@@ -58,6 +58,7 @@ func releaseStatements(yield func(text string)) {
 	}
 	yield("USE r")
 	bucketStatements(yield)
+	levelStatements(yield)
 }
 
 // bucketStatements are of what the third release brought: buckets by calendar, unit and adoption, and copies of every kind.
@@ -96,6 +97,48 @@ var bucketQueries = []string{
 	"SELECT * FROM r.adopted WHERE k = 1 AND ts >= 1768000000000 AND ts < 1768200000000 ORDER BY ts DESC", "SELECT * FROM r.by_hour", "SELECT * FROM r.by_tag",
 	"SELECT * FROM r.by_owner", "SELECT k, v FROM r.berlin WHERE level = 'info'", "SELECT k, v FROM r.berlin WHERE tags = {'t1', 't2'}",
 	"CHECK QUERY TABLE r.by_hour", "CHECK QUERY TABLE r.by_owner",
+}
+
+// levelStatements are of what the fourth release brought: levels of rollups with their states, seals and marks, retention by time and by a
+// column, policies, what held before, floors.
+func levelStatements(yield func(text string)) {
+	yield(`CREATE TABLE levels (k int, ts timestamp, kind text STATIC, v double, n int, state text, until timestamp, PRIMARY KEY (k, ts))
+		WITH retention = {'duration': '3d', 'by': 'ts', 'column': 'until'} AND rollups = {'1m': '4d', '1h': '30d', '1d': 'forever'}`)
+	yield("CREATE RETENTION POLICY gold ON levels WHERE kind = 'gold' KEEP 4d")
+	yield("CREATE RETENTION POLICY odd ON levels WHERE k IN (1, 3) KEEP 78h")
+	for n := range 1500 {
+		ts := Epoch.UnixMilli() - int64(n)*100_000
+		yield(fmt.Sprintf("INSERT INTO levels (k, ts, v, n, state) VALUES (%d, %d, %d.%d, %d, '%s')", n%4, ts, 20+n%7, n%10, n%50, []string{"ok", "ok", "warn"}[n%3]))
+		switch n {
+		case 300:
+			yield("UPDATE levels SET kind = 'gold' WHERE k = 2")
+			yield("flush")
+		case 600:
+			yield("settle")
+			yield(fmt.Sprintf("DELETE FROM levels WHERE k = 0 AND ts > %d", ts+20_000_000))
+			yield(fmt.Sprintf("UPDATE levels SET until = %d WHERE k = 1 AND ts = %d", Epoch.Add(time.Hour).UnixMilli(), ts+100_000))
+		case 900:
+			yield("compact")
+			yield(`CREATE ROLLUP stats ON levels AS SELECT k, floor(ts, 1d) AS day, state, count(*), avg(v), stddev(v), percentile(v, 0.5, 0.9), distinct(n)
+				GROUP BY k, floor(ts, 1d), state WITH lateness = {'grace': '1h', 'max': '2d'} AND time_zone = 'Europe/Berlin'`)
+			yield("UPDATE levels SET kind = 'plain' WHERE k = 2")
+		case 1200:
+			yield("ALTER TABLE levels WITH retention = {'duration': '74h', 'by': 'ts', 'column': 'until'}")
+			yield("CREATE ROLLUP weeks ON levels_1d AS SELECT k, floor(ts, 7d) AS week, sum(v), max(v), last(n) GROUP BY k, floor(ts, 7d)")
+			yield("PAUSE ROLLUP weeks")
+		}
+	}
+	yield("settle")
+	yield(fmt.Sprintf("INSERT INTO levels (k, ts, v, n, state) VALUES (0, %d, 77, 7, 'late')", Epoch.Add(-10*time.Hour).UnixMilli()))
+}
+
+// levelQueries ask for what levelStatements wrote.
+var levelQueries = []string{
+	"SELECT * FROM r.levels", "SELECT * FROM r.levels_1m", "SELECT * FROM r.levels_1h", "SELECT * FROM r.levels_1d", "SELECT * FROM r.stats", "SELECT * FROM r.weeks",
+	"SELECT k, floor(ts, 1h), count(*), sum(n), avg(v), min(v), max(n), first(v), last(v) FROM r.levels GROUP BY k, floor(ts, 1h)",
+	"SELECT k, floor(ts, 1d), count(*), stddev(v) FROM r.levels GROUP BY k, floor(ts, 1d) USING RESOLUTION 'raw'",
+	"CHECK ROLLUP r.levels_1m", "CHECK ROLLUP r.levels_1h", "CHECK ROLLUP r.levels_1d", "CHECK ROLLUP r.stats",
+	"SELECT policy_name, keep, predicate FROM system_views.retention WHERE keyspace_name = 'r'", "SELECT rollup_name, source, step FROM system_views.rollups WHERE keyspace_name = 'r'",
 }
 
 var releaseQueries = []string{
@@ -211,6 +254,9 @@ func openRelease(t *testing.T, dir string) *Embedded {
 	if err := e.open(); err != nil {
 		t.Fatal(err)
 	}
+	if err := e.settle(); err != nil { // windows have closed since it was written
+		t.Fatal(err)
+	}
 	return e
 }
 
@@ -222,9 +268,12 @@ func writeRelease(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	releaseStatements(func(text string) {
-		if text == "flush" || text == "compact" {
+		switch text {
+		case "flush", "compact":
 			err = e.Weather(&Step{Verb: Verb(text)})
-		} else {
+		case "settle":
+			err = e.settle()
+		default:
 			_, err = e.Query(text, 0)
 		}
 		if err != nil {
@@ -264,7 +313,7 @@ func writeRelease(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	queries := slices.Concat(releaseQueries, bucketQueries)
+	queries := slices.Concat(releaseQueries, bucketQueries, levelQueries)
 	if err := os.WriteFile(filepath.Join(dir, queriesName), []byte(strings.Join(queries, "\n")+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
