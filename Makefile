@@ -27,6 +27,8 @@ bench-peers: build
 bench-docs: build
 	$(BIN) bench run --shape all --tcp --into docs/benchmarks.md
 	$(BIN) bench tables --into docs/benchmarks.md
+	$(BIN) bench rollups --into docs/benchmarks.md
+	$(BIN) bench rolling --into docs/benchmarks.md
 	$(BIN) bench store --into docs/benchmarks.md
 	cd bench/peers && PEERS_INTO=../../docs/benchmarks.md go run .
 
