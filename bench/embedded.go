@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
@@ -14,6 +15,22 @@ import (
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
 )
+
+// measured is a report of sections, each measured within the memory that the options allow.
+func (o Options) measured(measures ...func(*Options) (*Section, error)) (*Report, error) {
+	o = o.withDefaults()
+	report := o.report()
+	limit := memory.Divide(o.Memory)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
+	for _, measure := range measures {
+		s, err := measure(&o)
+		if err != nil {
+			return nil, err
+		}
+		report.Sections = append(report.Sections, *s)
+	}
+	return report, nil
+}
 
 // embedded is a database in this process, on files of its own: statements, but no connections.
 type embedded struct {

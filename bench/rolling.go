@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/clock"
-	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -36,11 +34,9 @@ type rolling struct {
 }
 
 // RunRolling simulates Options.Days days of devices whose readings are kept in ever coarser levels, and checks every level.
-func RunRolling(o Options) (*Report, error) {
-	o = o.withDefaults()
-	report := o.report()
-	limit := memory.Divide(o.Memory)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
+func RunRolling(o Options) (*Report, error) { return o.measured(measureRolling) }
+
+func measureRolling(o *Options) (*Section, error) {
 	work, err := New(o.Seed, Regular, o.Devices, o.Days*DayTicks+rollingRest)
 	if err != nil {
 		return nil, err
@@ -50,13 +46,9 @@ func RunRolling(o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rolling{Options: &o, e: e, work: work, clock: at}
+	r := &rolling{Options: o, e: e, work: work, clock: at}
 	section, err := r.run()
-	if err = errors.Join(err, e.close()); err != nil {
-		return nil, err
-	}
-	report.Sections = append(report.Sections, *section)
-	return report, nil
+	return section, errors.Join(err, e.close())
 }
 
 func (r *rolling) run() (*Section, error) {

@@ -3,31 +3,18 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/clock"
-	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
 )
 
 // RunRollups tells what rollups cost a write, how long it takes to compute them, and what they save a read: statements in
 // this process, on files, with a clock that follows the readings.
 func RunRollups(o Options) (*Report, error) {
-	o = o.withDefaults()
-	report := o.report()
-	limit := memory.Divide(o.Memory)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
-	for _, measure := range []func(*Options) (*Section, error){measureLevels, measureBackfill} {
-		s, err := measure(&o)
-		if err != nil {
-			return nil, err
-		}
-		report.Sections = append(report.Sections, *s)
-	}
-	return report, nil
+	return o.measured(measureLevels, measureBackfill)
 }
 
 // levelsCase is a way to write with rollups.

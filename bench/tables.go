@@ -3,11 +3,9 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 
 	"github.com/eskerdb/esker/database"
-	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
 )
@@ -15,18 +13,7 @@ import (
 // RunTables tells what query tables cost a write, and that time buckets cost a read nothing: statements in
 // this process, on files.
 func RunTables(o Options) (*Report, error) {
-	o = o.withDefaults()
-	report := o.report()
-	limit := memory.Divide(o.Memory)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
-	for _, measure := range []func(*Options) (*Section, error){measureCopies, measureLastRow, measureTenYears} {
-		s, err := measure(&o)
-		if err != nil {
-			return nil, err
-		}
-		report.Sections = append(report.Sections, *s)
-	}
-	return report, nil
+	return o.measured(measureCopies, measureLastRow, measureTenYears)
 }
 
 // copiedTable is the base table of measureCopies.
