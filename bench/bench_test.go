@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,44 @@ func TestRunTablesLoadsEveryCopy(t *testing.T) {
 		if valueOf(t, &report.Sections[i], name) <= 0 {
 			t.Errorf("no %s", name)
 		}
+	}
+}
+
+// Levels hold every reading after a small run, with the ones before and behind a backfill.
+func TestRunRollupsChecksEveryLevel(t *testing.T) {
+	o := small(t)
+	o.Ticks, o.Rounds = 400, 1
+	report, err := RunRollups(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"3 levels", "24 h → 24 from the rollup, p50"} {
+		if valueOf(t, &report.Sections[i], name) <= 0 {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+// A simulation of a few days ends with all levels in one answer, and a chart with a line for its first day.
+func TestRunRollingAsksAllLevels(t *testing.T) {
+	o := small(t)
+	o.Devices, o.Days = 2, 3
+	report, err := RunRolling(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &report.Sections[0]
+	at := slices.IndexFunc(s.Measurements, func(m Measurement) bool { return strings.HasPrefix(m.Name, "3 days of one device") })
+	if at < 0 {
+		t.Fatalf("no SELECT over all days: %+v", s.Measurements)
+	}
+	for _, level := range rollingLevels[1:] {
+		if !strings.Contains(s.Measurements[at].Detail, level+" served") {
+			t.Errorf("%s served nothing: %s", level, s.Measurements[at].Detail)
+		}
+	}
+	if !strings.Contains(s.Chart, "\n    1 ") {
+		t.Errorf("the chart is %q", s.Chart)
 	}
 }
 

@@ -27,14 +27,11 @@ var levelsCases = []levelsCase{
 	{"3 levels", "rollups = {'1m': 'forever', '1h': 'forever', '1d': 'forever'}"},
 }
 
-// levelsRounds is how often each case is measured, in turn.
-const levelsRounds = 5
-
 // measureLevels loads readings as they come in, with more and more levels.
 func measureLevels(o *Options) (*Section, error) {
 	section := &Section{Name: "rollups kept while readings come in", Shape: Regular, Devices: o.Devices, Readings: o.Ticks}
 	rates, cpus, ends := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
-	for range levelsRounds {
+	for range o.Rounds {
 		for _, c := range levelsCases {
 			rate, cpu, end, err := c.measure(o)
 			if err != nil {
@@ -44,7 +41,7 @@ func measureLevels(o *Options) (*Section, error) {
 		}
 	}
 	plain := median(rates[levelsCases[0].name])
-	detail := fmt.Sprintf("median of %d in turn; batches of %d, %d writers, durable, making the rows included", levelsRounds, o.Group, o.Writers)
+	detail := fmt.Sprintf("median of %d in turn; batches of %d, %d writers, durable, making the rows included", o.Rounds, o.Group, o.Writers)
 	for _, c := range levelsCases {
 		section.Note(c.name, median(rates[c.name]), "rows/s", detail)
 		section.Note(c.name+", cpu", median(cpus[c.name]), "µs/row", "recomputation while they came in included")

@@ -32,6 +32,7 @@ type Options struct {
 	RowTimestamps bool  // every row has a write timestamp of its own, else every atomic write has one
 	BucketsMax    int   // of the table whose newest row RunTables reads. Default 10,000
 	Days          int   // of the readings of which RunTables reads one. Default 3,652
+	Rounds        int   // in which RunRollups measures each way to write, in turn. Default 5
 	Version       string
 	Clock         clock.Clock
 }
@@ -51,6 +52,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Reads, 2000)
 	set(&o.BucketsMax, 10_000)
 	set(&o.Days, 3652)
+	set(&o.Rounds, 5)
 	o.Writers = min(o.Writers, o.Devices)
 	if o.Seed == 0 {
 		o.Seed = 1
