@@ -201,3 +201,31 @@ func TestRowsPastTheirRetentionMarkNothing(t *testing.T) {
 		t.Errorf("%d late, %d expired, %d sealed", late, expired, sealed)
 	}
 }
+
+// TestPoliciesForEverLetOthersGo: the rows of other partitions leave the disk when one keeps its own for ever.
+func TestPoliciesForEverLetOthersGo(t *testing.T) {
+	for retention, policy := range map[string]string{
+		"{'duration': '30d', 'by': 'ts'}":     "CREATE RETENTION POLICY gold ON t WHERE k = 1 KEEP FOREVER",
+		"{'duration': 'forever', 'by': 'ts'}": "CREATE RETENTION POLICY short ON t WHERE k = 2 KEEP 30d",
+	} {
+		t.Run(retention, func(t *testing.T) {
+			w := newQuietWorld(t, "CREATE TABLE t (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH retention = "+retention+" AND time_bucket = {'column': 'ts', 'size': '1d'} AND rollups = {'1h': 'forever'}", policy)
+			for k := range 2 {
+				w.late(k+1, w.clock.Now(), 1)
+			}
+			if err := w.store.FlushAll(); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				w.clock.Advance(20 * 24 * time.Hour)
+				w.settle()
+				w.tidy()
+			}
+			if n := w.onDisk("t"); n != 1 {
+				t.Errorf("%d rows on disk, of which one never ends", n)
+			}
+			w.expect("SELECT k FROM t", "1")
+			w.expect("SELECT count(*) FROM t_1h", "2")
+		})
+	}
+}

@@ -24,8 +24,8 @@ type Definition struct {
 	Aggregates []Aggregate
 	// GraceMillis is how long a window stays open behind its end (R41).
 	GraceMillis int64 `json:",omitempty"`
-	// LatenessMillis seals a window so long behind its end (lateness.max). 0: the base table's retention, else its
-	// default_time_to_live, else never.
+	// LatenessMillis seals a window so long behind its end (lateness.max). 0: the longest time that the retention of the
+	// base table or a policy of it keeps rows, for ever aside, else its default_time_to_live, else never.
 	LatenessMillis int64 `json:",omitempty"`
 	Paused         bool  `json:",omitempty"`
 	// Backfill says that windows of before the rollup was declared are computed in the background; releases up to 3 had

@@ -11,12 +11,10 @@ import (
 func latenessMillis(ru *Rollup) (int64, bool) {
 	of := ru.Table.Rollup
 	millis := of.LatenessMillis
-	if kept := ru.Base.Retention; millis == 0 && kept != nil && kept.Millis > 0 {
+	if kept := ru.Base.Retention; millis == 0 && kept != nil {
+		// Rows that never end need no seal, but those of all others wait for it.
 		millis = kept.Millis
 		for i := range kept.Policies {
-			if kept.Policies[i].Millis == 0 {
-				return 0, false // rows of some partitions do not end
-			}
 			millis = max(millis, kept.Policies[i].Millis)
 		}
 	}
