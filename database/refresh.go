@@ -41,7 +41,7 @@ func (r *refreshes) share(id mutation.TableID) (float64, bool) {
 }
 
 // refresh carries out REFRESH ROLLUP: windows that are not sealed are computed anew, marked or not, and then those of the rollups above
-// that are marked by it. It waits for the backfill where that has not come so far.
+// that are marked by it. Rows that come meanwhile it does not wait for. It waits for the backfill where that has not come so far.
 func (d *Database) refresh(plan *planner.RefreshRollup) (*Result, error) {
 	levels, ok := levelsOf(d.Schema(), plan.Table.Keyspace, plan.Table.Name, plan.Table.ID)
 	if !ok {
@@ -71,7 +71,16 @@ func (d *Database) refresh(plan *planner.RefreshRollup) (*Result, error) {
 			return nil, err
 		}
 	}
-	return out, d.rollups.Settle()
+	return out, d.settle(plan.Table.ID)
+}
+
+// settle waits for the marks that stand of a rollup and of those below and above it.
+func (d *Database) settle(id mutation.TableID) error {
+	ru, err := d.rollups.Rollup(id)
+	if err != nil || ru == nil {
+		return err
+	}
+	return d.rollups.SettleTree(ru)
 }
 
 // settleEvery is how many windows are computed before those are that they have marked: their marks are in memory.
@@ -102,7 +111,7 @@ func (d *Database) recompute(walk *jobs.Ranges) error {
 		}
 		d.refreshing.note(walk.Rollup, walk.Fraction())
 		if waiting += len(marks); waiting >= settleEvery/jobs.RangeWindowsMax {
-			if err := d.rollups.Settle(); err != nil {
+			if err := d.settle(walk.Rollup); err != nil {
 				return err
 			}
 			waiting = 0

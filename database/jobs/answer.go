@@ -33,6 +33,7 @@ type answering struct {
 	record   Answer // under way
 	bytes    int    // of its rows and marks
 	written  int    // rows
+	left     []Mark // of a mark that was answered in part
 }
 
 // newAnswering is about a rollup on a View.
@@ -84,13 +85,14 @@ func (r *Rollups) Compute(ms []Mark) error {
 	return nil
 }
 
-// answer answers marks, which are sorted: the last record clears them.
-func (a *answering) answer(due []Mark) error {
+// answer answers marks, which are sorted: the last record clears them. What there was no room for is left, and still marked.
+func (a *answering) answer(due []Mark) (left []Mark, err error) {
 	a.clears, a.rowsMax = true, roundRowsMax
-	if _, err := a.run(due); err != nil {
-		return err
+	done, err := a.run(due)
+	if err != nil {
+		return due, err
 	}
-	return a.write()
+	return append(a.left, due[done:]...), a.write()
 }
 
 // run recomputes the windows of marks, which are sorted, until enough rows were written, and returns how many marks it came through.
@@ -106,6 +108,7 @@ func (a *answering) run(due []Mark) (done int, err error) {
 		}
 		if at < until {
 			a.mark(these[0].Base, downsample.Window{Start: at, End: until})
+			a.left = append(a.left, a.record.Marked[len(a.record.Marked)-1])
 		}
 		if err := a.keepOpen(these); err != nil {
 			return done, fmt.Errorf("rollup %s: %w", a.ru.Table.QualifiedName(), err)

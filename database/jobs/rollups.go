@@ -197,7 +197,7 @@ func (r *Rollups) stopped() bool {
 }
 
 // Settle recomputes every closed dirty window and returns the first error. It is what the scheduler
-// does by itself; tests and REFRESH call it to wait for it. Rollups that failed a moment ago are tried again, once.
+// does by itself; tests call it to wait for it. Rollups that failed a moment ago are tried again, once.
 func (r *Rollups) Settle() error {
 	failed := map[mutation.TableID]bool{}
 	var first error

@@ -33,11 +33,7 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, most int, retry bool) 
 		return false, r.sealAll(rollups)
 	}
 	due = childrenLast(rollups, due)
-	view := r.store.Pin(func() {
-		for i := range due {
-			r.Cover.drop(&due[i])
-		}
-	})
+	view := r.pin(due)
 	defer view.Close()
 	var first error
 	for len(due) > 0 {
@@ -46,7 +42,7 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, most int, retry bool) 
 		for n < len(due) && due[n].Rollup == id {
 			n++
 		}
-		err := r.newAnswering(view, rollups, id).answer(due[:n])
+		_, err := r.newAnswering(view, rollups, id).answer(due[:n])
 		if r.failed(id, err); err != nil {
 			failed[id] = true
 			first = cmp.Or(first, err)
