@@ -76,20 +76,20 @@ func (d *Database) statusOf(t *schema.Table) (jobs.Status, error) {
 }
 
 // RollupWindows implements catalog.RollupSight.
-func (s status) RollupWindows(t *schema.Table, fromMillis, toMillis int64) []catalog.RollupWindow {
+func (s status) RollupWindows(t *schema.Table, fromMillis, toMillis int64) ([]catalog.RollupWindow, error) {
 	levels, ok := levelsOf(s.d.Schema(), t.Keyspace, t.Name, t.ID)
 	if !ok {
-		return nil // it was dropped a moment ago
+		return nil, nil // it was dropped a moment ago
 	}
 	view := s.d.store.View()
 	defer view.Close()
 	state, err := rollupState(view, t)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	keys, err := jobs.Partitions(view, []mutation.TableID{levels.base.ID, t.ID}, partition.DecoratedKey{}, windowPartitionsMax)
 	if err != nil || len(keys) == 0 {
-		return nil
+		return nil, err
 	}
 	w := &windowList{
 		d: s.d, view: view, levels: levels, sealedUntil: state.SealedUntil, nowMillis: s.d.clock.Now().UnixMilli(),
@@ -98,13 +98,13 @@ func (s status) RollupWindows(t *schema.Table, fromMillis, toMillis int64) []cat
 	over := downsample.Window{Start: fromMillis, End: toMillis}
 	for _, key := range keys {
 		if err := w.partition(key, over); err != nil {
-			return nil // what is wrong, recomputations say
+			return nil, err
 		}
 	}
 	slices.SortFunc(w.out, func(a, b catalog.RollupWindow) int {
 		return cmp.Or(cmp.Compare(a.StartMillis, b.StartMillis), cmp.Compare(a.Partition, b.Partition))
 	})
-	return w.out
+	return w.out, nil
 }
 
 // windowList collects the windows of a rollup.
@@ -122,6 +122,13 @@ type windowList struct {
 // partition adds the newest windows of a partition that start in a range.
 func (w *windowList) partition(key partition.DecoratedKey, over downsample.Window) error {
 	r := w.levels.rollup
+	if !r.Retention.IsNone() {
+		kept, err := visibleFrom(w.view, r, key, false, w.nowMillis)
+		if err != nil {
+			return err
+		}
+		over.Start = max(over.Start, kept) // what is past the rollup's own retention does not show
+	}
 	if start := r.Rollup.WindowOf(over.Start); start.Start < over.Start {
 		over.Start = start.End
 	}

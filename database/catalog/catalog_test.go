@@ -21,12 +21,12 @@ func (noStatus) Rollup(*schema.Table) Rollup {
 	return Rollup{DirtyWindows: 3, LastError: "disk is on fire", FinalUntilMillis: 1000, LagSeconds: 1.5, State: "building", Built: 0.5, BuiltFromMillis: 2000, SealedUntilMillis: math.MinInt64, LateRows: 7}
 }
 
-func (noStatus) RollupWindows(_ *schema.Table, from, to int64) []RollupWindow {
+func (noStatus) RollupWindows(_ *schema.Table, from, to int64) ([]RollupWindow, error) {
 	var out []RollupWindow
 	for ms := max(from, 0); ms < min(to, 10_000); ms++ {
 		out = append(out, RollupWindow{StartMillis: ms, Partition: "1", State: "final"}, RollupWindow{StartMillis: ms, Partition: "2", State: "dirty"})
 	}
-	return out
+	return out, nil
 }
 
 func (noStatus) Build(t *schema.Table) (float64, int64) {

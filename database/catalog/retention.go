@@ -17,9 +17,9 @@ type Retention struct {
 }
 
 // retention is a row for a table whose rows end by their time or a column, and one for each of its policies.
-func (s *Source) retention(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) retention(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	if t.Retention.IsNone() {
-		return 0, nil
+		return 0, nil, nil
 	}
 	r := s.catalog.status.Retention(t)
 	none := func(*schema.Column) ([]byte, bool) { return nil, true }
@@ -46,5 +46,5 @@ func (s *Source) retention(t *schema.Table, _ *mutation.ReadRequest) (int, func(
 			row["visible_from"] = types.AppendTimestampMillis(nil, from)
 		}
 		return row
-	}
+	}, nil
 }

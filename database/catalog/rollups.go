@@ -15,7 +15,7 @@ type RollupSight interface {
 	Rollup(t *schema.Table) Rollup
 	// RollupWindows are windows that a rollup has rows of, or its source, in a range of time [from, to) of window starts, by start
 	// and partition: not more than a reader may look at, the newest of each partition.
-	RollupWindows(t *schema.Table, fromMillis, toMillis int64) []RollupWindow
+	RollupWindows(t *schema.Table, fromMillis, toMillis int64) ([]RollupWindow, error)
 }
 
 // Rollup is how far a rollup has come. Times are in milliseconds since 1970; of those that are math.MinInt64 there is none.
@@ -89,18 +89,21 @@ func (v values) time(column string, ms int64) {
 	}
 }
 
-func (s *Source) rollupWindows(t *schema.Table, req *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) rollupWindows(t *schema.Table, req *mutation.ReadRequest) (int, func(int) values, error) {
 	if t.Rollup == nil {
-		return 0, nil
+		return 0, nil, nil
 	}
 	from, to := timesWanted(req.Slices, s.schema.Table("system_views", "rollup_windows").ClusteringLayout(), t.Name)
-	list := s.catalog.status.RollupWindows(t, from, to)
+	list, err := s.catalog.status.RollupWindows(t, from, to)
+	if err != nil {
+		return 0, nil, err
+	}
 	return len(list), func(i int) values {
 		w := &list[i]
 		return values{
 			"window_start": types.AppendTimestampMillis(nil, w.StartMillis), "partition": text(w.Partition), "state": text(w.State),
 		}
-	}
+	}, nil
 }
 
 // timesWanted is a range of the second clustering column, a timestamp, that holds all rows of the slices whose first one is a name.

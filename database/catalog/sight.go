@@ -71,7 +71,7 @@ type Cache struct {
 
 // perTable are the virtual tables with many rows for each table, by name. Each makes the rows of one table, in clustering order,
 // when a request asks for them.
-var perTable = map[string]func(s *Source, t *schema.Table, req *mutation.ReadRequest) (n int, row func(i int) values){
+var perTable = map[string]func(s *Source, t *schema.Table, req *mutation.ReadRequest) (n int, row func(i int) values, err error){
 	"system_views.buckets":          (*Source).buckets,
 	"system_views.large_partitions": (*Source).largePartitions,
 	"system_views.read_statistics":  (*Source).readStatistics,
@@ -85,7 +85,7 @@ var perTable = map[string]func(s *Source, t *schema.Table, req *mutation.ReadReq
 // that the clients of every language can show, and where no bucket begins.
 const mixedStartMillis = -62_135_596_799_999
 
-func (s *Source) buckets(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) buckets(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	list := s.catalog.status.Buckets(t)
 	for i := range list {
 		if list[i].Mixed {
@@ -109,18 +109,18 @@ func (s *Source) buckets(t *schema.Table, _ *mutation.ReadRequest) (int, func(in
 			}
 		}
 		return row
-	}
+	}, nil
 }
 
-func (s *Source) largePartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) largePartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	list := s.catalog.status.LargePartitions(t)
 	return len(list), func(i int) values {
 		p := &list[i]
 		return values{"rank": integer(int64(i + 1)), "partition": text(t.PartitionText(p.Key.Key)), "rows": bigint(p.Rows), "bytes": bigint(p.Bytes)}
-	}
+	}, nil
 }
 
-func (s *Source) topPartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) topPartitions(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	list := s.catalog.status.TopPartitions(t)
 	return len(list), func(i int) values {
 		p := &list[i]
@@ -128,13 +128,13 @@ func (s *Source) topPartitions(t *schema.Table, _ *mutation.ReadRequest) (int, f
 			"rank": integer(int64(i + 1)), "partition": text(t.PartitionText(p.Key.Key)),
 			"reads": bigint(p.Reads), "writes": bigint(p.Writes), "bytes": bigint(p.Bytes),
 		}
-	}
+	}, nil
 }
 
-func (s *Source) writeLimits(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) writeLimits(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	limit := s.catalog.status.WriteLimit(t)
 	if t.Options.PartitionWriteRateMax == 0 && limit.LastMillis == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	return 1, func(int) values {
 		row := values{
@@ -146,13 +146,13 @@ func (s *Source) writeLimits(t *schema.Table, _ *mutation.ReadRequest) (int, fun
 			row["last_refused"] = types.AppendTimestampMillis(nil, limit.LastMillis)
 		}
 		return row
-	}
+	}, nil
 }
 
-func (s *Source) readStatistics(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values) {
+func (s *Source) readStatistics(t *schema.Table, _ *mutation.ReadRequest) (int, func(int) values, error) {
 	r := s.catalog.status.Reads(t)
 	if r.Pages == 0 && r.Failed == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	return 1, func(int) values {
 		return values{
@@ -160,7 +160,7 @@ func (s *Source) readStatistics(t *schema.Table, _ *mutation.ReadRequest) (int, 
 			"row_groups": bigint(r.RowGroups), "row_groups_skipped": bigint(r.RowGroupsSkipped), "rows": bigint(r.Rows),
 			"rows_filtered": bigint(r.Filtered), "tombstones": bigint(r.Tombstones), "warned": bigint(r.Warned), "failed": bigint(r.Failed),
 		}
-	}
+	}, nil
 }
 
 func (s *Source) caches() []values {

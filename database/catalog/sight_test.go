@@ -77,9 +77,9 @@ func TestMixedBucket(t *testing.T) {
 	s := testSource()
 	base := s.schema.Table("ks", "base")
 	base.Bucket = &schema.TimeBucket{Column: "c", SizeMillis: 500, Epoch: 3}
-	n, row := s.buckets(base, nil)
-	if n != 10_001 {
-		t.Fatal(n)
+	n, row, err := s.buckets(base, nil)
+	if n != 10_001 || err != nil {
+		t.Fatal(n, err)
 	}
 	if mixed := row(0); mixed["bucket_end"] != nil || mixed["epoch"] != nil || types.DecodeInt64(mixed["bucket_start"]) != mixedStartMillis {
 		t.Errorf("mixed: %v", mixed)

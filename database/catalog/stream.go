@@ -74,7 +74,10 @@ func (r *streamed) next() (*mutation.Row, error) {
 	for len(r.tables) > 0 {
 		of := r.tables[0]
 		if !r.open {
-			r.n, r.row = perTable[r.table.QualifiedName()](r.source, of, &r.req)
+			var err error
+			if r.n, r.row, err = perTable[r.table.QualifiedName()](r.source, of, &r.req); err != nil {
+				return nil, err
+			}
 			r.done, r.open = 0, true
 		}
 		if r.done == r.n {
