@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,9 +128,35 @@ func (e *embedded) equal(rollup string) error {
 // settledPoll is how often the state of rollups is looked at.
 const settledPoll = 20 * time.Millisecond
 
+// failed is the error of a rollup whose last recomputation failed.
+func (e *embedded) failed() error {
+	out, err := e.query("SELECT last_error FROM system_views.rollups")
+	if err != nil {
+		return err
+	}
+	if text, any := firstText(out.Rows.Rows); any {
+		return fmt.Errorf("bench: a rollup fails: %s", text)
+	}
+	return nil
+}
+
+// firstText is the first value of rows of one column that is not null.
+func firstText(rows []byte) (string, bool) {
+	for len(rows) >= 4 {
+		n := int32(binary.BigEndian.Uint32(rows))
+		if rows = rows[4:]; n >= 0 {
+			return string(rows[:n]), true
+		}
+	}
+	return "", false
+}
+
 // settled waits until no window is dirty and none is left to be computed.
 func (e *embedded) settled() error {
 	for {
+		if err := e.failed(); err != nil {
+			return err
+		}
 		dirty, err := e.number("SELECT sum(dirty_windows) FROM system_views.rollups")
 		if err != nil || dirty == 0 {
 			return err
@@ -194,6 +221,9 @@ func (e *embedded) built(rollup string) error {
 		}
 		if out.Rows.RowCount == 1 && len(out.Rows.Rows) == 12 && out.Rows.Rows[4] == 0x3f && out.Rows.Rows[5] == 0xf0 { // 1.0
 			return e.settled()
+		}
+		if err := e.failed(); err != nil {
+			return err
 		}
 		time.Sleep(settledPoll)
 	}
