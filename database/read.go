@@ -59,19 +59,22 @@ func pageBytes(pageSize int) int {
 type readSource interface {
 	exec.Source
 	Close()
-	pinned() View // nil: the catalogue
+	pinned() View             // nil: the catalogue
+	before() *schema.Snapshot // the schema from before the View was pinned; nil: the catalogue
 }
 
 func (d *Database) source(t *schema.Table) readSource {
 	if t.Kind == schema.Virtual {
 		return catalogSource{d.catalog.Source(d.Schema())}
 	}
-	return viewSource{d, d.store.View()}
+	before := d.Schema() // first: a TRUNCATE makes a table forget what has ended of the rows that it removes
+	return viewSource{d, d.store.View(), before}
 }
 
 type viewSource struct {
-	d    *Database
-	view View
+	d      *Database
+	view   View
+	schema *schema.Snapshot
 }
 
 func (s viewSource) Read(t *schema.Table, req mutation.ReadRequest) (mutation.PartitionReader, error) {
@@ -90,11 +93,15 @@ func (s viewSource) Close() { s.view.Close() }
 
 func (s viewSource) pinned() View { return s.view }
 
+func (s viewSource) before() *schema.Snapshot { return s.schema }
+
 type catalogSource struct{ exec.Source }
 
 func (catalogSource) Close() {}
 
 func (catalogSource) pinned() View { return nil }
+
+func (catalogSource) before() *schema.Snapshot { return nil }
 
 // A paging state on the wire is a MAC of statement and state, then the state: it survives a restart,
 // and a forged one, or one of another statement, is refused.

@@ -13,7 +13,10 @@ import (
 // retained says which rows of a table have ended by its retention, or by that of the table it is a copy of, as of what a read
 // sees; nil: none.
 func (d *Database) retained(source readSource, t *schema.Table, nowMillis int64) *exec.Retained {
-	snapshot := d.Schema()
+	snapshot := source.before()
+	if snapshot == nil {
+		return nil
+	}
 	now := snapshot.Table(t.Keyspace, t.Name)
 	if now == nil || now.ID != t.ID {
 		return nil // it was dropped a moment ago

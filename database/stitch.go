@@ -1,6 +1,7 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/lsm"
+	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
@@ -16,7 +19,8 @@ import (
 // levelSource is a View with what is final of rollups at it, at one moment.
 type levelSource struct {
 	viewSource
-	final *finality
+	final    *finality
+	retained map[mutation.TableID]int64 // of the levels of the plan, from which time on their rows show
 }
 
 // FinalParts implements exec.LevelSource.
@@ -25,12 +29,22 @@ func (s levelSource) FinalParts(level *schema.Table, key partition.DecoratedKey,
 }
 
 // RetainedFrom implements exec.LevelSource.
-func (s levelSource) RetainedFrom(level *schema.Table, _ partition.DecoratedKey) int64 {
-	now := s.d.Schema().Table(level.Keyspace, level.Name)
+func (s levelSource) RetainedFrom(level *schema.Table) int64 { return s.retained[level.ID] }
+
+// retainedFrom finds out what RetainedFrom tells.
+func (s viewSource) retainedFrom(level *schema.Table, nowMillis int64) int64 {
+	now := s.schema.Table(level.Keyspace, level.Name)
 	if now == nil || now.ID != level.ID {
 		return math.MaxInt64 // it was dropped a moment ago
 	}
-	return now.LeastVisibleFrom(s.final.nowMillis) // rollups have no policies of their own
+	keys, err := s.view.Keys(level.ID, partition.Range{HasEnd: true, End: math.MinInt64, ExclEnd: true})
+	switch {
+	case errors.Is(err, lsm.ErrUnknownTable):
+		return math.MaxInt64 // too, and the schema that is known is of before
+	case err == nil:
+		keys.Close()
+	}
+	return now.LeastVisibleFrom(nowMillis) // rollups have no policies of their own
 }
 
 // WholeFrom implements exec.LevelSource.
@@ -43,7 +57,12 @@ func (s levelSource) WholeFrom(level *schema.Table) (int64, error) {
 func (d *Database) sourceOf(plan *planner.Read) readSource {
 	source := d.source(plan.Table)
 	if stored, ok := source.(viewSource); ok && plan.Levels != nil {
-		return levelSource{stored, d.finality(stored.view, d.clock.Now().UnixMilli())}
+		out := levelSource{stored, d.finality(stored.view, d.clock.Now().UnixMilli()), map[mutation.TableID]int64{}}
+		for i := range plan.Levels.Levels {
+			level := plan.Levels.Levels[i].Table
+			out.retained[level.ID] = stored.retainedFrom(level, out.final.nowMillis)
+		}
+		return out
 	}
 	return source
 }

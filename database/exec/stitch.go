@@ -23,8 +23,9 @@ type LevelSource interface {
 	Source
 	// FinalParts are the parts of a range of time whose windows of a rollup are final: sorted, disjoint, of whole windows.
 	FinalParts(level *schema.Table, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error)
-	// RetainedFrom is the time below which rows of a rollup have ended, milliseconds since 1970; math.MinInt64: none has.
-	RetainedFrom(level *schema.Table, key partition.DecoratedKey) int64
+	// RetainedFrom is the time below which rows of a rollup have ended, milliseconds since 1970; math.MinInt64: none has;
+	// math.MaxInt64: all have, or the rollup is gone, and nothing of it can be read.
+	RetainedFrom(level *schema.Table) int64
 	// WholeFrom is the time from which on a rollup has windows that are not sealed: from there on no row of the base table has left
 	// the disk because it ended. math.MinInt64: all times; math.MaxInt64: none, as where nothing of the rollup is computed yet.
 	WholeFrom(level *schema.Table) (int64, error)

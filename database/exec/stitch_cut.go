@@ -28,7 +28,7 @@ func (s *stitch) cut(key partition.DecoratedKey, in clustering.Slices) error {
 	for i := range s.plan.Levels {
 		level := s.plan.Levels[i].Table
 		windows := s.plan.Levels[i].Windows()
-		retained := boundaryFrom(windows, s.src.RetainedFrom(level, key))
+		retained := boundaryFrom(windows, s.src.RetainedFrom(level))
 		whole, err := s.src.WholeFrom(level)
 		if err != nil {
 			return err

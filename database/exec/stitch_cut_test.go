@@ -31,7 +31,7 @@ func (f *finality) Keys(*schema.Table, partition.Range) (mutation.KeyIterator, e
 	return &memoryKeys{}, nil
 }
 
-func (f *finality) RetainedFrom(level *schema.Table, _ partition.DecoratedKey) int64 {
+func (f *finality) RetainedFrom(level *schema.Table) int64 {
 	return f.retained[level.Name]
 }
 

@@ -1,23 +1,31 @@
 package exec
 
 import (
+	"math"
+
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
 )
 
 // keys walks the partitions of a range that have raw rows, or rows of a level: those of rollups may outlive all others.
 func (s *stitch) keys(r partition.Range) (mutation.KeyIterator, error) {
-	out := &unitedKeys{}
-	it, err := s.src.Keys(s.run.plan.Table, r)
-	for i := 0; err == nil; i++ {
-		out.from = append(out.from, keySource{it: it})
-		if i == len(s.plan.Levels) {
-			return out, nil
+	tables := []*schema.Table{s.run.plan.Table}
+	for i := range s.plan.Levels {
+		if level := s.plan.Levels[i].Table; s.src.RetainedFrom(level) != math.MaxInt64 {
+			tables = append(tables, level)
 		}
-		it, err = s.src.Keys(s.plan.Levels[i].Table, r)
 	}
-	out.Close()
-	return nil, err
+	out := &unitedKeys{}
+	for _, t := range tables {
+		it, err := s.src.Keys(t, r)
+		if err != nil {
+			out.Close()
+			return nil, err
+		}
+		out.from = append(out.from, keySource{it: it})
+	}
+	return out, nil
 }
 
 // unitedKeys walks the keys of several tables, each once.
