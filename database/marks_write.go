@@ -43,6 +43,15 @@ func (l *markedLevel) sealed() int64 {
 	return out
 }
 
+// sealed is until where windows of some level of the tree are sealed.
+func (m *markedRollup) sealed() int64 {
+	out := int64(math.MinInt64)
+	for i := range m.tree {
+		out = max(out, m.tree[i].tally.Sealed())
+	}
+	return out
+}
+
 // markedRollups are what writes of a base table mark.
 func (d *Database) markedRollups(s *schema.Snapshot, base *schema.Table) ([]*markedRollup, error) {
 	var out []*markedRollup
@@ -194,7 +203,7 @@ func (m *marks) followRows(r *markedRollup, ms []planner.Mutation, least, greate
 	if r.times.Clustering[0].Desc {
 		first, last = last, first
 	}
-	closed := r.closedUntil(m.nowMillis)
+	closed := max(r.closedUntil(m.nowMillis), r.sealed()) // after a longer grace, or with the clock set back, windows may be sealed and open
 	if ok && okLast && first >= closed && m.d.rollups.Cover.Has(r.table.ID, ms[0].Key.Key, first, last) {
 		return nil // the common case: rows of now, in a window that is marked
 	}

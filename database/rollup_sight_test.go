@@ -66,3 +66,22 @@ func TestWindowsThatCannotBeReadAreAnError(t *testing.T) {
 	}
 	broken.Store(false)
 }
+
+// A row in a sealed window is told of though the window is open: the clock was set back, or the grace is longer now.
+func TestRowsOfWindowsThatAreSealedAndOpenAreToldOf(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE ks.t (k int, ts timestamp, v int, PRIMARY KEY (k, ts))",
+		"CREATE ROLLUP ks.t_1h ON ks.t AS SELECT k, floor(ts, 1h) AS ts, count(v) GROUP BY k, floor(ts, 1h) WITH lateness = {'max': '5h'}")
+	at := w.clock.Now()
+	insert := fmt.Sprintf("INSERT INTO ks.t (k, ts, v) VALUES (1, %d, 1)", at.UnixMilli())
+	w.run(insert)
+	w.clock.Advance(10 * time.Hour)
+	w.settle()
+	for range 2 {
+		r, err := w.try(insert)
+		if err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "1 rows older than") {
+			t.Errorf("%v %+v", err, r)
+		}
+		w.clock.Set(at)
+	}
+	w.expect("SELECT marks_written, late_sealed FROM system_views.rollup_progress WHERE keyspace_name = 'ks'", "1 2")
+}

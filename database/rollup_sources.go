@@ -12,8 +12,8 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// handedMax is how many marks one record hands on.
-const handedMax = 1024
+// handedMax is how many marks are handed on at once: about a record of them, which is synced while no write goes on.
+const handedMax = 4096
 
 // moved are the rollups of a schema that another one computes from something else, by what of the levels below them is left
 // out then: what those have not handed on is marked for them.

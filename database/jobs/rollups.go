@@ -83,8 +83,9 @@ type Rollups struct {
 	// Cover is what writers ask.
 	Cover *Cover
 
-	writes atomic.Int64 // of tables with rollups, for pacing
-	rounds int          // guarded by roundMu
+	writes atomic.Int64       // of tables with rollups, for pacing
+	rounds int                // guarded by roundMu
+	seen   []mutation.TableID // rollups of the last round; guarded by roundMu
 
 	roundMu sync.Mutex // held during a round: there is one at a time
 	stateMu sync.Mutex // held while a state is changed in the store; taken before mu

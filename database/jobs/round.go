@@ -23,6 +23,7 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, most int, retry bool) 
 	if err := r.clearOrphans(rollups); err != nil {
 		return false, err
 	}
+	r.forget(rollups)
 	closed := r.closed(rollups, failed, retry)
 	due := r.due(closed, most)
 	if len(due) == 0 {
@@ -50,6 +51,22 @@ func (r *Rollups) round(failed map[mutation.TableID]bool, most int, retry bool) 
 		due = due[n:]
 	}
 	return true, first
+}
+
+// forget drops what is known of rollups that were in the schema at an earlier round and are gone: they never come back.
+func (r *Rollups) forget(rollups map[mutation.TableID]*Rollup) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range r.seen {
+		if rollups[id] == nil {
+			delete(r.states, id)
+			delete(r.tallies, id)
+		}
+	}
+	r.seen = r.seen[:0]
+	for id := range rollups {
+		r.seen = append(r.seen, id)
+	}
 }
 
 // due picks closed windows, those of one partition together. The newest come first, for they are looked at most; now and then

@@ -54,6 +54,7 @@ func (r *Rollups) seal(ru *Rollup, children []*Rollup) error {
 	r.held.since = map[mutation.TableID]int64{}
 	oldest := r.oldestMarkLocked(ru)
 	r.mu.Unlock()
+	defer r.nobodyAsks()
 	if until = min(until, oldest); until <= p.Sealed() {
 		return nil
 	}
@@ -70,7 +71,6 @@ func (r *Rollups) seal(ru *Rollup, children []*Rollup) error {
 				until = min(until, ru.window(from).Start)
 			}
 		}
-		r.held.since = nil
 		if until <= before {
 			return Answer{}, false
 		}
@@ -85,6 +85,13 @@ func (r *Rollups) seal(ru *Rollup, children []*Rollup) error {
 	r.states[ru.Table.ID] = state
 	r.mu.Unlock()
 	return nil
+}
+
+// nobodyAsks ends the noting of new marks.
+func (r *Rollups) nobodyAsks() {
+	r.mu.Lock()
+	r.held.since = nil
+	r.mu.Unlock()
 }
 
 // sealable is until where windows are old enough, and sealed in the rollups that are computed from them.

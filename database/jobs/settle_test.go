@@ -81,3 +81,43 @@ func TestSettlingTellsOfTheRollupAlone(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 }
+
+// Of rollups that are gone nothing is kept, and nobody notes new marks for a seal that was not decided.
+func TestDroppedRollupsAreForgotten(t *testing.T) {
+	f := newFake(false)
+	f.rollup.Table.Rollup.LatenessMillis = 10 * hour
+	r, _ := start(t, f)
+	f.put(r, 1, 50*hour, 1)
+	for range 2 { // the second round can seal nothing: a mark stands
+		if _, err := r.round(map[mutation.TableID]bool{f.rollup.Table.ID: true}, marksMax, true); err != nil {
+			t.Fatal(err)
+		}
+		if r.held.since != nil {
+			t.Error("marks are noted though nobody asks")
+		}
+	}
+	mustSettle(t, r)
+	if f.status(t, r).State.SealedUntil == math.MinInt64 {
+		t.Error("nothing is sealed")
+	}
+	f.gone = true
+	mustSettle(t, r)
+	if len(r.states)+len(r.tallies)+len(r.seen) != 0 {
+		t.Errorf("%d states, %d tallies", len(r.states), len(r.tallies))
+	}
+}
+
+// The time a window waits is as long as a time can be, not less than none.
+func TestLagIsTheLongestThereIs(t *testing.T) {
+	f := newFake(false)
+	r, _ := start(t, f)
+	f.put(r, 1, math.MinInt64/2, 1)
+	if s := f.status(t, r); s.Lag != math.MaxInt64 || s.DirtyWindows != 1 {
+		t.Errorf("%+v", s)
+	}
+	for _, c := range []struct{ from, to, want int64 }{{5, 5, 0}, {6, 5, 0}, {5, 7, 2_000_000}, {math.MinInt64 + 1, math.MaxInt64, math.MaxInt64}} {
+		if got := between(c.from, c.to); int64(got) != c.want {
+			t.Errorf("from %d to %d: %d", c.from, c.to, got)
+		}
+	}
+}

@@ -128,10 +128,20 @@ func (r *Rollups) Status(of *Rollup) (Status, error) {
 	}
 	out.FinalUntil = min(closed, out.OldestDirty)
 	if out.DirtyWindows > 0 && out.OldestDirty != math.MinInt64 {
-		due := of.window(out.OldestDirty).End + of.Table.Rollup.GraceMillis
-		out.Lag = time.Duration(max(nowMillis-due, 0)) * time.Millisecond
+		out.Lag = between(of.window(out.OldestDirty).End+of.Table.Rollup.GraceMillis, nowMillis)
 	}
 	return out, nil
+}
+
+// between is the time from one moment to a later one, in milliseconds; 0 if it is not later, and the longest there is if it is longer.
+func between(from, to int64) time.Duration {
+	if from >= to {
+		return 0
+	}
+	if d := uint64(to) - uint64(from); d < math.MaxInt64/uint64(time.Millisecond) {
+		return time.Duration(d) * time.Millisecond
+	}
+	return math.MaxInt64
 }
 
 // countWindows is how many windows a range has; an unbounded one counts as one.
