@@ -2,14 +2,27 @@ package database
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/eskerdb/esker/mutation"
 )
 
 // slowLog is a store that does something while a record is written and not yet durable.
 type slowLog struct {
 	Local
 	meanwhile func()
+	truncated func() // called once tables are empty
+}
+
+func (s *slowLog) Truncate(ids []mutation.TableID) error {
+	err := s.Local.Truncate(ids)
+	if s.truncated != nil {
+		s.truncated()
+	}
+	return err
 }
 
 func (s *slowLog) WaitDurable(sequence uint64) error {
@@ -47,4 +60,41 @@ func TestMergesWaitForStaticsToBeDurable(t *testing.T) {
 	w.clock.Advance(48 * time.Hour)
 	w.compact("t")
 	w.expect("SELECT count(v) FROM t WHERE d = 'a'", "24")
+}
+
+// TestTruncatedTablesBeginAnewAtOnce: a row of a time that had ended, written while its table is truncated, is of before or of after: it does not
+// stay away at first and show then.
+func TestTruncatedTablesBeginAnewAtOnce(t *testing.T) {
+	w := newQuietWorld(t, "CREATE TABLE t (d text, ts timestamp, v int, tier text static, PRIMARY KEY (d, ts)) WITH retention = {'duration': '1h', 'by': 'ts'}",
+		"CREATE RETENTION POLICY gold ON t WHERE tier = 'gold' KEEP 20h")
+	slow := &slowLog{Local: Local{w.store}}
+	w.db.store = slow
+	row := fmt.Sprintf("INSERT INTO t (d, ts, v) VALUES ('a', '%s', 1)", iso(w.clock.Now().Add(-5*time.Hour)))
+	done := make(chan string)
+	slow.truncated = func() {
+		go func() {
+			if _, err := w.try(row); err != nil {
+				done <- err.Error()
+				return
+			}
+			r, err := w.try("SELECT d FROM t")
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			done <- strings.Join(decodeRows(t, r), " ")
+		}()
+		for range 1000 {
+			runtime.Gosched() // so that it waits, most likely, when the tables are let go of
+		}
+	}
+	for n := range 20 {
+		w.run(fmt.Sprintf("INSERT INTO t (d, ts, v) VALUES ('b', '%s', 1)", iso(w.clock.Now())), "ALTER TABLE t WITH retention = {'duration': '1h', 'by': 'ts'}",
+			"ALTER TABLE t WITH retention = {'duration': '10h', 'by': 'ts'}", row)
+		w.expect("SELECT d FROM t", "b")
+		w.run("TRUNCATE t")
+		if first, then := <-done, strings.Join(w.rows("SELECT d FROM t"), " "); first != then {
+			t.Fatalf("truncated %d times: %q at first, %q then", n+1, first, then)
+		}
+	}
 }

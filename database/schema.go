@@ -186,6 +186,11 @@ func (d *Database) install(next *schema.Snapshot) error {
 func (d *Database) installWith(next *schema.Snapshot, prepare func() error) error {
 	d.marksMu.Lock()
 	defer d.marksMu.Unlock()
+	return d.installLocked(next, prepare)
+}
+
+// installLocked is installWith for who holds marksMu alone.
+func (d *Database) installLocked(next *schema.Snapshot, prepare func() error) error {
 	if err := d.requireCapabilities(next); err != nil {
 		return err
 	}

@@ -212,14 +212,18 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 		defer d.marksMu.Unlock()
 		// Afterwards, so that who sees the new moment also sees no row of before: what a build has read goes nowhere.
 		defer d.moment.Add(1)
-		return d.store.Truncate(ids)
+		if err := d.store.Truncate(ids); err != nil {
+			return err
+		}
+		if r := t.Retention; r == nil || len(r.Former) == 0 && !r.Floored {
+			return nil
+		}
+		// Before anybody writes: rows that had ended by what held before would show again.
+		empty := t.Clone()
+		empty.Retention = t.Retention.Afresh()
+		return d.installLocked(s.WithTable(empty), func() error { return nil })
 	})
-	if r := t.Retention; err != nil || r == nil || len(r.Former) == 0 && !r.Floored {
-		return &Result{Kind: ResultVoid}, err
-	}
-	empty := t.Clone()
-	empty.Retention = t.Retention.Afresh()
-	return &Result{Kind: ResultVoid}, d.install(s.WithTable(empty))
+	return &Result{Kind: ResultVoid}, err
 }
 
 // join adds what src does to a partition to what dst does to it.
