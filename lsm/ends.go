@@ -77,6 +77,15 @@ func (s *Store) endsOf(t *mutation.Table, now time.Time) ttl.Ends {
 	return out
 }
 
+// forget forgets tables that were dropped.
+func (e *ending) forget(dropped []mutation.TableID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range dropped {
+		delete(e.flushed, id)
+	}
+}
+
 // keepAsked makes durable what was read to say what has ended, before anything goes by it for good: without a sync for each record
 // Views show what a power cut may take back, be it the seal of a window whose rows go.
 func (s *Store) keepAsked(e *ttl.Ends) error {

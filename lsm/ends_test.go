@@ -290,5 +290,9 @@ func TestEndedRowsLeaveMemory(t *testing.T) {
 	if w := work(); w.Flushes != 3 || w.EndedRows != 4 {
 		t.Errorf("a minute later: %+v", w)
 	}
+	mustNot(t, s.PutSchema(nil, nil))
+	if n := len(s.ending.flushed); n != 0 {
+		t.Errorf("%d tables that were dropped are remembered", n)
+	}
 	mustNot(t, s.Close())
 }

@@ -131,6 +131,7 @@ func (s *Store) installSchema(edit *manifest.Edit, files map[mutation.TableID][]
 		}
 		delete(tables, id)
 	}
+	s.ending.forget(edit.RemovedTables)
 	for i := range edit.Tables {
 		t := &edit.Tables[i]
 		next := &tableVersion{table: t, order: new(fileOrder)}
