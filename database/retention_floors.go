@@ -163,11 +163,12 @@ func floorMutation(view View, t *schema.Table, m *planner.Mutation, nowMillis in
 	before := t.VisibleSince(schema.ValuesKnown(key, was, t.Statics), changes, nowMillis)
 	after := t.VisibleSince(schema.ValuesKnown(key, is, t.Statics), t.Retention.Changes, nowMillis)
 	if before > max(after, floor) {
-		any, err := holdsBetween(view, t, m.Key, after, before)
+		// Whether rows of the time between are still on disk does not matter: it is up to merges.
+		there, err := exists(view, t, m.Key, side)
 		if err != nil {
 			return nil, err
 		}
-		if any {
+		if there {
 			floor = before
 		}
 	}
@@ -195,13 +196,12 @@ func same(some, all []*schema.Column, a, b [][]byte) bool {
 	return true
 }
 
-// holdsBetween reports whether a partition may hold rows of a range of time.
-func holdsBetween(view View, t *schema.Table, key partition.DecoratedKey, from, to int64) (bool, error) {
-	slices := clustering.All()
-	if by := t.Clustering[0]; by.Name == t.Retention.By {
-		slices = schema.TimeSlices(by, t.UnitNanos(), from, to)
+// exists reports whether a partition has static columns or rows: one of which nothing is left begins anew.
+func exists(view View, t *schema.Table, key partition.DecoratedKey, side *mutation.Side) (bool, error) {
+	if side.Static != nil {
+		return true, nil
 	}
-	_, rows, err := view.Rows(t.ID, key, slices)
+	_, rows, err := view.Rows(t.ID, key, clustering.All())
 	if err != nil {
 		return false, err
 	}

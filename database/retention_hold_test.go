@@ -98,3 +98,31 @@ func TestTruncatedTablesBeginAnewAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestEndedTimesDoNotDependOnMerges: what had ended in a partition when a static column made it keep its rows longer stays hidden when it is
+// written again, whether the rows of then are still on disk or not.
+func TestEndedTimesDoNotDependOnMerges(t *testing.T) {
+	for _, static := range []string{"", "UPDATE t SET tier = 'free' WHERE d = 'a'"} {
+		for _, merged := range []bool{false, true} {
+			t.Run(fmt.Sprintf("static %t, merged %t", static != "", merged), func(t *testing.T) {
+				w := newQuietWorld(t, "CREATE TABLE t (d text, ts timestamp, v int, tier text static, PRIMARY KEY (d, ts)) WITH retention = {'duration': '24h', 'by': 'ts'}",
+					"CREATE RETENTION POLICY gold ON t WHERE tier = 'gold' KEEP 17520h")
+				row := fmt.Sprintf("INSERT INTO t (d, ts, v) VALUES ('a', '%s', 1)", iso(w.clock.Now()))
+				w.run(row)
+				w.clock.Advance(48 * time.Hour)
+				if static != "" {
+					w.run(static)
+				} else {
+					w.run(fmt.Sprintf("INSERT INTO t (d, ts, v) VALUES ('a', '%s', 2)", iso(w.clock.Now())))
+				}
+				if merged {
+					w.compact("t")
+				}
+				// A partition of which nothing is known keeps what it is told to.
+				w.run("UPDATE t SET tier = 'gold' WHERE d = 'a'", "UPDATE t SET tier = 'gold' WHERE d = 'b'", row, strings.Replace(row, "'a'", "'b'", 1))
+				w.expect("SELECT v FROM t WHERE d = 'a' AND v = 1 ALLOW FILTERING")
+				w.expect("SELECT v FROM t WHERE d = 'b' AND v = 1 ALLOW FILTERING", "1")
+			})
+		}
+	}
+}
