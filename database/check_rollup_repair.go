@@ -10,7 +10,6 @@ import (
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
-	"github.com/eskerdb/esker/schema"
 )
 
 // mend writes what is right in the record style of a recomputation, window by window, and marks the windows of the rollups
@@ -54,7 +53,11 @@ func (c *rollupCheck) mendWindow(view View, moment uint64, key partition.Decorat
 			record = append(record, still[i].mended)
 		}
 	}
-	ok, err := c.d.applyRepair(moment, record, childMarks(c.levels.children, key, over))
+	marks, err := c.childMarks(key, over)
+	if err != nil {
+		return err
+	}
+	ok, err := c.d.applyRepair(moment, record, marks)
 	if err != nil {
 		return err
 	}
@@ -71,15 +74,21 @@ func (c *rollupCheck) mendWindow(view View, moment uint64, key partition.Decorat
 	return nil
 }
 
-// childMarks are the marks of rollups on a rollup whose windows changed.
-func childMarks(children []*schema.Table, key partition.DecoratedKey, over downsample.Window) []jobs.Mark {
+// childMarks are the marks of rollups on the rollup when windows of it changed, as far as those are not sealed there. The caller keeps
+// recomputations away: they seal.
+func (c *rollupCheck) childMarks(key partition.DecoratedKey, over downsample.Window) ([]jobs.Mark, error) {
 	var out []jobs.Mark
-	for _, child := range children {
-		out = append(out, jobs.Mark{Rollup: child.ID, Base: key, Window: downsample.Window{
-			Start: child.Rollup.WindowOf(over.Start).Start, End: child.Rollup.WindowOf(over.End - 1).End,
-		}})
+	for _, child := range c.levels.children {
+		state, err := c.d.rollups.State(child)
+		if err != nil {
+			return nil, err
+		}
+		w := widened(child.Rollup, over)
+		if w.Start = max(w.Start, state.SealedUntil); w.Start < w.End {
+			out = append(out, jobs.Mark{Rollup: child.ID, Base: key, Window: w})
+		}
 	}
-	return out
+	return out, nil
 }
 
 // applyRepair writes rows of a rollup with the marks of the rollups above, as one record, unless the moment has passed: then what was

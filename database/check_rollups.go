@@ -221,23 +221,13 @@ func (c *rollupCheck) nextPart(view View, key partition.DecoratedKey, over downs
 	return over, false, nil
 }
 
-// final are the parts of a range that can be compared: closed, built, not dirty, not sealed.
+// final are the parts of a range that can be compared: final, and comparable with the rows of the base.
 func (c *rollupCheck) final(view View, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error) {
-	followed, err := c.d.followedFrom(view, c.levels.rollup)
+	from, err := c.d.comparableFrom(view, c.levels.rollup)
 	if err != nil {
 		return nil, err
 	}
-	over.Start = max(over.Start, followed)
-	if c.levels.rollup.Rollup.Backfill { // it passed over what had ended
-		from, err := backfillStore{c.d}.VisibleFrom(view, c.levels.base, key)
-		if err != nil {
-			return nil, err
-		}
-		if w := c.levels.rollup.Rollup.WindowOf(from); w.Start < from { // of this one, rows may be gone
-			from = w.End
-		}
-		over.Start = max(over.Start, from)
-	}
+	over.Start = max(over.Start, from)
 	if over.Start >= over.End {
 		return nil, nil
 	}

@@ -17,18 +17,23 @@ func (d *Database) explainRefresh(out *explanation, plan *planner.RefreshRollup)
 	if err != nil {
 		return err
 	}
-	over := downsample.Window{Start: max(plan.Over.Start, state.SealedUntil), End: plan.Over.End}
+	followed, from, err := d.refreshFrom(r)
+	if err != nil {
+		return err
+	}
+	over := downsample.Window{Start: max(plan.Over.Start, from), End: plan.Over.End}
 	detail := fmt.Sprintf("windows %s of %s, marked or not, from rows of %s.%s", rangeText(over), d.partitionsText(r, plan), r.Keyspace, r.Rollup.Source)
 	if over.Start >= over.End {
-		detail = "nothing: its windows are sealed"
+		detail = "nothing: its windows are sealed, or were left out"
 		if plan.Over.Start >= plan.Over.End {
 			detail = "nothing: no window begins there"
 		}
 	}
 	out.say("refresh rollup", r.QualifiedName(), detail)
-	if plan.Over.Start < state.SealedUntil {
-		out.say("skip", r.QualifiedName(), "windows that end at or before "+millisText(state.SealedUntil)+", which are sealed")
+	if plan.Over.Start < followed {
+		out.say("skip", r.QualifiedName(), "windows that end at or before "+millisText(followed)+", which are sealed")
 	}
+	sayLeftOut(out, r, plan.Over.Start, state.CompleteFrom)
 	if over.Start < state.BuiltFrom && over.Start < over.End {
 		out.say("wait", r.QualifiedName(), "until windows of before are computed for the first time: it is being built")
 	}
@@ -65,6 +70,7 @@ func (d *Database) explainCheck(out *explanation, plan *planner.CheckRollup) err
 	if state.SealedUntil != math.MinInt64 {
 		out.say("skip", r.QualifiedName(), "windows that end at or before "+millisText(state.SealedUntil)+", which are sealed")
 	}
+	sayLeftOut(out, r, math.MinInt64, state.CompleteFrom)
 	if !plan.Repair {
 		return nil
 	}
@@ -73,6 +79,13 @@ func (d *Database) explainCheck(out *explanation, plan *planner.CheckRollup) err
 		out.say("mark rollup", child.QualifiedName(), "windows that hold one that is mended")
 	}
 	return nil
+}
+
+// sayLeftOut tells of windows that were never made.
+func sayLeftOut(out *explanation, r *schema.Table, start, completeFrom int64) {
+	if start < completeFrom {
+		out.say("skip", r.QualifiedName(), "windows that start before "+millisText(completeFrom)+", whose rows had ended when the rollup was declared")
+	}
 }
 
 // rangeText is a range of time in words.

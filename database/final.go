@@ -39,7 +39,7 @@ func (d *Database) finality(view View, nowMillis int64) *finality {
 	return &finality{d: d, view: view, nowMillis: nowMillis, states: map[mutation.TableID]jobs.State{}, marked: map[mutation.TableID]markedTimes{}}
 }
 
-// parts are the parts of a range of time whose windows of a rollup are final in a partition (R41): closed, computed, and dirty
+// parts are the parts of a range of time whose windows of a rollup are final in a partition (R41): closed, computed and not left out, and dirty
 // neither themselves nor by a level below. They are sorted, disjoint and made of whole windows. What the rollup's own retention
 // has removed is the caller's business.
 func (f *finality) parts(r *schema.Table, key partition.DecoratedKey, over downsample.Window) ([]downsample.Window, error) {
@@ -48,7 +48,7 @@ func (f *finality) parts(r *schema.Table, key partition.DecoratedKey, over downs
 		return nil, err
 	}
 	windows := r.Rollup.Windows()
-	from := max(over.Start, state.BuiltFrom)
+	from := max(over.Start, state.BuiltFrom, state.CompleteFrom)
 	if start, end := windows.BucketOf(from); start != from {
 		from = end
 	}

@@ -71,7 +71,7 @@ func TestFinalPartsAreClosedComputedAndClean(t *testing.T) {
 		t.Errorf("not built before: %s", got)
 	}
 	w.reopen()
-	if state, err := w.db.rollups.State(r); err != nil || state != (jobs.State{SealedUntil: math.MinInt64, BuiltFrom: start + 2*hour}) {
+	if state, err := w.db.rollups.State(r); err != nil || state != (jobs.State{SealedUntil: math.MinInt64, BuiltFrom: start + 2*hour, CompleteFrom: math.MinInt64}) {
 		t.Errorf("behind a restart: %+v, %v", state, err)
 	}
 }
@@ -80,7 +80,7 @@ func TestRollupsWithABackfillBeginUnbuilt(t *testing.T) {
 	if got := jobs.NewState(&downsample.Definition{Backfill: true}).BuiltFrom; got != math.MaxInt64 {
 		t.Errorf("built from %d", got)
 	}
-	if got := jobs.NewState(&downsample.Definition{}); got != (jobs.State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64}) {
+	if got := jobs.NewState(&downsample.Definition{}); got != (jobs.State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64, CompleteFrom: math.MinInt64}) {
 		t.Errorf("state %+v", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
+	"github.com/eskerdb/esker/schema"
 )
 
 // refreshes are the REFRESH statements under way.
@@ -40,8 +41,9 @@ func (r *refreshes) share(id mutation.TableID) (float64, bool) {
 	return share, ok
 }
 
-// refresh carries out REFRESH ROLLUP: windows that are not sealed are computed anew, marked or not, and then those of the rollups above
-// that are marked by it. Rows that come meanwhile it does not wait for. It waits for the backfill where that has not come so far.
+// refresh carries out REFRESH ROLLUP: windows that are not sealed, and were not left out, are computed anew, marked or not, and then those
+// of the rollups above that are marked by it. Rows that come meanwhile it does not wait for. It waits for the backfill where that has not
+// come so far.
 func (d *Database) refresh(plan *planner.RefreshRollup) (*Result, error) {
 	levels, ok := levelsOf(d.Schema(), plan.Table.Keyspace, plan.Table.Name, plan.Table.ID)
 	if !ok {
@@ -52,20 +54,19 @@ func (d *Database) refresh(plan *planner.RefreshRollup) (*Result, error) {
 	if err := d.backfill.Await(levels.rollup, plan.Over.Start); err != nil {
 		return nil, err
 	}
-	state, err := d.rollups.State(levels.rollup)
+	followed, from, err := d.refreshFrom(levels.rollup)
 	if err != nil {
 		return nil, err
 	}
 	out := &Result{Kind: ResultVoid}
-	sealed, err := d.sealedIn(levels, plan, state.SealedUntil)
+	sealed, err := d.sealedIn(levels, plan, followed)
 	if err != nil {
 		return nil, err
 	}
 	if sealed > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("rollup %s: %d windows are sealed and stay as they are", levels.rollup.QualifiedName(), sealed))
 	}
-	from := max(plan.Over.Start, state.SealedUntil)
-	if from < plan.Over.End {
+	if from = max(from, plan.Over.Start); from < plan.Over.End {
 		walk := &jobs.Ranges{Rollup: plan.Table.ID, Over: downsample.Window{Start: from, End: plan.Over.End}, Only: plan.Key}
 		if err := d.recompute(walk); err != nil {
 			return nil, err
@@ -81,6 +82,18 @@ func (d *Database) settle(id mutation.TableID) error {
 		return err
 	}
 	return d.rollups.SettleTree(ru)
+}
+
+// refreshFrom is until where windows of a rollup are sealed, there or in those below it, and from which time on a REFRESH computes
+// them: of the others, rows that they were made of may be gone.
+func (d *Database) refreshFrom(r *schema.Table) (followed, from int64, err error) {
+	view := d.store.View()
+	defer view.Close()
+	if followed, err = d.followedFrom(view, r); err != nil {
+		return 0, 0, err
+	}
+	from, err = d.comparableFrom(view, r)
+	return followed, from, err
 }
 
 // settleEvery is how many windows are computed before those are that they have marked: their marks are in memory.

@@ -92,7 +92,7 @@ func (s status) RollupWindows(t *schema.Table, fromMillis, toMillis int64) ([]ca
 		return nil, err
 	}
 	w := &windowList{
-		d: s.d, view: view, levels: levels, sealedUntil: state.SealedUntil, nowMillis: s.d.clock.Now().UnixMilli(),
+		d: s.d, view: view, levels: levels, sealedUntil: state.SealedUntil, completeFrom: state.CompleteFrom, nowMillis: s.d.clock.Now().UnixMilli(),
 		most: max(windowsShownMax/len(keys), windowOfPartitionMin),
 	}
 	over := downsample.Window{Start: fromMillis, End: toMillis}
@@ -113,8 +113,10 @@ type windowList struct {
 	view        View
 	levels      rollupLevels
 	sealedUntil int64
-	nowMillis   int64
-	most        int // of one partition
+	// completeFrom: those that start below it were left out.
+	completeFrom int64
+	nowMillis    int64
+	most         int // of one partition
 
 	out []catalog.RollupWindow
 }
@@ -129,6 +131,7 @@ func (w *windowList) partition(key partition.DecoratedKey, over downsample.Windo
 		}
 		over.Start = max(over.Start, kept) // what is past the rollup's own retention does not show
 	}
+	over.Start = max(over.Start, w.completeFrom)
 	if start := r.Rollup.WindowOf(over.Start); start.Start < over.Start {
 		over.Start = start.End
 	}

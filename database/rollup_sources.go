@@ -68,8 +68,36 @@ func (d *Database) installMoved(before, next *schema.Snapshot) error {
 				sealed[r.ID] = state.SealedUntil
 			}
 		}
-		return d.installWith(next, func() error { return d.handOn(to, sealed) })
+		return d.installWith(next, func() error {
+			if err := d.keepSealed(to, sealed); err != nil {
+				return err
+			}
+			return d.handOn(to, sealed)
+		})
 	})
+}
+
+// keepSealed seals rollups as far as those are that will no longer be below them: of the windows that they took from these as they were, the
+// rows of the base may be gone. No late row has reached them. It says in sealed until where. The caller holds marksMu.
+func (d *Database) keepSealed(to map[mutation.TableID][]*schema.Table, sealed map[mutation.TableID]int64) error {
+	view := d.store.Newest()
+	defer view.Close()
+	for _, rollups := range to {
+		for _, r := range rollups {
+			until, err := d.followedFrom(view, r)
+			if err != nil {
+				return err
+			}
+			if until <= sealed[r.ID] {
+				continue
+			}
+			if err := d.rollups.Seal(r, until); err != nil {
+				return err
+			}
+			sealed[r.ID] = until
+		}
+	}
+	return nil
 }
 
 // handOn marks windows of rollups, behind those that are sealed, for the marks of those that are no longer below them. Marks that turn out not to be needed, because

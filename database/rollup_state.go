@@ -7,6 +7,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -20,13 +21,14 @@ var rollupStateID = mutation.TableID{0xe5, 0x4e, 0x12, 15: 3} // on disk: never 
 const (
 	stateSealedUntil mutation.ColumnID = 1 // on disk: never reuse; bigint, milliseconds since 1970
 	stateBuiltFrom   mutation.ColumnID = 2 // on disk: never reuse; bigint, milliseconds since 1970
+	stateComplete    mutation.ColumnID = 3 // on disk: never reuse; bigint, milliseconds since 1970; missing: nothing was left out
 )
 
 // rollupStateTable keeps the states of all rollups: partition (id of the rollup), one row.
 func rollupStateTable() mutation.Table {
 	out := mutation.Table{ID: rollupStateID, Name: "esker.rollup_state", Law: mutation.BySequence}
 	physical, width := mutation.PhysicalOf(types.Bigint)
-	for _, id := range []mutation.ColumnID{stateSealedUntil, stateBuiltFrom} {
+	for _, id := range []mutation.ColumnID{stateSealedUntil, stateBuiltFrom, stateComplete} {
 		out.Columns = append(out.Columns, mutation.Column{ID: id, Physical: physical, Width: width})
 	}
 	return out
@@ -38,7 +40,7 @@ func stateMutation(id mutation.TableID, s jobs.State) mutation.Mutation {
 	for _, of := range []struct {
 		column mutation.ColumnID
 		value  int64
-	}{{stateSealedUntil, s.SealedUntil}, {stateBuiltFrom, s.BuiltFrom}} {
+	}{{stateSealedUntil, s.SealedUntil}, {stateBuiltFrom, s.BuiltFrom}, {stateComplete, s.CompleteFrom}} {
 		row.Cells = append(row.Cells, mutation.Cell{Column: of.column, ExpiresAt: mutation.Forever, Value: types.AppendBigint(nil, of.value)})
 	}
 	return mutation.Mutation{Table: rollupStateID, Key: partition.Decorate(id[:]), Rows: []mutation.Row{row}}
@@ -68,6 +70,8 @@ func rollupState(view View, r *schema.Table) (jobs.State, error) {
 			out.SealedUntil = types.DecodeInt64(c.Value)
 		case stateBuiltFrom:
 			out.BuiltFrom = types.DecodeInt64(c.Value)
+		case stateComplete:
+			out.CompleteFrom = types.DecodeInt64(c.Value)
 		}
 	}
 	return out, nil
@@ -78,14 +82,24 @@ func rollupState(view View, r *schema.Table) (jobs.State, error) {
 func (d *Database) followedFrom(view View, r *schema.Table) (int64, error) {
 	state, err := rollupState(view, r)
 	from := state.SealedUntil
-	s := d.Schema()
-	for level := s.Table(r.Keyspace, r.Rollup.Source); err == nil && level != nil && level.Rollup != nil; level = s.Table(r.Keyspace, level.Rollup.Source) {
+	for _, level := range sourcesOf(d.Schema(), r) {
+		if err != nil {
+			break
+		}
 		if state, err = rollupState(view, level); state.SealedUntil > from {
-			w := r.Rollup.WindowOf(state.SealedUntil)
-			if from = w.End; w.Start == state.SealedUntil {
-				from = w.Start
-			}
+			from = widened(r.Rollup, downsample.Window{Start: state.SealedUntil - 1, End: state.SealedUntil}).End
 		}
 	}
 	return from, err
+}
+
+// comparableFrom is from which time on windows of a rollup can be made of the rows of the base, as of a View: followedFrom, and behind what
+// was left out because rows of it had ended.
+func (d *Database) comparableFrom(view View, r *schema.Table) (int64, error) {
+	state, err := rollupState(view, r)
+	if err != nil {
+		return 0, err
+	}
+	followed, err := d.followedFrom(view, r)
+	return max(followed, state.CompleteFrom), err
 }

@@ -50,7 +50,16 @@ func (s viewSource) retainedFrom(level *schema.Table, nowMillis int64) int64 {
 // WholeFrom implements exec.LevelSource.
 func (s levelSource) WholeFrom(level *schema.Table) (int64, error) {
 	state, err := s.final.state(level)
-	return max(state.SealedUntil, state.BuiltFrom), err
+	from := max(state.SealedUntil, state.BuiltFrom, state.CompleteFrom)
+	for _, below := range sourcesOf(s.schema, level) { // what was sealed there may have gone before this one was declared
+		if err != nil {
+			break
+		}
+		if state, err = s.final.state(below); err == nil {
+			from = max(from, state.SealedUntil)
+		}
+	}
+	return from, err
 }
 
 // sourceOf is where a plan finds its rows.

@@ -27,6 +27,8 @@ type BackfillStore interface {
 	View() RangeView
 	// VisibleFrom is from which time on rows of a partition of a base table show (R37).
 	VisibleFrom(view RangeView, base *schema.Table, key partition.DecoratedKey) (ms int64, err error)
+	// Levels are the rollups of a base table that a View has.
+	Levels(view RangeView, base *schema.Table) ([]mutation.TableID, error)
 	// Extent is about what a table holds, within microseconds.
 	Extent(id mutation.TableID) Extent
 }
@@ -82,8 +84,9 @@ type fill struct {
 
 // chunk is a range of time whose windows are being computed.
 type chunk struct {
-	walk Ranges
-	rows bool // some were found
+	walk         Ranges
+	rows         bool  // some were found
+	completeFrom int64 // of State, as far as this chunk tells
 }
 
 // oldest looks for the oldest row of a table.
@@ -235,9 +238,7 @@ func (b *Backfill) step(ru *Rollup, state State) (ok bool, err error) {
 		if !ok {
 			return false, nil
 		}
-		f.chunk = &chunk{walk: Ranges{Rollup: ru.Table.ID, Over: over, From: func(view RangeView, key partition.DecoratedKey) (int64, error) {
-			return b.store.VisibleFrom(view, ru.Base, key) // of what had ended, some may be gone
-		}}}
+		f.chunk = b.newChunk(ru, over)
 	}
 	c := f.chunk
 	marks, err := c.walk.Next(view, ru)
@@ -264,11 +265,39 @@ func (b *Backfill) step(ru *Rollup, state State) (ok bool, err error) {
 	return true, nil
 }
 
+// newChunk is a range of windows to compute. Rows of other rollups of the base tell of partitions that it has no rows of any more.
+func (b *Backfill) newChunk(ru *Rollup, over downsample.Window) *chunk {
+	c := &chunk{completeFrom: math.MinInt64, walk: Ranges{Rollup: ru.Table.ID, Over: over}}
+	c.walk.Also = func(view RangeView) ([]mutation.TableID, error) { return b.store.Levels(view, ru.Base) }
+	c.walk.From = func(view RangeView, key partition.DecoratedKey) (int64, error) {
+		from, err := b.wholeFrom(view, ru, key)
+		if from > over.Start {
+			c.completeFrom = max(c.completeFrom, min(from, over.End))
+		}
+		return from, err
+	}
+	return c
+}
+
+// wholeFrom is from which time on the windows of a rollup can be made in a partition: those that the base, or a level below, has whole. Of
+// rows of the base that had ended, some may be gone; those of levels outlive them.
+func (b *Backfill) wholeFrom(view RangeView, ru *Rollup, key partition.DecoratedKey) (int64, error) {
+	from, err := b.store.VisibleFrom(view, ru.Base, key)
+	now := b.clock.Now().UnixMilli()
+	for i := range ru.Below {
+		level := &ru.Below[i]
+		from = min(from, max(level.CompleteFrom, visibleFrom(level.Table, key, now)))
+	}
+	return wholeFrom(ru.Table, from), err
+}
+
 // end logs that the windows of a chunk are computed.
 func (b *Backfill) end(ru *Rollup, f *fill) error {
 	c := f.chunk
 	f.chunk = nil
-	if err := b.rollups.Advance(ru.Table, func(s *State) { s.BuiltFrom = min(s.BuiltFrom, c.walk.Over.Start) }, Answer{}); err != nil {
+	if err := b.rollups.Advance(ru.Table, func(s *State) {
+		s.BuiltFrom, s.CompleteFrom = min(s.BuiltFrom, c.walk.Over.Start), max(s.CompleteFrom, c.completeFrom)
+	}, Answer{}); err != nil {
 		return err
 	}
 	if c.walk.Over.Start == math.MinInt64 {

@@ -27,7 +27,9 @@ type Ranges struct {
 	Rollup mutation.TableID
 	Over   downsample.Window       // of whole windows
 	Only   *partition.DecoratedKey // nil: every partition
-	// From is a time in a partition: windows that end at or before it are passed over; nil: none is.
+	// Also are more tables that a View has, whose partitions are looked at; nil: none are.
+	Also func(view RangeView) ([]mutation.TableID, error)
+	// From is a time in a partition: windows that start below it are passed over; nil: none is.
 	From func(view RangeView, key partition.DecoratedKey) (ms int64, err error)
 
 	keys   []partition.DecoratedKey // partitions to look at next, found in an earlier View
@@ -93,7 +95,7 @@ func (w *Ranges) skip(view RangeView, ru *Rollup) error {
 	if err != nil || from <= w.at {
 		return err
 	}
-	w.at = max(w.at, ru.window(from).Start)
+	w.at = wholeFrom(ru.Table, from)
 	return nil
 }
 
@@ -104,7 +106,15 @@ func (w *Ranges) find(view RangeView, ru *Rollup) (err error) {
 	case w.Only != nil:
 		w.keys, w.found = []partition.DecoratedKey{*w.Only}, true
 	default:
-		w.keys, err = Partitions(view, ru.tables(), w.last, rangePartitionsMax)
+		tables := ru.tables()
+		if w.Also != nil {
+			also, err := w.Also(view)
+			if err != nil {
+				return err
+			}
+			tables = append(tables, also...)
+		}
+		w.keys, err = Partitions(view, tables, w.last, rangePartitionsMax)
 		w.found = len(w.keys) < rangePartitionsMax
 	}
 	return err
@@ -129,17 +139,14 @@ func (w *Ranges) rest(view RangeView, ru *Rollup, key partition.DecoratedKey) (*
 // tables are those that a recomputation looks at.
 func (ru *Rollup) tables() []mutation.TableID {
 	out := []mutation.TableID{ru.Base.ID, ru.Table.ID}
-	if ru.Source.ID != ru.Base.ID {
-		out = append(out, ru.Source.ID)
-	}
-	return out
+	return append(out, ru.belowIDs()...)
 }
 
 // firstTime is the time of the first row in a range of a partition, in any of the tables that a recomputation looks at.
 func (ru *Rollup) firstTime(view Reads, key partition.DecoratedKey, over downsample.Window) (ms int64, ok bool, err error) {
 	sources := []mutation.Table{ru.Base.Stored(), ru.Table.Stored()}
-	if ru.Source.ID != ru.Base.ID {
-		sources = append(sources, ru.Source.Stored())
+	for i := range ru.Below {
+		sources = append(sources, ru.Below[i].Table.Stored())
 	}
 	for i := range sources {
 		at, has, err := EdgeTime(view, &sources[i], key, over, false)

@@ -204,7 +204,7 @@ func (r *Recompute) divide(dst []segment, over downsample.Window, levels []Level
 // has is the time that whole windows of the rollup can be computed of from a level: what is built there, not past its retention, and closed,
 // which it may be later than here if it waits longer for late rows.
 func (r *Recompute) has(level *Level) downsample.Window {
-	from := max(level.BuiltFrom, visibleFrom(level.Table, r.Base, r.NowMillis))
+	from := max(level.BuiltFrom, level.CompleteFrom, visibleFrom(level.Table, r.Base, r.NowMillis))
 	closed := closedUntil(level.Table.Rollup, r.NowMillis)
 	return downsample.Window{Start: wholeFrom(r.Rollup.Table, from), End: r.Rollup.window(closed).Start}
 }

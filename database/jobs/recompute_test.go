@@ -119,7 +119,7 @@ type shape struct {
 func (s *shape) rollup(level int) Rollup {
 	out := Rollup{Table: s.levels[level], Source: s.base, Base: s.base}
 	for i := level - 1; i >= 0; i-- {
-		out.Below = append(out.Below, Level{Table: s.levels[i], BuiltFrom: math.MinInt64})
+		out.Below = append(out.Below, Level{Table: s.levels[i], BuiltFrom: math.MinInt64, CompleteFrom: math.MinInt64})
 	}
 	if level > 0 {
 		out.Source = s.levels[level-1]

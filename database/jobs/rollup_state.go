@@ -15,12 +15,15 @@ type State struct {
 	SealedUntil int64
 	// BuiltFrom: windows that start below it have not been computed yet. It only falls; math.MinInt64: all have been.
 	BuiltFrom int64
+	// CompleteFrom: windows that start below it were not made, in one partition at least, because rows of them had ended before the rollup
+	// was declared; there may be rows of them all the same, of what was written later. It only grows; math.MinInt64: none is left out.
+	CompleteFrom int64
 }
 
 // NewState is the state of a rollup that nothing has been written of. Without a backfill, a rollup has followed its table from the
 // first row on.
 func NewState(of *downsample.Definition) State {
-	s := State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64}
+	s := State{SealedUntil: math.MinInt64, BuiltFrom: math.MinInt64, CompleteFrom: math.MinInt64}
 	if of.Backfill {
 		s.BuiltFrom = math.MaxInt64
 	}
@@ -37,8 +40,9 @@ type Rollup struct {
 
 // Level is a rollup that a coarser one can be computed from.
 type Level struct {
-	Table     *schema.Table
-	BuiltFrom int64 // windows that start below it have no rows yet
+	Table        *schema.Table
+	BuiltFrom    int64 // windows that start below it have no rows yet
+	CompleteFrom int64 // windows that start below it were left out
 }
 
 // window is the window of the rollup that holds a time.

@@ -253,7 +253,7 @@ func (r *Rollups) rollups() (map[mutation.TableID]*Rollup, error) {
 			if err != nil {
 				return nil, err
 			}
-			ru.Below[i].BuiltFrom = state.BuiltFrom
+			ru.Below[i].BuiltFrom, ru.Below[i].CompleteFrom = state.BuiltFrom, state.CompleteFrom
 		}
 		out[ru.Table.ID] = &ru
 	}

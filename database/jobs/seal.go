@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/schema"
 )
 
 // latenessMillis is how long behind its end a window is sealed; false: never (R41).
@@ -92,6 +93,19 @@ func (r *Rollups) nobodyAsks() {
 	r.mu.Lock()
 	r.held.since = nil
 	r.mu.Unlock()
+}
+
+// Seal seals a rollup, without regard to how old its windows are. It is durable when it returns. No recomputation may be under way, and no write.
+func (r *Rollups) Seal(of *schema.Table, until int64) error {
+	p, err := r.Tally(&Rollup{Table: of})
+	if err != nil {
+		return err
+	}
+	if err := r.Advance(of, func(s *State) { s.SealedUntil = max(s.SealedUntil, until) }, Answer{}); err != nil {
+		return err
+	}
+	p.sealed.Store(max(until, p.Sealed()))
+	return nil
 }
 
 // sealable is until where windows are old enough, and sealed in the rollups that are computed from them.
