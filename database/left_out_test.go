@@ -147,3 +147,32 @@ func TestRefreshLeavesWhatTheRowsDoNotTell(t *testing.T) {
 		t.Errorf("%q before, %q after", beside, after)
 	}
 }
+
+// TestALevelKeepsTheSealOfItsSource: when the source goes, whose windows were sealed and their rows gone before the level was declared, a
+// late row does not stand for all of them.
+func TestALevelKeepsTheSealOfItsSource(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k int, ts timestamp, v int, PRIMARY KEY (k, ts)) WITH default_time_to_live = 604800 AND time_bucket = {'column': 'ts', 'size': '1d', 'max_future': 'none'}"+
+		" AND rollups = {'1d': 'forever'}")
+	w.clock.Set(w.clock.Now().Truncate(24 * time.Hour))
+	w.age(150)
+	if n := w.onDisk("t"); n > 60 {
+		t.Fatalf("%d rows are left of the table: nothing is tested", n)
+	}
+	w.run("ALTER TABLE t WITH rollups = {'1d': 'forever', '1mo': 'forever'}")
+	if err := w.db.backfill.Await(w.db.Schema().Table("ks", "t_1mo"), -1<<63); err != nil {
+		t.Fatal(err)
+	}
+	w.run("PAUSE ROLLUP t_1mo")
+	before := w.rows("SELECT ts, count_v, sum_v FROM t_1mo WHERE k = 1")
+	w.run("ALTER TABLE t WITH rollups = {'1mo': 'forever'}", "RESUME ROLLUP t_1mo")
+	for range 2 {
+		w.run(fmt.Sprintf("INSERT INTO t (k, ts, v) VALUES (1, %d, 1)", w.clock.Now().Add(-50*24*time.Hour).UnixMilli()+1))
+		w.settle()
+		w.run("REFRESH ROLLUP t_1mo")
+		if after := w.rows("SELECT ts, count_v, sum_v FROM t_1mo WHERE k = 1"); strings.Join(before, ", ") != strings.Join(after, ", ") || len(after) < 4 {
+			t.Errorf("%q before, %q after", before, after)
+		}
+		w.expect("CHECK ROLLUP t_1mo")
+		w.reopen()
+	}
+}

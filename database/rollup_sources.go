@@ -84,7 +84,7 @@ func (d *Database) keepSealed(to map[mutation.TableID][]*schema.Table, sealed ma
 	defer view.Close()
 	for _, rollups := range to {
 		for _, r := range rollups {
-			until, err := d.followedFrom(view, r)
+			until, err := d.followedFrom(view, d.Schema().Table(r.Keyspace, r.Name)) // by what is still below it
 			if err != nil {
 				return err
 			}
