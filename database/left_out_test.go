@@ -2,9 +2,13 @@ package database
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eskerdb/esker/downsample"
+	"github.com/eskerdb/esker/partition"
 )
 
 // outlived is a world with a table whose rows end after seven days, and have gone from disk before, and rollups of it.
@@ -159,7 +163,7 @@ func TestALevelKeepsTheSealOfItsSource(t *testing.T) {
 		t.Fatalf("%d rows are left of the table: nothing is tested", n)
 	}
 	w.run("ALTER TABLE t WITH rollups = {'1d': 'forever', '1mo': 'forever'}")
-	if err := w.db.backfill.Await(w.db.Schema().Table("ks", "t_1mo"), -1<<63); err != nil {
+	if err := w.db.backfill.Await(w.db.Schema().Table("ks", "t_1mo"), math.MinInt64); err != nil {
 		t.Fatal(err)
 	}
 	w.run("PAUSE ROLLUP t_1mo")
@@ -174,5 +178,30 @@ func TestALevelKeepsTheSealOfItsSource(t *testing.T) {
 		}
 		w.expect("CHECK ROLLUP t_1mo")
 		w.reopen()
+	}
+}
+
+// TestARepairMarksNothingSealed: of the rollup above, windows that are sealed take nothing in.
+func TestARepairMarksNothingSealed(t *testing.T) {
+	w := newWorld(t, createReadings,
+		"CREATE ROLLUP r_1h ON r AS SELECT k, floor(ts, 1h) AS ts, count(n) GROUP BY k, floor(ts, 1h) WITH lateness = {'max': '9d'}",
+		"CREATE ROLLUP r_1d ON r_1h AS SELECT k, floor(ts, 1d) AS ts, count(n) GROUP BY k, floor(ts, 1d) WITH lateness = {'max': '1d'}")
+	w.filled()
+	w.clock.Advance(80 * time.Hour)
+	w.settle()
+	levels, _ := levelsOf(w.db.Schema(), "ks", "r_1h", w.db.Schema().Table("ks", "r_1h").ID)
+	check := rollupCheck{d: w.db, levels: levels}
+	state, err := w.db.rollups.State(levels.children[0])
+	if err != nil || state.SealedUntil == math.MinInt64 {
+		t.Fatalf("%+v %v", state, err)
+	}
+	for _, c := range []struct{ from, to, want int64 }{{-2, -1, 0}, {-1, 1, 24}, {0, 1, 24}, {23, 25, 48}} {
+		marks, err := check.childMarks(partition.Decorate([]byte("a")), downsample.Window{Start: state.SealedUntil + c.from*3_600_000, End: state.SealedUntil + c.to*3_600_000})
+		if err != nil || len(marks) > 1 || len(marks) == 0 != (c.want == 0) {
+			t.Fatalf("%+v: %v %v", c, marks, err)
+		}
+		if len(marks) == 1 && marks[0].Window != (downsample.Window{Start: state.SealedUntil, End: state.SealedUntil + c.want*3_600_000}) {
+			t.Errorf("%+v: %v", c, marks)
+		}
 	}
 }

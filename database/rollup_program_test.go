@@ -121,6 +121,7 @@ func (g *writer) change() programStep {
 			for _, l := range r.levels {
 				made.wholeFrom = min(made.wholeFrom, l.sealedUntil)
 			}
+			made.takenFrom = made.wholeFrom
 			r.unclearBefore = max(r.unclearBefore, made.wholeFrom)
 			r.levels = append(r.levels, made)
 		}}

@@ -28,6 +28,8 @@ type level struct {
 	sealed      map[string]*model.Window // as they were when they were sealed
 	sealedUntil int64
 	wholeFrom   int64 // of windows before it rows may have been removed when the rollup was made
+	// takenFrom: windows that begin before it, and were not left out, were made of sealed ones, or of what was left of expired rows.
+	takenFrom int64
 	// unfollowedBefore: rows of windows that begin before it came when they were sealed in a level below.
 	unfollowedBefore int64
 }
