@@ -140,6 +140,7 @@ func Open(o Options) (*Database, error) {
 	if err := d.adoptInternalTables(stored); err != nil {
 		return nil, fmt.Errorf("database: first schema: %w", err)
 	}
+	d.forgetDropped()
 	d.projectors.marked = d.markedRollups
 	d.store.SetEnds(d.ends)
 	d.rollups, err = jobs.StartRollups(rollupStore{d}, o.Clock, o.Rollups)

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
+	"github.com/eskerdb/esker/partition"
 )
 
 // slowLog is a store that does something while a record is written and not yet durable.
@@ -15,6 +18,14 @@ type slowLog struct {
 	Local
 	meanwhile func()
 	truncated func() // called once tables are empty
+	full      bool   // records are refused
+}
+
+func (s *slowLog) Apply(ms []mutation.Mutation) (uint64, error) {
+	if s.full {
+		return 0, lsm.ErrDiskFull
+	}
+	return s.Local.Apply(ms)
 }
 
 func (s *slowLog) Truncate(ids []mutation.TableID) error {
@@ -124,5 +135,57 @@ func TestEndedTimesDoNotDependOnMerges(t *testing.T) {
 				w.expect("SELECT v FROM t WHERE d = 'b' AND v = 1 ALLOW FILTERING", "1")
 			})
 		}
+	}
+}
+
+// kept is how many rows the internal tables of floors and states hold.
+func (w *world) kept() (n int) {
+	w.t.Helper()
+	view := w.db.store.View()
+	defer view.Close()
+	for _, id := range []mutation.TableID{floorsTableID, rollupStateID} {
+		must(w, eachKey(view, id, func(key *partition.DecoratedKey) error {
+			_, rows, err := view.Rows(id, *key, clustering.All())
+			must(w, err)
+			row, err := rows.Next()
+			if row != nil && !row.Live.IsNone() {
+				n++
+			}
+			return err
+		}))
+	}
+	return n
+}
+
+// TestDroppedTablesLeaveNothing: floors and states go with their tables, and if not with them then at the next start. A table that is made with
+// the id of a dropped one has none.
+func TestDroppedTablesLeaveNothing(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		w := newQuietWorld(t)
+		slow := &slowLog{Local: Local{w.store}, full: full}
+		row := fmt.Sprintf("INSERT INTO t (d, ts, v) VALUES ('a', '%s', 1)", iso(w.clock.Now().Add(-36*time.Hour)))
+		create := []string{"CREATE TABLE t (d text, ts timestamp, v int, tier text static, PRIMARY KEY (d, ts)) WITH id = 8ac96e2a-1c4f-4f0e-9f0e-3c5a8f7b1d22 AND retention = {'duration': '24h', 'by': 'ts'} AND rollups = {'1h': 'forever'}",
+			"CREATE RETENTION POLICY gold ON t WHERE tier = 'gold' KEEP 17520h"}
+		w.run(create...)
+		w.run("UPDATE t SET tier = 'free' WHERE d = 'a'", "UPDATE t SET tier = 'gold' WHERE d = 'a'", row)
+		w.caughtUp("t_1h")
+		w.expect("SELECT v FROM t WHERE d = 'a' AND ts > 0")
+		if n := w.kept(); n != 2 {
+			t.Errorf("%d rows of a floor and a state", n)
+		}
+		w.db.store = slow
+		w.run("DROP TABLE t")
+		if n := w.kept(); n != 0 && !full {
+			t.Errorf("%d rows of floors and states are left", n)
+		}
+		if full {
+			w.reopen()
+		}
+		if n := w.kept(); n != 0 {
+			t.Errorf("%d rows of floors and states are left behind a start", n)
+		}
+		w.run(create...)
+		w.run("UPDATE t SET tier = 'gold' WHERE d = 'a'", row)
+		w.expect("SELECT v FROM t WHERE d = 'a' AND ts > 0", "1")
 	}
 }

@@ -165,6 +165,9 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if err := d.installMoved(before, change.Next); err != nil {
 		return nil, err
 	}
+	if leavesBehind(before, change.Next) {
+		d.forgetDropped()
+	}
 	d.rollups.Poke()
 	d.builds.SchemaChanged()
 	d.backfill.SchemaChanged()
