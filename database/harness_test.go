@@ -33,6 +33,7 @@ type world struct {
 
 	mode lsm.LogMode
 
+	recordBytesMax  int         // of lsm.Options
 	buildRowsMax    int         // of Options
 	backfillRowsMax int         // of Options
 	rollupLimits    jobs.Limits // of Options
@@ -65,7 +66,7 @@ func (w *world) open() {
 		fs = vfs.NewFaulty(fs, w.judge)
 	}
 	var err error
-	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20, NoBackground: w.quiet}}); err != nil {
+	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, RecordBytesMax: w.recordBytesMax, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20, NoBackground: w.quiet}}); err != nil {
 		w.t.Fatal(err)
 	}
 	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, BackfillRowsMax: w.backfillRowsMax, Rollups: w.rollupLimits}); err != nil {
