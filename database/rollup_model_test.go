@@ -205,6 +205,10 @@ func (r *rollupRun) step(s *programStep) string {
 		r.letGo() // what changes the schema may wait for the scheduler
 		defer r.hold()
 	}
+	empty, err := r.emptied()
+	if err != nil {
+		return err.Error()
+	}
 	answer, err := r.try(s.text)
 	if err != nil && s.keep != nil && strings.Contains(err.Error(), "lateness.max") {
 		return "" // rows must be kept as long as some rollup waits for them
@@ -215,6 +219,9 @@ func (r *rollupRun) step(s *programStep) string {
 	if s.keep != nil {
 		r.tally.changes++
 		r.floor, r.keep = r.shownFrom(), *s.keep
+		if empty {
+			r.floor = 0 // nothing had ended
+		}
 	}
 	if s.clears {
 		r.rows.Clear()
@@ -247,6 +254,13 @@ func (r *rollupRun) step(s *programStep) string {
 		}
 	}
 	return ""
+}
+
+// emptied reports whether the table has no partition left, in memory or on the disk.
+func (r *rollupRun) emptied() (bool, error) {
+	view := r.db.store.Newest()
+	defer view.Close()
+	return tableEmpty(view, r.db.Schema().Table("ks", "t").ID)
 }
 
 // leaveAbove notes that a write which came too late for a level does not reach those above it, although they may not be sealed: a

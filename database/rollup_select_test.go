@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -93,8 +94,12 @@ func (r *rollupRun) selected(rng *rand.Rand) string {
 	for _, direction := range directions {
 		text := q.text + direction
 		var err error
-		if q.rows.ExpiredFrom, err = r.retainedFrom(text); err != nil {
+		var built bool
+		if q.rows.ExpiredFrom, built, err = r.wholeFrom(text); err != nil {
 			return err.Error()
+		}
+		if !built {
+			continue // which rows that have expired it counts changes while it is asked
 		}
 		got, err := r.cells(text)
 		if err != nil {
@@ -119,35 +124,45 @@ func (r *rollupRun) selected(rng *rand.Rand) string {
 	return ""
 }
 
-// retainedFrom is the time, in milliseconds, from which on some rollup that may serve a SELECT retains its windows: what a rollup
-// holds, it holds of rows that have expired too. 0: there is no such rollup.
-func (r *rollupRun) retainedFrom(text string) (int64, error) {
+// wholeFrom is the time, in milliseconds, from which on some rollup that may serve a SELECT has its windows: what a rollup
+// holds, it holds of rows that have expired too. 0: there is no such rollup. It is not built where one has windows left to compute.
+func (r *rollupRun) wholeFrom(text string) (from int64, built bool, err error) {
 	st, err := r.db.Prepare("ks", text)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	plan, err := r.db.bind(st, &Request{})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	from := int64(0)
-	if levels := plan.(*planner.Read).Levels; levels != nil {
-		for i := range levels.Levels {
-			l := r.level(levels.Levels[i].Table.Name)
-			at := int64(1) // before all rows
-			if l.keep > 0 {
-				shown := r.clock.Now().Add(-l.keep + time.Millisecond)
-				start, end := l.of.Step.Around(shown)
-				if at = end.UnixMilli(); start.Equal(shown) {
-					at = start.UnixMilli()
-				}
+	levels := plan.(*planner.Read).Levels
+	if levels == nil {
+		return 0, true, nil
+	}
+	view := r.db.store.View()
+	defer view.Close()
+	for i := range levels.Levels {
+		l := r.level(levels.Levels[i].Table.Name)
+		state, err := rollupState(view, levels.Levels[i].Table)
+		if err != nil || state.BuiltFrom != math.MinInt64 {
+			return 0, false, err
+		}
+		at := int64(1) // before all rows
+		for _, bound := range []int64{state.CompleteFrom, r.clock.Now().Add(-l.keep + time.Millisecond).UnixMilli()} {
+			if bound == math.MinInt64 || l.keep == 0 && bound != state.CompleteFrom {
+				continue
 			}
-			if from == 0 || at < from {
-				from = at
+			start, end := l.of.Step.Around(time.UnixMilli(bound))
+			if start.UnixMilli() == bound {
+				end = start
 			}
+			at = max(at, end.UnixMilli())
+		}
+		if from == 0 || at < from {
+			from = at
 		}
 	}
-	return from, nil
+	return from, true, nil
 }
 
 // answerDiffers compares an answer with the rows that show, group by group.
