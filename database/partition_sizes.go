@@ -43,7 +43,8 @@ func (d *Database) largePartitions(t *schema.Table) map[string]int64 {
 	}
 	sizes := found.(*tableSizes)
 	if d.measureDue(sizes) {
-		d.sizes.measuring.Go(func() { d.measure(t, sizes) })
+		m := sizing{d.store, d.guardrails.PartitionSize, d.largePartition}
+		d.sizes.measuring.Go(func() { m.measure(t, sizes) })
 	}
 	if large := sizes.large.Load(); large != nil {
 		return *large
@@ -60,11 +61,18 @@ func (d *Database) measureDue(sizes *tableSizes) bool {
 	return sizes.measured.CompareAndSwap(before, now)
 }
 
+// sizing is what it takes to measure a table, as of the statement that found it due.
+type sizing struct {
+	store Store
+	limit Threshold
+	tell  func(table, partition string, bytes int64) // Options.LargePartition
+}
+
 // measure looks for the large partitions of a table, if there may be others than before.
-func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
+func (m *sizing) measure(t *schema.Table, sizes *tableSizes) {
 	sizes.mu.Lock()
 	defer sizes.mu.Unlock()
-	store, ok := d.store.(interface {
+	store, ok := m.store.(interface {
 		Estimated
 		Sighted
 	})
@@ -83,12 +91,12 @@ func (d *Database) measure(t *schema.Table, sizes *tableSizes) {
 	before := sizes.large.Load()
 	large := map[string]int64{}
 	for _, p := range largest {
-		if limit := d.guardrails.PartitionSize; !limit.warns(p.Bytes) && !limit.fails(p.Bytes) {
+		if !m.limit.warns(p.Bytes) && !m.limit.fails(p.Bytes) {
 			continue
 		}
 		large[string(p.Key)] = p.Bytes
-		if known := before != nil && (*before)[string(p.Key)] > 0; !known && d.largePartition != nil {
-			d.largePartition(t.QualifiedName(), keyText(t, p.Key), p.Bytes)
+		if known := before != nil && (*before)[string(p.Key)] > 0; !known && m.tell != nil {
+			m.tell(t.QualifiedName(), keyText(t, p.Key), p.Bytes)
 		}
 	}
 	if len(large) == 0 {
