@@ -159,7 +159,7 @@ func (e *embedded) loadDevices(o *Options, work *Workload, insert *database.Stat
 // batch writes entries; what an overloaded store refuses is sent again, as a client does.
 func (e *embedded) batch(entries []database.BatchEntry) error {
 	for len(entries) > 0 {
-		_, err := e.db.Batch(entries, nil)
+		_, err := e.db.Batch(entries, database.Request{})
 		if err == nil {
 			return nil
 		}

@@ -44,7 +44,7 @@ func benchmarkWrite(b *testing.B, texts []string) {
 				{Bytes: []byte("site-seven")}, {Bytes: types.AppendDouble(nil, float64(n))},
 			}}
 		}
-		if _, err := w.db.Batch(entries, nil); err != nil {
+		if _, err := w.db.Batch(entries, Request{}); err != nil {
 			b.Fatal(err)
 		}
 	}

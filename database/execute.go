@@ -3,6 +3,7 @@ package database
 import (
 	"fmt"
 
+	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
@@ -15,6 +16,8 @@ type Request struct {
 	PageSize    int           // rows a page; 0: everything at once
 	PagingState []byte        // of the page before; nil for the first
 	Timestamp   *int64        // the client's default write timestamp, microseconds; nil: the server's
+	NowSeconds  *int64        // the client's moment of expiry, seconds since 1970 (version 5); nil: the server's
+	User        *auth.User    // who asks; nil: nobody is asked who he is, and everything is permitted
 	Memory      *memory.Lease // what the answer takes is taken from here; nil: it is not counted
 }
 
@@ -132,12 +135,12 @@ type BatchEntry struct {
 // BatchStatementsMax is how many statements a BATCH may have.
 const BatchStatementsMax = 65_535
 
-// Batch runs several writes as one atomic record. They share one timestamp unless they set their own (R23).
-func (d *Database) Batch(entries []BatchEntry, timestamp *int64) (*Result, error) {
+// Batch runs several writes as one atomic record. Of req it takes all but the values, names and pages. They share one timestamp unless they set their own (R23).
+func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
 	if len(entries) > BatchStatementsMax {
 		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
 	}
-	ctx := d.context(timestamp)
+	ctx := d.context(req.Timestamp)
 	writes := make([]*planner.Write, len(entries))
 	for i, e := range entries {
 		values, err := arrange(e.Statement.Plan.Markers, &Request{Values: e.Values})

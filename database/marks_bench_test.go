@@ -54,7 +54,7 @@ func benchmarkIngest(b *testing.B, spread bool, levels string) {
 		if !spread || (n/batch)%100 == 0 {
 			w.clock.Advance(time.Millisecond)
 		}
-		if _, err := w.db.Batch(entries, nil); err != nil {
+		if _, err := w.db.Batch(entries, Request{}); err != nil {
 			b.Fatal(err)
 		}
 	}

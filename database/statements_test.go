@@ -179,19 +179,19 @@ func TestBatchesShareATimestamp(t *testing.T) {
 		}
 		return BatchEntry{Statement: st, Values: values}
 	}
-	if _, err := w.db.Batch([]BatchEntry{entry("DELETE FROM t WHERE k = 1"), entry("INSERT INTO t (k, v) VALUES (?, 1)", number(1)), entry("INSERT INTO t (k, v) VALUES (2, 2)")}, nil); err != nil {
+	if _, err := w.db.Batch([]BatchEntry{entry("DELETE FROM t WHERE k = 1"), entry("INSERT INTO t (k, v) VALUES (?, 1)", number(1)), entry("INSERT INTO t (k, v) VALUES (2, 2)")}, Request{}); err != nil {
 		t.Fatal(err)
 	}
 	w.expect("SELECT k, v FROM t", "2 2")
 	stamp := int64(77)
-	if _, err := w.db.Batch([]BatchEntry{entry("INSERT INTO t (k, v) VALUES (3, 3)")}, &stamp); err != nil {
+	if _, err := w.db.Batch([]BatchEntry{entry("INSERT INTO t (k, v) VALUES (3, 3)")}, Request{Timestamp: &stamp}); err != nil {
 		t.Fatal(err)
 	}
 	w.expect("SELECT writetime(v) FROM t WHERE k = 3", "77")
-	if _, err := w.db.Batch([]BatchEntry{entry("SELECT * FROM t")}, nil); err == nil {
+	if _, err := w.db.Batch([]BatchEntry{entry("SELECT * FROM t")}, Request{}); err == nil {
 		t.Error("a batch takes a SELECT")
 	}
-	if _, err := w.db.Batch(make([]BatchEntry, BatchStatementsMax+1), nil); err == nil {
+	if _, err := w.db.Batch(make([]BatchEntry, BatchStatementsMax+1), Request{}); err == nil {
 		t.Error("a batch of too many statements")
 	}
 }

@@ -33,7 +33,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte{0x42, 0, 0, 0, 5, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		db := echo()
-		db.batch = func([]database.BatchEntry, *int64) (*database.Result, error) { return void, nil }
+		db.batch = func([]database.BatchEntry, database.Request) (*database.Result, error) { return void, nil }
 		s, err := Listen(Options{Database: db, Listener: &noListener{}, Limits: Limits{FrameBytesMax: 1 << 16},
 			Events: Events{Panicked: func(_ net.Addr, v any, stack []byte) { t.Errorf("%v\n%s", v, stack) }}})
 		if err != nil {

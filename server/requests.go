@@ -123,11 +123,11 @@ func (w *worker) batch(c *conn, m *wire.Batch) (wire.Answer, error) {
 		w.values = appendValues(w.values, e.Values)
 		w.entries = append(w.entries, database.BatchEntry{Statement: st, Values: w.values[from:len(w.values):len(w.values)]})
 	}
-	var timestamp *int64
+	var req database.Request
 	if m.HasTimestamp {
-		timestamp = &m.DefaultTimestamp
+		req.Timestamp = &m.DefaultTimestamp
 	}
-	result, err := c.server.database.Batch(w.entries, timestamp)
+	result, err := c.server.database.Batch(w.entries, req)
 	if err != nil {
 		return wire.Answer{}, err
 	}

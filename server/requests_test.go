@@ -128,7 +128,7 @@ func TestBatches(t *testing.T) {
 	var values []planner.Value
 	var at *int64
 	db := echo()
-	db.batch = func(entries []database.BatchEntry, timestamp *int64) (*database.Result, error) {
+	db.batch = func(entries []database.BatchEntry, req database.Request) (*database.Result, error) {
 		texts, values, at = nil, nil, nil
 		for _, e := range entries {
 			texts = append(texts, e.Statement.Text)
@@ -136,9 +136,9 @@ func TestBatches(t *testing.T) {
 				values = append(values, planner.Value{Bytes: bytes.Clone(v.Bytes), Unset: v.Unset})
 			}
 		}
-		if timestamp != nil {
+		if req.Timestamp != nil {
 			at = new(int64)
-			*at = *timestamp
+			*at = *req.Timestamp
 		}
 		return &database.Result{Kind: database.ResultVoid, Warnings: []string{"watch out"}}, nil
 	}
@@ -201,7 +201,7 @@ func TestUseIsPerConnection(t *testing.T) {
 		}
 		return oneText(st.Keyspace), nil
 	}
-	db.batch = func(entries []database.BatchEntry, _ *int64) (*database.Result, error) {
+	db.batch = func(entries []database.BatchEntry, _ database.Request) (*database.Result, error) {
 		return oneText(entries[0].Statement.Keyspace), nil
 	}
 	s := start(t, Options{Database: db})

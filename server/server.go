@@ -29,7 +29,7 @@ type Database interface {
 	// Execute runs a statement. What it is given is no longer used when it returns.
 	Execute(st *database.Statement, req database.Request) (*database.Result, error)
 	// Batch runs several writes as one. What it is given is no longer used when it returns.
-	Batch(entries []database.BatchEntry, timestamp *int64) (*database.Result, error)
+	Batch(entries []database.BatchEntry, req database.Request) (*database.Result, error)
 	// Listen calls f after every schema change, until stop is called.
 	Listen(f func(database.Change)) (stop func())
 }

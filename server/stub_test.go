@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stub is a database that does what a test says.
 type stub struct {
 	execute func(st *database.Statement, req database.Request) (*database.Result, error)
-	batch   func(entries []database.BatchEntry, timestamp *int64) (*database.Result, error)
+	batch   func(entries []database.BatchEntry, req database.Request) (*database.Result, error)
 	parse   func(keyspace, text string) error
 
 	mu        sync.Mutex
@@ -70,8 +70,8 @@ func (s *stub) Execute(st *database.Statement, req database.Request) (*database.
 	return s.execute(st, req)
 }
 
-func (s *stub) Batch(entries []database.BatchEntry, timestamp *int64) (*database.Result, error) {
-	return s.batch(entries, timestamp)
+func (s *stub) Batch(entries []database.BatchEntry, req database.Request) (*database.Result, error) {
+	return s.batch(entries, req)
 }
 
 func (s *stub) Listen(f func(database.Change)) (stop func()) {
