@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
@@ -21,7 +20,7 @@ func (o Options) measured(measures ...func(*Options) (*Section, error)) (*Report
 	o = o.withDefaults()
 	report := o.report()
 	limit := memory.Divide(o.Memory)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
+	defer limit.Govern()()
 	for _, measure := range measures {
 		s, err := measure(&o)
 		if err != nil {

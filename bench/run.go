@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -97,7 +96,7 @@ func Run(o Options) (*Report, error) {
 	o = o.withDefaults()
 	report := o.report()
 	limit := memory.Divide(o.Memory)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit.HeapMax()))
+	defer limit.Govern()()
 	for _, shape := range o.Shapes {
 		s, err := runShape(&o, shape)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/eskerdb/esker/database"
@@ -37,6 +36,7 @@ type node struct {
 	database *database.Database
 	server   *server.Server
 	logger   *slog.Logger
+	restore  func() // the collector's goals of before
 }
 
 var logModes = map[string]lsm.LogMode{"group": lsm.LogGroup, "batch": lsm.LogBatch, "periodic": lsm.LogPeriodic}
@@ -53,7 +53,7 @@ func openNode(o nodeOptions) (*node, error) {
 		return nil, fmt.Errorf("--log-mode %s: want group, batch or periodic", o.LogMode)
 	}
 	budget := memory.Divide(o.Memory)
-	debug.SetMemoryLimit(budget.HeapMax())
+	ungoverned := budget.Govern()
 	store, err := lsm.Open(lsm.Options{
 		FS: vfs.OS, Dir: o.Dir, Clock: clock.System{}, LogMode: mode, Events: storeEvents(o.Logger),
 		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks, MergeBytes: budget.Compaction,
@@ -79,7 +79,7 @@ func openNode(o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), db.Close())
 	}
-	return &node{store: store, database: db, server: srv, logger: o.Logger}, nil
+	return &node{store: store, database: db, server: srv, logger: o.Logger, restore: ungoverned}, nil
 }
 
 // nodeOf is what the catalogue tells drivers of this node.
@@ -115,6 +115,7 @@ func (n *node) serve() error { return n.server.Serve() }
 
 // close lets the requests in flight be answered until ctx ends, flushes, and closes everything.
 func (n *node) close(ctx context.Context) error {
+	defer n.restore()
 	if err := n.server.Shutdown(ctx); err != nil {
 		n.logger.Warn("connections were closed before all requests were answered", "cause", err)
 	}

@@ -1,7 +1,7 @@
 // Package memory divides what the process may take: one budget, an account for each use. Whatever is
 // sized by data or by clients reserves here first, and waits or is refused when there is no more.
 //
-// It knows numbers of bytes and whom they are for. It does not allocate anything.
+// It knows numbers of bytes and whom they are for, and tells them to Go's collector. It does not allocate anything.
 package memory
 
 import (
