@@ -80,7 +80,7 @@ func (r *rolling) run() (*Section, error) {
 		}
 	}
 	section.Chart = r.chart()
-	if err := errors.Join(r.load(r.Days*DayTicks, rollingRest), r.e.settled()); err != nil {
+	if err := errors.Join(r.load(r.Days*DayTicks, rollingRest), r.e.db.SettleRollups()); err != nil {
 		return nil, err
 	}
 	return section, r.readDays(section)
@@ -94,7 +94,7 @@ func (r *rolling) day(day int) error {
 			return err
 		}
 	}
-	if err := r.e.settled(); err != nil {
+	if err := r.e.db.SettleRollups(); err != nil {
 		return err
 	}
 	if err := r.e.store.FlushAll(); err != nil {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,7 +85,7 @@ func (c *levelsCase) measure(o *Options) (rate, cpu, end float64, err error) {
 	if err := e.store.FlushAll(); err != nil {
 		return 0, 0, 0, err
 	}
-	if err := e.settled(); err != nil {
+	if err := e.db.SettleRollups(); err != nil {
 		return 0, 0, 0, err
 	}
 	end = o.Clock.Now().Sub(loaded).Seconds()
@@ -125,46 +124,6 @@ func (e *embedded) equal(rollup string) error {
 	return nil
 }
 
-// settledPoll is how often the state of rollups is looked at.
-const settledPoll = 20 * time.Millisecond
-
-// failed is the error of a rollup whose last recomputation failed.
-func (e *embedded) failed() error {
-	out, err := e.query("SELECT last_error FROM system_views.rollups")
-	if err != nil {
-		return err
-	}
-	if text, any := firstText(out.Rows.Rows); any {
-		return fmt.Errorf("bench: a rollup fails: %s", text)
-	}
-	return nil
-}
-
-// firstText is the first value of rows of one column that is not null.
-func firstText(rows []byte) (string, bool) {
-	for len(rows) >= 4 {
-		n := int32(binary.BigEndian.Uint32(rows))
-		if rows = rows[4:]; n >= 0 {
-			return string(rows[:n]), true
-		}
-	}
-	return "", false
-}
-
-// settled waits until no window is dirty and none is left to be computed.
-func (e *embedded) settled() error {
-	for {
-		if err := e.failed(); err != nil {
-			return err
-		}
-		dirty, err := e.number("SELECT sum(dirty_windows) FROM system_views.rollups")
-		if err != nil || dirty == 0 {
-			return err
-		}
-		time.Sleep(settledPoll)
-	}
-}
-
 // measureBackfill declares an hourly rollup over readings that are there, and reads them with and without it.
 func measureBackfill(o *Options) (*Section, error) {
 	work, err := New(o.Seed, Regular, o.Devices, o.Ticks)
@@ -199,7 +158,7 @@ func (e *embedded) backfilled(o *Options, work *Workload, section *Section) erro
 	if err := e.do("ALTER TABLE " + copiedTable + " WITH rollups = {'1h': 'forever'}"); err != nil {
 		return err
 	}
-	if err := e.built("readings_1h"); err != nil {
+	if err := e.db.SettleRollups(); err != nil {
 		return err
 	}
 	took := o.Clock.Now().Sub(started)
@@ -210,23 +169,6 @@ func (e *embedded) backfilled(o *Options, work *Workload, section *Section) erro
 		return err
 	}
 	return e.hourlyReads(o, work, section, "the rollup")
-}
-
-// built waits until a rollup has all windows of before it was declared.
-func (e *embedded) built(rollup string) error {
-	for {
-		out, err := e.query(fmt.Sprintf("SELECT built FROM system_views.rollup_progress WHERE keyspace_name = '%s' AND rollup_name = '%s'", Keyspace, rollup))
-		if err != nil {
-			return err
-		}
-		if out.Rows.RowCount == 1 && len(out.Rows.Rows) == 12 && out.Rows.Rows[4] == 0x3f && out.Rows.Rows[5] == 0xf0 { // 1.0
-			return e.settled()
-		}
-		if err := e.failed(); err != nil {
-			return err
-		}
-		time.Sleep(settledPoll)
-	}
 }
 
 // hourlyReads reads hourly values of a day of one device, which rows or a rollup serve.

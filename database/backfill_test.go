@@ -53,12 +53,9 @@ func (w *world) rollups() []*schema.Table {
 // filled waits until every window of every rollup is computed.
 func (w *world) filled() {
 	w.t.Helper()
-	for _, r := range w.rollups() {
-		if err := w.db.backfill.Await(r, math.MinInt64); err != nil {
-			w.t.Fatal(err)
-		}
+	if err := w.db.SettleRollups(); err != nil {
+		w.t.Fatal(err)
 	}
-	w.settle()
 }
 
 // checked checks every rollup against its base, and its rows against what a SELECT of the base gives.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/eskerdb/esker/database/jobs"
@@ -73,6 +74,23 @@ func (d *Database) refresh(plan *planner.RefreshRollup) (*Result, error) {
 		}
 	}
 	return out, d.settle(plan.Table.ID)
+}
+
+// SettleRollups computes the windows of every rollup that are closed, and dirty or not computed yet, without giving way to statements:
+// what the scheduler does sooner or later. Rows that come meanwhile it need not have. It ends with the first error of a rollup.
+func (d *Database) SettleRollups() error {
+	s := d.Schema()
+	for _, name := range s.KeyspaceNames() {
+		for _, t := range s.Keyspaces[name].SortedTables() {
+			if t.Rollup == nil {
+				continue
+			}
+			if err := d.backfill.Await(t, math.MinInt64); err != nil {
+				return err
+			}
+		}
+	}
+	return d.rollups.Settle()
 }
 
 // settle waits for the marks that stand of a rollup and of those below and above it.

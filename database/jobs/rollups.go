@@ -197,8 +197,8 @@ func (r *Rollups) stopped() bool {
 	}
 }
 
-// Settle recomputes every closed dirty window and returns the first error. It is what the scheduler
-// does by itself; tests call it to wait for it. Rollups that failed a moment ago are tried again, once.
+// Settle recomputes every closed dirty window and returns the first error: what the scheduler does by itself, without
+// giving way to statements. Rollups that failed a moment ago are tried again, once.
 func (r *Rollups) Settle() error {
 	failed := map[mutation.TableID]bool{}
 	var first error
