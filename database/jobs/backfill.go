@@ -42,6 +42,7 @@ const (
 // Backfill computes the windows of rollups that were declared when there were rows already: the newest first, in chunks of time. Start
 // it with StartBackfill.
 type Backfill struct {
+	*worker
 	rollups *Rollups
 	store   BackfillStore
 	clock   clock.Clock
@@ -53,12 +54,6 @@ type Backfill struct {
 
 	mu       sync.Mutex
 	progress map[mutation.TableID]BackfillProgress // of those under way; guarded by mu
-	failed   map[mutation.TableID]error            // why the last step failed; guarded by mu
-	changed  chan struct{}                         // closed when a chunk ends or a step fails; guarded by mu
-
-	wake chan struct{} // of capacity 1: there is something to look at
-	stop chan struct{}
-	done chan struct{}
 }
 
 // BackfillProgress is how far the backfill of a rollup has come.
@@ -104,54 +99,11 @@ func StartBackfill(rollups *Rollups, store BackfillStore, clk clock.Clock, rowsM
 		rowsMax = chunkRowsMax
 	}
 	b := &Backfill{
-		rollups: rollups, store: store, clock: clk, rowsMax: rowsMax, fills: map[mutation.TableID]*fill{},
-		progress: map[mutation.TableID]BackfillProgress{}, failed: map[mutation.TableID]error{}, changed: make(chan struct{}),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		worker: newWorker(), rollups: rollups, store: store, clock: clk, rowsMax: rowsMax,
+		fills: map[mutation.TableID]*fill{}, progress: map[mutation.TableID]BackfillProgress{},
 	}
-	b.SchemaChanged()
-	go b.run()
+	go b.run(b.round)
 	return b
-}
-
-// Close stops the backfill and waits for the step under way. It goes on when the database opens again.
-func (b *Backfill) Close() {
-	close(b.stop)
-	<-b.done
-}
-
-// Stopped is ErrStopped once the database is closing.
-func (b *Backfill) Stopped() error {
-	select {
-	case <-b.stop:
-		return ErrStopped
-	default:
-		return nil
-	}
-}
-
-// SchemaChanged makes the backfill look for rollups to compute.
-func (b *Backfill) SchemaChanged() {
-	select {
-	case b.wake <- struct{}{}:
-	default: // it will look anyway
-	}
-	b.tell(mutation.TableID{}, nil)
-}
-
-func (b *Backfill) run() {
-	defer close(b.done)
-	for {
-		var again <-chan time.Time
-		if err := b.round(); err != nil {
-			again = time.After(pollEvery)
-		}
-		select {
-		case <-b.stop:
-			return
-		case <-again:
-		case <-b.wake:
-		}
-	}
 }
 
 // errWaiting means that no backfill can get on now.
@@ -178,7 +130,7 @@ func (b *Backfill) round() error {
 				ok, err = b.step(ru, state)
 			}
 			if err != nil {
-				b.tell(ru.Table.ID, err)
+				b.fail(ru.Table.ID, err)
 			}
 			if ok {
 				moved++
@@ -308,7 +260,7 @@ func (b *Backfill) end(ru *Rollup, f *fill) error {
 	} else {
 		f.count = 0
 	}
-	b.tell(mutation.TableID{}, nil)
+	b.moved()
 	return nil
 }
 
@@ -390,9 +342,9 @@ func (b *Backfill) note(ru *Rollup, f *fill) {
 		}
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.progress[ru.Table.ID] = p
-	delete(b.failed, ru.Table.ID)
+	b.mu.Unlock()
+	b.recovered(ru.Table.ID)
 }
 
 // fraction is about the share of time that is computed, up to now.
@@ -417,21 +369,10 @@ func (f *fill) fraction(state State, nowMillis int64) float64 {
 // Of is how far the backfill of a rollup has come.
 func (b *Backfill) Of(id mutation.TableID) BackfillProgress {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	out := b.progress[id]
-	out.Err = b.failed[id]
+	b.mu.Unlock()
+	out.Err = b.Failure(id)
 	return out
-}
-
-// tell wakes those who wait. An error is that of the last step of a rollup.
-func (b *Backfill) tell(id mutation.TableID, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil {
-		b.failed[id] = err
-	}
-	close(b.changed)
-	b.changed = make(chan struct{})
 }
 
 // forget drops what is known of rollups that are gone.
@@ -443,31 +384,18 @@ func (b *Backfill) forget(all map[mutation.TableID]*Rollup) {
 	gone := func(id mutation.TableID) bool { _, there := all[id]; return !there }
 	maps.DeleteFunc(b.fills, func(id mutation.TableID, _ *fill) bool { return gone(id) })
 	maps.DeleteFunc(b.progress, func(id mutation.TableID, _ BackfillProgress) bool { return gone(id) })
-	maps.DeleteFunc(b.failed, func(id mutation.TableID, _ error) bool { return gone(id) })
+	b.forgetFailures(gone)
 }
 
 // Await returns once the windows of a rollup from a time on are computed, or the rollup is gone or paused. It ends with the error of the
 // last step if that failed.
 func (b *Backfill) Await(of *schema.Table, from int64) error {
-	for {
-		b.mu.Lock()
-		changed, err := b.changed, b.failed[of.ID]
-		b.mu.Unlock()
-		if err != nil {
-			return err
-		}
+	return b.await(of.ID, func() (bool, error) {
 		ru, err := b.rollups.Rollup(of.ID)
 		if err != nil || ru == nil || ru.Table.Rollup.Paused {
-			return err
+			return true, err
 		}
 		state, err := b.rollups.State(ru.Table)
-		if err != nil || state.BuiltFrom <= from {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-b.stop:
-			return ErrStopped
-		}
-	}
+		return err == nil && state.BuiltFrom <= from, err
+	})
 }

@@ -81,6 +81,7 @@ var ErrStopped = errors.New("the build stops because the database closes; it goe
 // Builds is the job that adds the rows of base tables to copies that were made when there were rows already (R39b). Start
 // it with StartBuilds.
 type Builds struct {
+	*worker
 	store   BuildStore
 	clock   clock.Clock
 	rowsMax int // of the base in a step
@@ -89,15 +90,9 @@ type Builds struct {
 
 	mu       sync.Mutex
 	progress map[mutation.TableID]Progress // of all copies that were built; guarded by mu
-	failed   map[mutation.TableID]error    // why the last step of a build failed; guarded by mu
-	changed  chan struct{}                 // closed when something of the above changes; guarded by mu
 
 	seen  uint64                         // the sequence of the last View; guarded by stepMu
 	began map[mutation.TableID]time.Time // when the first step here was; guarded by stepMu
-
-	wake chan struct{} // of capacity 1: there is something to look at
-	stop chan struct{}
-	done chan struct{}
 }
 
 // StartBuilds loads the progress that stands in the store and goes on from there. A step takes rowsMax rows of the base
@@ -107,46 +102,14 @@ func StartBuilds(store BuildStore, clk clock.Clock, rowsMax int) (*Builds, error
 		rowsMax = stepRowsMax
 	}
 	b := &Builds{
-		store: store, clock: clk, rowsMax: rowsMax, progress: map[mutation.TableID]Progress{}, failed: map[mutation.TableID]error{}, began: map[mutation.TableID]time.Time{}, changed: make(chan struct{}),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		worker: newWorker(), store: store, clock: clk, rowsMax: rowsMax,
+		progress: map[mutation.TableID]Progress{}, began: map[mutation.TableID]time.Time{},
 	}
 	if err := store.Progress(func(id mutation.TableID, p Progress) { b.progress[id] = p }); err != nil {
 		return nil, err
 	}
-	b.SchemaChanged()
-	go b.run()
+	go b.run(b.round)
 	return b, nil
-}
-
-// Close stops the builder and waits for the step under way.
-func (b *Builds) Close() {
-	close(b.stop)
-	<-b.done
-}
-
-// SchemaChanged makes the builder look for copies to build.
-func (b *Builds) SchemaChanged() {
-	select {
-	case b.wake <- struct{}{}:
-	default: // it will look anyway
-	}
-	b.tell(mutation.TableID{}, nil)
-}
-
-func (b *Builds) run() {
-	defer close(b.done)
-	for {
-		var again <-chan time.Time
-		if err := b.round(); err != nil && !errors.Is(err, ErrStopped) {
-			again = time.After(pollEvery)
-		}
-		select {
-		case <-b.stop:
-			return
-		case <-again:
-		case <-b.wake:
-		}
-	}
 }
 
 // round builds all copies that are to be built, a step of each in turn.
@@ -163,7 +126,7 @@ func (b *Builds) round() error {
 		for _, one := range builds {
 			rest, err := b.step(one.Copy.ID)
 			if err != nil {
-				b.tell(one.Copy.ID, err)
+				b.fail(one.Copy.ID, err)
 				failed++
 			}
 			if err := b.pause(rest); err != nil {
@@ -178,26 +141,6 @@ func (b *Builds) round() error {
 
 // errAllFail means that no build gets on now.
 var errAllFail = errors.New("no build gets on")
-
-// pause rests, and reports whether the builder must stop.
-func (b *Builds) pause(rest time.Duration) error {
-	select {
-	case <-b.stop:
-		return ErrStopped
-	default:
-	}
-	if rest <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(rest)
-	defer timer.Stop()
-	select {
-	case <-b.stop:
-		return ErrStopped
-	case <-timer.C:
-		return nil
-	}
-}
 
 // step does one step of a build, and says how long to rest after it.
 func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
@@ -247,7 +190,7 @@ func (b *Builds) step(id mutation.TableID) (rest time.Duration, err error) {
 		if err := b.store.Finish(id); err != nil {
 			return 0, err
 		}
-		b.tell(mutation.TableID{}, nil)
+		b.moved()
 		return 0, nil
 	}
 	if busy {
@@ -323,30 +266,12 @@ func (b *Builds) Of(id mutation.TableID) Progress {
 	return b.progress[id]
 }
 
-// Failure is why the last step of a build failed; nil: it did not.
-func (b *Builds) Failure(id mutation.TableID) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.failed[id]
-}
-
 // note remembers what has been written.
 func (b *Builds) note(id mutation.TableID, p Progress) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.progress[id] = p
-	delete(b.failed, id)
-}
-
-// tell wakes those who wait for builds. An error is that of the last step of a build.
-func (b *Builds) tell(id mutation.TableID, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil {
-		b.failed[id] = err
-	}
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.mu.Unlock()
+	b.recovered(id)
 }
 
 // forgetOrphans removes the progress of copies that are gone.
@@ -367,8 +292,8 @@ func (b *Builds) forgetOrphans() error {
 		}
 		b.mu.Lock()
 		delete(b.progress, id)
-		delete(b.failed, id)
 		b.mu.Unlock()
+		b.recovered(id)
 	}
 	return nil
 }
@@ -376,20 +301,5 @@ func (b *Builds) forgetOrphans() error {
 // Await returns once over says so, which it asks whenever a step fails or the schema changes. It ends with the error of
 // the last step of the build if that failed.
 func (b *Builds) Await(id mutation.TableID, over func() bool) error {
-	for {
-		b.mu.Lock()
-		changed, err := b.changed, b.failed[id]
-		b.mu.Unlock()
-		if over() {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-b.stop:
-			return ErrStopped
-		}
-	}
+	return b.await(id, func() (bool, error) { return over(), nil })
 }
