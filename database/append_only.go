@@ -31,7 +31,7 @@ func (d *Database) requireEqualCopy(t, copied *schema.Table) error {
 		return &planner.InvalidError{Message: fmt.Sprintf("append_only of table %s: query table %s is being built; try again when system_views.query_tables says live",
 			t.QualifiedName(), copied.QualifiedName())}
 	}
-	c := &copyCheck{d: d, id: copied.ID, keyspace: copied.Keyspace, name: copied.Name}
+	c := &copyCheck{checkView: checkView{d: d}, id: copied.ID, keyspace: copied.Keyspace, name: copied.Name}
 	if err := c.run(); err != nil {
 		return err
 	}

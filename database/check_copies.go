@@ -24,8 +24,6 @@ const CheckRowsMax = 10_000
 const (
 	checkRowsMax  = 2048    // rows compared at a time
 	checkBytesMax = 1 << 20 // about, of rows compared at a time
-	// checkViewFor is how long rows are compared in one View: it holds on to memory and files that would go.
-	checkViewFor = 2 * time.Second
 )
 
 // Kinds of divergence.
@@ -61,7 +59,7 @@ type expected struct {
 
 // copyCheck compares a copy with the projection of its base.
 type copyCheck struct {
-	d         *Database
+	checkView
 	id        mutation.TableID // of the copy
 	keyspace  string
 	name      string
@@ -69,12 +67,8 @@ type copyCheck struct {
 	base      *schema.Table
 	copied    *schema.Table
 	projector *querytable.Projector
-	moment    uint64
 	nowSec    int64
 	retention *retentionCheck // nil: rows of the base end by their TTL alone
-
-	view     View
-	viewFrom time.Time
 
 	baseRows, copyRows int64
 	found, mended      int64
@@ -84,7 +78,7 @@ type copyCheck struct {
 // checkCopy carries out CHECK QUERY TABLE. Every row is compared with its counterpart in one View, many rows in the same;
 // a long check takes a new one from time to time. What diverges is in all of them.
 func (d *Database) checkCopy(st *Statement, plan *planner.CheckCopy) (*Result, error) {
-	c := &copyCheck{d: d, id: plan.Table.ID, keyspace: plan.Table.Keyspace, name: plan.Table.Name, repair: plan.Repair}
+	c := &copyCheck{checkView: checkView{d: d}, id: plan.Table.ID, keyspace: plan.Table.Keyspace, name: plan.Table.Name, repair: plan.Repair}
 	c.answer.Columns = st.Plan.Result
 	if err := c.run(); err != nil {
 		return nil, err
@@ -106,30 +100,19 @@ func (c *copyCheck) run() error {
 	return c.pass(func() mutation.TableID { return c.copied.ID }, c.compareCopy)
 }
 
-func (c *copyCheck) close() {
-	if c.view != nil {
-		c.view.Close()
-	}
-}
-
 // renew looks at the schema and takes a View, unless the last one is young enough.
 func (c *copyCheck) renew() error {
-	now := c.d.clock.Now()
-	if c.view != nil && c.moment == c.d.moment.Load() && now.Sub(c.viewFrom) < checkViewFor {
-		return nil
+	taken, err := c.checkView.renew(c.define)
+	if taken {
+		c.nowSec = c.from.Unix()
+		c.retention = newRetentionCheck(c.view, c.base, c.from.UnixMilli())
 	}
-	c.close()
-	c.moment = c.d.moment.Load() // before the schema and the View: if it passes meanwhile, they may not fit each other
-	if err := c.define(c.d.Schema()); err != nil {
-		return err
-	}
-	c.view, c.viewFrom, c.nowSec = c.d.store.View(), now, now.Unix()
-	c.retention = newRetentionCheck(c.view, c.base, now.UnixMilli())
-	return nil
+	return err
 }
 
-// define finds the copy and its base in a schema.
-func (c *copyCheck) define(s *schema.Snapshot) error {
+// define finds the copy and its base in the schema.
+func (c *copyCheck) define() error {
+	s := c.d.Schema()
 	t := s.Table(c.keyspace, c.name)
 	if t == nil || t.ID != c.id {
 		return &planner.InvalidError{Message: fmt.Sprintf("query table %s.%s was dropped or rebuilt while it was checked; check it again", c.keyspace, c.name)}
@@ -165,7 +148,7 @@ func (c *copyCheck) pass(table func() mutation.TableID, compare func(jobs.Place)
 		if err != nil {
 			return err
 		}
-		if c.moment != c.d.moment.Load() {
+		if c.outdated() {
 			continue // compared by a definition that may not have been that of the View
 		}
 		if err := c.report(found); err != nil {

@@ -44,7 +44,7 @@ func (c *copyCheck) mend(found []divergence) error {
 func (c *copyCheck) mendPartition(key partition.DecoratedKey, found []*divergence) (sequence uint64, err error) {
 	c.d.marksMu.RLock()
 	defer c.d.marksMu.RUnlock()
-	if err := c.define(c.d.Schema()); err != nil {
+	if err := c.define(); err != nil {
 		return 0, err
 	}
 	unlock := c.d.latches.lock([]string{latchName(c.base.ID, key)})

@@ -3,7 +3,6 @@ package database
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/database/jobs"
@@ -21,15 +20,11 @@ const (
 
 // rollupCheck compares a rollup with what the rows of its base table give.
 type rollupCheck struct {
-	d        *Database
+	checkView
 	id       mutation.TableID // of the rollup
 	keyspace string
 	name     string
 	repair   bool
-	moment   uint64
-
-	view     View
-	viewFrom time.Time
 	levels   rollupLevels
 	// windowsMax is how many windows are compared at a time: fewer where much diverges, one of a sample.
 	windowsMax int64
@@ -49,7 +44,7 @@ type rollupLevels struct {
 // checkRollup carries out CHECK ROLLUP. The final windows of a partition are recomputed from raw rows and compared in one View; a long
 // check takes a new one from time to time.
 func (d *Database) checkRollup(st *Statement, plan *planner.CheckRollup) (*Result, error) {
-	c := &rollupCheck{d: d, id: plan.Table.ID, keyspace: plan.Table.Keyspace, name: plan.Table.Name, repair: plan.Repair, windowsMax: checkWindowsMax}
+	c := &rollupCheck{checkView: checkView{d: d}, id: plan.Table.ID, keyspace: plan.Table.Keyspace, name: plan.Table.Name, repair: plan.Repair, windowsMax: checkWindowsMax}
 	c.answer.Columns = st.Plan.Result
 	if err := c.run(plan.Sample); err != nil {
 		return nil, err
@@ -71,26 +66,10 @@ func (c *rollupCheck) run(sample int) error {
 	return c.eachPartition(func(key partition.DecoratedKey) error { return c.checkRange(key, jobs.AllTime) })
 }
 
-func (c *rollupCheck) close() {
-	if c.view != nil {
-		c.view.Close()
-	}
-}
-
 // renew looks at the schema and takes a View, unless the last one is young enough.
 func (c *rollupCheck) renew() error {
-	now := c.d.clock.Now()
-	if c.view != nil && c.moment == c.d.moment.Load() && now.Sub(c.viewFrom) < checkViewFor {
-		return nil
-	}
-	c.close()
-	c.view = nil
-	c.moment = c.d.moment.Load() // before the schema and the View: if it passes meanwhile, they may not fit each other
-	if err := c.define(); err != nil {
-		return err
-	}
-	c.view, c.viewFrom = c.d.store.View(), now
-	return nil
+	_, err := c.checkView.renew(c.define)
+	return err
 }
 
 // define finds the rollup and its base in the schema.
@@ -187,7 +166,7 @@ func (c *rollupCheck) checkNext(key partition.DecoratedKey, over downsample.Wind
 		if err != nil {
 			return 0, false, err
 		}
-		if c.moment != c.d.moment.Load() {
+		if c.outdated() {
 			continue // compared by a definition that may not have been that of the View
 		}
 		if c.repair && len(found) > 0 {

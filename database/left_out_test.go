@@ -190,7 +190,7 @@ func TestARepairMarksNothingSealed(t *testing.T) {
 	w.clock.Advance(80 * time.Hour)
 	w.settle()
 	levels, _ := levelsOf(w.db.Schema(), "ks", "r_1h", w.db.Schema().Table("ks", "r_1h").ID)
-	check := rollupCheck{d: w.db, levels: levels}
+	check := rollupCheck{checkView: checkView{d: w.db}, levels: levels}
 	state, err := w.db.rollups.State(levels.children[0])
 	if err != nil || state.SealedUntil == math.MinInt64 {
 		t.Fatalf("%+v %v", state, err)
