@@ -28,15 +28,9 @@ const (
 
 // buildsTable keeps how far the builds of copies have come: partition (id of the copy), one row.
 func buildsTable() mutation.Table {
-	out := mutation.Table{ID: buildsTableID, Name: "esker.builds", Law: mutation.BySequence}
-	for _, c := range []struct {
-		id mutation.ColumnID
-		of *types.Type
-	}{{buildKey, types.Blob}, {buildClustering, types.Blob}, {buildRows, types.Bigint}, {buildDone, types.Boolean}} {
-		physical, width := mutation.PhysicalOf(c.of)
-		out.Columns = append(out.Columns, mutation.Column{ID: c.id, Physical: physical, Width: width})
-	}
-	return out
+	return internalTable(buildsTableID, "esker.builds", map[mutation.ColumnID]*types.Type{
+		buildKey: types.Blob, buildClustering: types.Blob, buildRows: types.Bigint, buildDone: types.Boolean,
+	})
 }
 
 // progressMutation writes the progress of a build.

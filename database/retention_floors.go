@@ -30,11 +30,7 @@ const (
 
 // floorsTable keeps the floors of all tables: partition (id of the table, key of its partition), one row.
 func floorsTable() mutation.Table {
-	physical, width := mutation.PhysicalOf(types.Bigint)
-	return mutation.Table{
-		ID: floorsTableID, Name: "esker.retention_floors", Law: mutation.BySequence,
-		Columns: []mutation.Column{{ID: floorMillis, Physical: physical, Width: width}, {ID: floorSince, Physical: physical, Width: width}},
-	}
+	return internalTable(floorsTableID, "esker.retention_floors", map[mutation.ColumnID]*types.Type{floorMillis: types.Bigint, floorSince: types.Bigint})
 }
 
 // floorKey is where the floor of a partition stands.

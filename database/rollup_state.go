@@ -26,12 +26,9 @@ const (
 
 // rollupStateTable keeps the states of all rollups: partition (id of the rollup), one row.
 func rollupStateTable() mutation.Table {
-	out := mutation.Table{ID: rollupStateID, Name: "esker.rollup_state", Law: mutation.BySequence}
-	physical, width := mutation.PhysicalOf(types.Bigint)
-	for _, id := range []mutation.ColumnID{stateSealedUntil, stateBuiltFrom, stateComplete} {
-		out.Columns = append(out.Columns, mutation.Column{ID: id, Physical: physical, Width: width})
-	}
-	return out
+	return internalTable(rollupStateID, "esker.rollup_state", map[mutation.ColumnID]*types.Type{
+		stateSealedUntil: types.Bigint, stateBuiltFrom: types.Bigint, stateComplete: types.Bigint,
+	})
 }
 
 // stateMutation writes the state of a rollup.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
@@ -63,6 +65,16 @@ func internalTables() []mutation.Table {
 	return []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable(), floorsTable()}
 }
 
+// internalTable is a table of the server's own, without clustering. Its rows merge by sequence: nobody's clock counts.
+func internalTable(id mutation.TableID, name string, columns map[mutation.ColumnID]*types.Type) mutation.Table {
+	out := mutation.Table{ID: id, Name: name, Law: mutation.BySequence}
+	for _, column := range slices.Sorted(maps.Keys(columns)) {
+		physical, width := mutation.PhysicalOf(columns[column])
+		out.Columns = append(out.Columns, mutation.Column{ID: column, Physical: physical, Width: width})
+	}
+	return out
+}
+
 // adoptInternalTables makes the internal tables that the release which wrote the data directory did not have.
 func (d *Database) adoptInternalTables(s *schema.Snapshot) error {
 	view := d.store.View()
@@ -110,10 +122,9 @@ func (d *Database) publish(s *schema.Snapshot) {
 // dirtyTable keeps the dirty marks of all rollups: partition (rollup id, base partition key),
 // clustering (from, to) in milliseconds. A mark is a row without cells.
 func dirtyTable() mutation.Table {
-	return mutation.Table{
-		ID: dirtyTableID, Name: "esker.dirty_windows", Law: mutation.BySequence,
-		Clustering: clustering.Layout{{Type: types.Bigint}, {Type: types.Bigint}},
-	}
+	out := internalTable(dirtyTableID, "esker.dirty_windows", nil)
+	out.Clustering = clustering.Layout{{Type: types.Bigint}, {Type: types.Bigint}}
+	return out
 }
 
 // dirtyTableID is the same in every data directory.

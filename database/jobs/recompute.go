@@ -3,7 +3,6 @@ package jobs
 import (
 	"math"
 
-	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/internal/invariants"
@@ -272,61 +271,22 @@ func (c *rowClock) start(w downsample.Window) []byte {
 	return types.AppendBigint(nil, math.MinInt64)
 }
 
-// timeSlices is the rows of a table in a range of time.
-func timeSlices(t *schema.Table, w downsample.Window) clustering.Slices {
-	stored := mutation.Table{Clustering: t.ClusteringLayout()[:1], UnitNanos: t.UnitNanos()}
-	bound := func(ms int64) clustering.Bound {
-		at, _ := stored.TimeBound(ms)
-		return at
-	}
-	out := clustering.Whole()
-	desc := t.Clustering[0].Desc
-	if w.Start > math.MinInt64 {
-		out.Start = bound(w.Start)
-	}
-	if w.End < math.MaxInt64 {
-		out.End = bound(w.End)
-	}
-	if desc {
-		out = clustering.Whole()
-		if w.Start > math.MinInt64 {
-			out.End = bound(w.Start)
-		}
-		if w.End < math.MaxInt64 {
-			out.Start = bound(w.End)
-		}
-	}
-	return clustering.MakeSlices([]clustering.Slice{out})
-}
-
 // source is a table that is read in the order of time.
 type source struct {
 	table *schema.Table
 	fetch []mutation.ColumnID
 	clock rowClock
+	timed *mutation.Table // nil: not read yet
 }
 
 // each calls add for every batch of a range of time.
 func (s *source) each(view View, key partition.DecoratedKey, over downsample.Window, add func(*mutation.Batch) error) error {
-	if s.clock.of == nil {
-		s.clock = newClock(s.table)
+	if s.timed == nil {
+		s.timed, s.clock = timed(s.table), newClock(s.table)
 	}
-	reader, err := view.Read(s.table.ID, mutation.ReadRequest{
-		Key: key, Slices: timeSlices(s.table, over), Reverse: s.table.Clustering[0].Desc, Columns: s.fetch,
-	})
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for {
-		batch, err := reader.Next()
-		if err != nil || batch == nil {
-			return err
-		}
-		if err := add(batch); err != nil {
-			return err
-		}
-	}
+	return eachBatch(view, s.table.ID, mutation.ReadRequest{
+		Key: key, Slices: TimesOf(s.timed, over), Reverse: s.table.Clustering[0].Desc, Columns: s.fetch,
+	}, func(batch *mutation.Batch) (bool, error) { return true, add(batch) })
 }
 
 // column makes sure that a column is fetched, and returns its place among the vectors.

@@ -32,7 +32,7 @@ func newStored(r *Recompute, out *output, over downsample.Window, each func(*Dif
 	t := r.Rollup.Table
 	s := &stored{table: t, base: r.Base, layout: out.layout, clock: out.clock, out: out, each: each, desc: t.Clustering[0].Desc}
 	var err error
-	s.reader, err = r.View.Read(t.ID, mutation.ReadRequest{Key: r.Base, Slices: timeSlices(t, over), Reverse: s.desc, Columns: out.targets})
+	s.reader, err = r.View.Read(t.ID, mutation.ReadRequest{Key: r.Base, Slices: TimesOf(timed(t), over), Reverse: s.desc, Columns: out.targets})
 	if err != nil {
 		return nil, err
 	}

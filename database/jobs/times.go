@@ -7,6 +7,7 @@ import (
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
+	"github.com/eskerdb/esker/schema"
 )
 
 // AllTime is every window there can be.
@@ -33,8 +34,13 @@ func WindowsFrom(of *downsample.Definition, ms, count, limit int64) downsample.W
 	return out
 }
 
-// TimesOf is the slice of the rows of a table whose time lies in a range. The first clustering column of the table is a time.
-func TimesOf(t *mutation.Table, over downsample.Window) clustering.Slice {
+// timed is what TimesOf needs of a table: less than all that the store keeps.
+func timed(t *schema.Table) *mutation.Table {
+	return &mutation.Table{Clustering: t.ClusteringLayout()[:1], UnitNanos: t.UnitNanos()}
+}
+
+// TimesOf is where the rows of a table are whose time lies in a range. The first clustering column of the table is a time.
+func TimesOf(t *mutation.Table, over downsample.Window) clustering.Slices {
 	out := clustering.Whole()
 	desc := t.Clustering[0].Desc
 	if at, ok := t.TimeBound(over.Start); ok && over.Start != math.MinInt64 {
@@ -51,14 +57,14 @@ func TimesOf(t *mutation.Table, over downsample.Window) clustering.Slice {
 			out.End = at
 		}
 	}
-	return out
+	return clustering.MakeSlices([]clustering.Slice{out})
 }
 
 // EdgeTime is the time of the first row of a partition in a range of time, or of the last one; ok is false if there is none. Rows that
 // have expired count: recomputations read them too.
 func EdgeTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over downsample.Window, last bool) (ms int64, ok bool, err error) {
 	reader, err := view.Read(t.ID, mutation.ReadRequest{
-		Key: key, Slices: clustering.MakeSlices([]clustering.Slice{TimesOf(t, over)}), Reverse: t.Clustering[0].Desc != last, RowsMax: 1,
+		Key: key, Slices: TimesOf(t, over), Reverse: t.Clustering[0].Desc != last, RowsMax: 1,
 	})
 	if err != nil {
 		return 0, false, err
@@ -73,9 +79,20 @@ func EdgeTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over do
 
 // EachTime calls do for the time of every row of a partition in a range, the earliest first or the latest, until it says false.
 func EachTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over downsample.Window, last bool, do func(ms int64) bool) error {
-	reader, err := view.Read(t.ID, mutation.ReadRequest{
-		Key: key, Slices: clustering.MakeSlices([]clustering.Slice{TimesOf(t, over)}), Reverse: t.Clustering[0].Desc != last,
+	req := mutation.ReadRequest{Key: key, Slices: TimesOf(t, over), Reverse: t.Clustering[0].Desc != last}
+	return eachBatch(view, t.ID, req, func(batch *mutation.Batch) (bool, error) {
+		for i := range batch.Rows {
+			if !do(timeAt(t, batch, i)) {
+				return false, nil
+			}
+		}
+		return true, nil
 	})
+}
+
+// eachBatch calls do for what a read gives, until it says false or fails.
+func eachBatch(view Reads, table mutation.TableID, req mutation.ReadRequest, do func(*mutation.Batch) (more bool, err error)) error {
+	reader, err := view.Read(table, req)
 	if err != nil {
 		return err
 	}
@@ -85,10 +102,8 @@ func EachTime(view Reads, t *mutation.Table, key partition.DecoratedKey, over do
 		if err != nil || batch == nil {
 			return err
 		}
-		for i := range batch.Rows {
-			if !do(timeAt(t, batch, i)) {
-				return nil
-			}
+		if more, err := do(batch); err != nil || !more {
+			return err
 		}
 	}
 }
