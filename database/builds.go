@@ -137,10 +137,7 @@ func (s buildStore) Copies() map[mutation.TableID]bool { return copyIDs(s.d.Sche
 
 // Settled implements jobs.BuildStore.
 func (s buildStore) Settled() error {
-	newest := s.d.store.Newest()
-	sequence := newest.Sequence()
-	newest.Close()
-	return s.d.store.WaitDurable(sequence)
+	return s.d.Await(s.d.newest())
 }
 
 // View implements jobs.BuildStore.

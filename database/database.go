@@ -91,9 +91,10 @@ type Database struct {
 	largePartition func(table, partition string, bytes int64)
 
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
-	// deciding that a mark may be omitted until its record is applied; a recomputation takes it
-	// alone while it pins its View.
-	marksMu sync.RWMutex
+	// deciding that a mark may be omitted until its record is applied and its marks are known; who must see all that was
+	// written, as a recomputation that pins its View, takes it alone by excludeWrites.
+	marksMu  sync.RWMutex
+	unsynced unsynced
 	// moment counts schema changes and truncations; it grows while marksMu is held alone.
 	moment atomic.Uint64
 	// checkRowsMax is how many rows CHECK compares at a time.

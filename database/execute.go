@@ -41,17 +41,16 @@ type Result struct {
 	Warnings    []string
 }
 
-// Execute binds and runs one statement.
+// Execute binds and runs one statement. A write is durable by the mode of the log, and visible, when it returns.
 func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
-	plan, err := d.bind(st, &req)
-	if err != nil {
-		return nil, err
-	}
+	return d.awaited(d.Begin(st, req))
+}
+
+// carryOut runs a plan that is no write.
+func (d *Database) carryOut(st *Statement, plan planner.Plan, req *Request) (*Result, error) {
 	switch plan := plan.(type) {
 	case *planner.Read:
-		return d.readNow(st, plan, &req)
-	case *planner.Write:
-		return d.admitted(plan)
+		return d.readNow(st, plan, req)
 	case *planner.Alter:
 		return d.alter(st)
 	case *planner.Truncate:
@@ -61,7 +60,7 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 	case *planner.Describe:
 		return d.describe(st, plan)
 	case *planner.Explain:
-		return d.explain(st, plan, &req)
+		return d.explain(st, plan, req)
 	case *planner.ExplainRetention:
 		return d.explainRetention(st, plan)
 	case *planner.CheckCopy:
@@ -136,7 +135,13 @@ type BatchEntry struct {
 const BatchStatementsMax = 65_535
 
 // Batch runs several writes as one atomic record. Of req it takes all but the values, names and pages. They share one timestamp unless they set their own (R23).
+// They are durable and visible when it returns, as in Execute.
 func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
+	return d.awaited(d.BeginBatch(entries, req))
+}
+
+// bindBatch makes one plan of the entries of a batch.
+func (d *Database) bindBatch(entries []BatchEntry, req *Request) (*planner.Write, error) {
 	if len(entries) > BatchStatementsMax {
 		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
 	}
@@ -157,5 +162,5 @@ func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
 		}
 		writes[i] = w
 	}
-	return d.admitted(planner.Join(writes))
+	return planner.Join(writes), nil
 }

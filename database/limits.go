@@ -54,18 +54,18 @@ func (w *writeLimits) refused(t *schema.Table) catalog.WriteLimit {
 	return w.refusal[t.ID]
 }
 
-// admitted carries out a write of a client, if its partitions may take it, and counts it among the hot ones.
-func (d *Database) admitted(plan *planner.Write) (*Result, error) {
+// admitted applies a write of a client, if its partitions may take it, and counts it among the hot ones.
+func (d *Database) admitted(plan *planner.Write) (*Result, Ticket, error) {
 	demands, err := d.limitWrites(plan)
 	if err != nil {
-		return nil, err
+		return nil, Ticket{}, err
 	}
 	d.noteWrites(plan)
-	done, err := d.write(plan)
+	done, ticket, err := d.write(plan)
 	if err != nil && demands != nil {
 		d.limits.rates.Return(demands)
 	}
-	return done, err
+	return done, ticket, err
 }
 
 // limitWrites takes the rows of a write from what its partitions may still take, or refuses all of it.

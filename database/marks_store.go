@@ -84,11 +84,10 @@ func (s rollupStore) State(r *schema.Table) (jobs.State, error) {
 	return rollupState(view, r)
 }
 
-// Pin runs pinned while no writer is between deciding on its marks and the end of its write, and
-// returns the View taken then.
+// Pin runs pinned while no writer is between deciding on its marks and its record, and
+// returns the View taken then, which has every record before.
 func (s rollupStore) Pin(pinned func()) jobs.View {
-	s.d.marksMu.Lock()
-	defer s.d.marksMu.Unlock()
+	defer s.d.excludeWrites()()
 	pinned()
 	return s.d.store.View()
 }
@@ -104,8 +103,7 @@ func (s rollupStore) Decide(decide func() (jobs.Answer, bool), undo func()) erro
 
 // logDecision returns the sequence of the record; 0: nothing was decided.
 func (s rollupStore) logDecision(decide func() (jobs.Answer, bool), undo func()) (uint64, error) {
-	s.d.marksMu.Lock()
-	defer s.d.marksMu.Unlock()
+	defer s.d.excludeWrites()()
 	answer, ok := decide()
 	if !ok {
 		return 0, nil
@@ -154,8 +152,11 @@ func (s rollupStore) record(a *jobs.Answer) ([]mutation.Mutation, error) {
 	return record, nil
 }
 
-// Marks implements jobs.Store.
+// Marks implements jobs.Store. It meets all marks that were known when it was called: what it does not meet is forgotten.
 func (s rollupStore) Marks(from jobs.Place, each func(m jobs.Mark, sequence uint64) bool) (jobs.Place, bool, error) {
+	if err := s.d.Await(s.d.newest()); err != nil {
+		return from, false, err
+	}
 	view := s.d.store.View()
 	defer view.Close()
 	var m jobs.Mark

@@ -111,7 +111,8 @@ type sealedRows struct {
 	rows  int
 }
 
-// written tells the scheduler which marks are in the log, and at which sequence. The caller still holds marksMu.
+// written tells the scheduler which marks are applied, and at which sequence. The caller still holds marksMu: whoever takes that
+// alone finds them in his View, and writes that leave out their own marks come behind these in the log.
 func (m *marks) written(sequence uint64) {
 	for i := range m.entries {
 		m.d.rollups.Marked(m.entries[i], sequence)

@@ -81,9 +81,12 @@ type floors struct {
 	release   func() // lets the store remove what ends from now on; nil: it may
 }
 
-// free is called once the record is durable, or is not to be. There may be no floors.
+// holds reports whether release must be called once the record is durable, or is not to be. There may be no floors.
+func (f *floors) holds() bool { return f != nil && f.release != nil }
+
+// free is called if there is no record.
 func (f *floors) free() {
-	if f != nil && f.release != nil {
+	if f.holds() {
 		f.release()
 	}
 }

@@ -46,8 +46,9 @@ func roundAndWatch(t *testing.T, rng *rand.Rand, mode lsm.LogMode, share float64
 	w.caughtUp("h")
 	c.watch(w.fs)
 	for i := range 12 {
-		for range 6 {
+		for range 3 {
 			w.run(crashWrite(rng, w.clock.Now()))
+			w.begin(crashWrite(rng, w.clock.Now())) // awaited with the next, or by nobody before marks are answered
 		}
 		w.clock.Advance(time.Duration(rng.IntN(60)) * time.Minute)
 		w.settle()

@@ -198,8 +198,7 @@ func (d *Database) install(next *schema.Snapshot) error {
 
 // installWith is install, which calls prepare once the schema is complete and before it is stored.
 func (d *Database) installWith(next *schema.Snapshot, prepare func() error) error {
-	d.marksMu.Lock()
-	defer d.marksMu.Unlock()
+	defer d.excludeWrites()()
 	return d.installLocked(next, prepare)
 }
 

@@ -9,36 +9,37 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// write carries out an INSERT, UPDATE, DELETE or batch: the rows, the rows of their copies and the
+// write applies an INSERT, UPDATE, DELETE or batch: the rows, the rows of their copies and the
 // dirty marks of their rollups are one record (law 6).
-func (d *Database) write(plan *planner.Write) (*Result, error) {
+func (d *Database) write(plan *planner.Write) (*Result, Ticket, error) {
 	done := &Result{Kind: ResultVoid, Warnings: plan.Warnings}
 	if len(plan.Mutations) == 0 {
-		return done, nil
+		return done, Ticket{}, nil
 	}
 	d.marksMu.RLock()
 	defer d.marksMu.RUnlock()
 	if err := d.checkTables(plan); err != nil {
-		return nil, err
+		return nil, Ticket{}, err
 	}
 	warnings, err := d.guardWrite(plan)
 	if err != nil {
-		return nil, err
+		return nil, Ticket{}, err
 	}
 	done.Warnings = slices.Concat(plan.Warnings, warnings)
 	if kept := d.late.leaveOut(plan.Mutations, d.clock.Now().UnixMilli()); len(kept) != len(plan.Mutations) || len(kept) > 0 && &kept[0] != &plan.Mutations[0] {
 		if len(kept) == 0 {
-			return done, nil
+			return done, Ticket{}, nil
 		}
 		left := *plan
 		left.Mutations, plan = kept, &left
 	}
 	read, followed := d.dependents(plan)
 	if !followed {
-		if _, err := d.store.Apply(plainRecord(plan, nil)); err != nil {
-			return nil, err
+		sequence, err := d.store.ApplyUnsynced(plainRecord(plan, nil))
+		if err != nil {
+			return nil, Ticket{}, err
 		}
-		return done, nil
+		return done, Ticket{sequence}, nil
 	}
 	write := d.writeMarked
 	if read {
@@ -46,15 +47,14 @@ func (d *Database) write(plan *planner.Write) (*Result, error) {
 	}
 	marks, sequence, err := write(plan)
 	if err != nil {
-		return nil, err
+		return nil, Ticket{}, err
 	}
-	defer marks.floors.free() // not before it is durable: until then merges read what the statics were
-	if err := d.store.WaitDurable(sequence); err != nil {
-		return nil, err
+	if marks.floors.holds() {
+		d.unsynced.add(sequence, marks.floors.release) // until it is durable merges read what the statics were
 	}
 	marks.written(sequence)
 	done.Warnings = append(done.Warnings, marks.warnings()...)
-	return done, nil
+	return done, Ticket{sequence}, nil
 }
 
 // writeMarked applies a write that rollups follow and nothing else does: nothing is read before it.
@@ -208,8 +208,7 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 	}
 	// No recomputation may be under way: it would write what it read before. Marks that are left lead to empty ones.
 	err := d.rollups.Exclude(func() error {
-		d.marksMu.Lock()
-		defer d.marksMu.Unlock()
+		defer d.excludeWrites()()
 		// Afterwards, so that who sees the new moment also sees no row of before: what a build has read goes nowhere.
 		defer d.moment.Add(1)
 		if err := d.store.Truncate(ids); err != nil {

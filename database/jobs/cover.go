@@ -62,7 +62,7 @@ func (c *Cover) Reaches(rollup mutation.TableID, base []byte, at int64) bool {
 	return known != nil && (known[0].Start < at && at <= known[0].End || known[1].Start < at && at <= known[1].End)
 }
 
-// add knows of a mark that is durable. One of an unbounded range is answered soon: to know it would only hide the others.
+// add knows of a mark that was written. One of an unbounded range is answered soon: to know it would only hide the others.
 func (c *Cover) add(m *Mark) {
 	if m.Window.Start == math.MinInt64 || m.Window.End == math.MaxInt64 {
 		return

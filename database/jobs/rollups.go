@@ -224,7 +224,7 @@ func (r *Rollups) Exclude(f func() error) error {
 // Wrote tells that a statement writes to a table with rollups.
 func (r *Rollups) Wrote() { r.writes.Add(1) }
 
-// Marked records that a mark is durable. A writer calls it before the end of its write.
+// Marked records that a mark is in the log, or on its way before whatever is written from now on. A writer calls it before a View can be pinned.
 func (r *Rollups) Marked(m Mark, sequence uint64) {
 	r.mu.Lock()
 	r.held.add(&m, sequence)
