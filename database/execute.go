@@ -19,6 +19,7 @@ type Request struct {
 	NowSeconds  *int64        // the client's moment of expiry, seconds since 1970 (version 5); nil: the server's
 	User        *auth.User    // who asks; nil: nobody is asked who he is, and everything is permitted
 	Memory      *memory.Lease // what the answer takes is taken from here; nil: it is not counted
+	Buffer      []byte        // what it has room for holds the rows of the answer, if they fit: the caller's again when he is done with the Result
 }
 
 // ResultKind says what a Result holds.

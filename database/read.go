@@ -37,7 +37,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	defer source.Close()
 	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory,
+		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory, Buffer: req.Buffer,
 		Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels, Check: guard.check,
 	})
 	if err != nil {

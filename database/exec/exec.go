@@ -30,6 +30,7 @@ type Options struct {
 	RowsBytesMax int           // bytes of the page, of which one row may take more; 0: any
 	NoSummaries  bool          // all rows are read, even where what is known of them is enough
 	Memory       *memory.Lease // what the page takes; nil: it is not counted
+	Buffer       []byte        // memory for Result.Rows, if they fit
 	// Statistics counts what the source reads, added to what it holds; nil: nobody asks.
 	Statistics *mutation.ReadStatistics
 	// IndexStatistics counts likewise what is read of the index that names the partitions.
@@ -107,6 +108,8 @@ type run struct {
 	layout  partition.Layout
 	request mutation.ReadRequest // but for key, slices and hint
 	filters filters
+	encoder encoder
+	vectors bool      // the encoder makes the rows of the answer
 	groups  *grouping // nil unless grouped
 	stitch  *stitch   // nil unless rollups may serve it
 	sort    *sorter   // nil unless sorted
@@ -126,6 +129,7 @@ type run struct {
 
 func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout(), watch: newStopwatch(opts.Clock), now: opts.NowSec}
+	r.result.Rows = opts.Buffer[:0]
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
@@ -159,6 +163,10 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 			return nil, &planner.InvalidError{Message: "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query"}
 		}
 		r.sort = &sorter{keys: plan.Sort}
+	}
+	r.vectors = !plan.Grouped && r.sort == nil && !opts.Discard && plainOutput(plan)
+	if r.vectors {
+		r.encoder = encoder{outputs: plan.Output, sources: make([]cells, len(plan.Output))}
 	}
 	return r, nil
 }

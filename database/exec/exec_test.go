@@ -593,7 +593,7 @@ func TestPagesAreLeased(t *testing.T) {
 	run := func(keep int) error {
 		r := &run{plan: &planner.Read{}, opts: Options{Memory: lease}}
 		r.result.Rows = make([]byte, 0, keep)
-		return r.counted()
+		return r.counted(1)
 	}
 	if err := run(400 << 10); err != nil || account.Used() != 800<<10 {
 		t.Errorf("%v, %d bytes are held for 400 KiB and their copy", err, account.Used())

@@ -302,7 +302,7 @@ func (g *grouping) append(value func(planner.Expr) ([]byte, error)) error {
 	if r.sort != nil {
 		r.sort.add(from, g.sortValues)
 	}
-	return r.counted()
+	return r.counted(1)
 }
 
 // value is an expression over the open group.

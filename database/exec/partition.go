@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
@@ -198,16 +199,45 @@ func (r *run) span(s span) (more bool, err error) {
 	if r.groups != nil {
 		return r.groups.add(s)
 	}
-	for i := s.from; i < s.to; i++ {
-		r.row.i = i
+	if r.vectors {
+		r.encoder.begin(&r.row)
+	}
+	for s.from < s.to {
+		r.row.i = s.from
 		if ok, err := r.admit(); !ok {
 			return false, err
 		}
-		if err := r.emit(); err != nil || r.done || r.partitionFull() {
+		rows, err := 1, error(nil)
+		if r.vectors {
+			rows, err = r.emitRows(s)
+		} else {
+			err = r.emit()
+		}
+		if err != nil || r.done || r.partitionFull() {
 			return false, err
 		}
+		s.from += rows
 	}
 	return true, nil
+}
+
+// emitRows appends rows of a span to the page, as many as it and the partition take; the first was admitted.
+func (r *run) emitRows(s span) (rows int, err error) {
+	most := s.to - s.from
+	for _, limit := range [...]struct{ rows, have int }{{r.plan.Limit, r.emitted}, {r.partitionMax(), r.inPartition}, {r.opts.PageSize, r.result.RowCount}} {
+		if limit.rows > 0 {
+			most = min(most, limit.rows-limit.have)
+		}
+	}
+	room := math.MaxInt
+	if r.opts.RowsBytesMax > 0 {
+		room = r.opts.RowsBytesMax - len(r.result.Rows)
+	}
+	r.result.Rows, rows = r.encoder.append(r.result.Rows, span{s.from, s.from + most}, room, r.result.RowCount == 0)
+	if rows == 0 {
+		return 0, r.stopHere()
+	}
+	return rows, r.counted(rows)
 }
 
 // staticRow takes a partition that has static content only (R27).
@@ -238,14 +268,14 @@ func (r *run) emit() error {
 	if r.sort != nil {
 		r.sort.add(before, r.sort.values(&r.row))
 	}
-	return r.counted()
+	return r.counted(1)
 }
 
-// counted counts a row of the answer. With the last one the answer is complete.
-func (r *run) counted() error {
-	r.result.RowCount++
-	r.emitted++
-	r.inPartition++
+// counted counts rows of the answer. With the last one the answer is complete.
+func (r *run) counted(rows int) error {
+	r.result.RowCount += rows
+	r.emitted += rows
+	r.inPartition += rows
 	r.done = r.done || r.limitReached()
 	if r.opts.Discard && r.sort == nil {
 		r.result.Rows = r.result.Rows[:0]
@@ -257,6 +287,9 @@ func (r *run) counted() error {
 // aggregates keep.
 func (r *run) lease() error {
 	need := 2 * cap(r.result.Rows)
+	if cap(r.result.Rows) == cap(r.opts.Buffer) {
+		need = 2 * len(r.result.Rows) // it was there before
+	}
 	if r.sort != nil {
 		need += r.sort.bytes
 	}
