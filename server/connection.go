@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,9 @@ const (
 // workers carry out in between, in any order.
 type conn struct {
 	server *Server
-	socket net.Conn
+	socket *entrance
+	from   netip.Prefix // where the client is
+	login  loginState
 	frames *wire.FrameReader // the reader's alone
 	slots  chan struct{}     // one for each request in flight: InFlightMax
 	down   chan struct{}     // closed when the socket is of no use any more
@@ -41,14 +44,17 @@ type conn struct {
 }
 
 func newConn(s *Server, socket net.Conn) *conn {
+	in := newEntrance(socket, &s.door, s.clock)
 	c := &conn{
 		server: s,
-		socket: socket,
-		frames: wire.NewRequestReader(bufio.NewReaderSize(socket, readBufferBytes)),
+		socket: in,
+		from:   prefixOf(socket.RemoteAddr()),
+		frames: wire.NewRequestReader(bufio.NewReaderSize(in, readBufferBytes)),
 		slots:  make(chan struct{}, s.limits.InFlightMax),
 		down:   make(chan struct{}),
 	}
-	c.frames.BodyBytesMax = s.limits.FrameBytesMax
+	c.frames.BodyBytesMax = min(unreadyBodyBytesMax, s.limits.FrameBytesMax)
+	c.frames.Begun = in.frameBegun
 	c.frames.Reserve = c.reserve
 	c.keyspace.Store(new(string))
 	c.answers.init(s.memory)
@@ -93,8 +99,12 @@ func (c *conn) serve() error {
 
 // read takes frames until the client leaves, breaks the protocol for good, or the server drains.
 func (c *conn) read() error {
+	if err := c.socket.encrypt(); err != nil {
+		return err
+	}
 	for {
 		f, err := c.frames.Next(nil)
+		c.socket.frameOver()
 		lease := c.reserved()
 		if err == nil {
 			if err := c.take(f, lease); err != nil {
@@ -109,7 +119,7 @@ func (c *conn) read() error {
 		}
 		c.refuse(broken)
 		if broken.Fatal {
-			return err
+			return c.socket.explain(err)
 		}
 	}
 }
@@ -138,7 +148,7 @@ func (c *conn) speaks() byte {
 // take answers a frame, or hands it to a worker with the lease of its memory. An error ends the connection.
 func (c *conn) take(f wire.Frame, lease *memory.Lease) error {
 	version := byte(c.version.Load())
-	if version != 0 && f.Header.Version == version && isStatement(f.Header.Opcode) {
+	if c.login.stage == stageReady && f.Header.Version == version && isStatement(f.Header.Opcode) {
 		return c.dispatch(f, lease)
 	}
 	defer lease.Free()
@@ -148,11 +158,7 @@ func (c *conn) take(f wire.Frame, lease *memory.Lease) error {
 		c.refuse(broken)
 		return broken
 	}
-	if !isStatement(f.Header.Opcode) {
-		c.send(f.Header, c.converse(f))
-		return nil
-	}
-	c.send(f.Header, unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode))
+	c.send(f.Header, c.converse(f))
 	return nil
 }
 
@@ -210,7 +216,7 @@ func (c *conn) answered(lease *memory.Lease) {
 
 // drain stops reading; what was read is answered.
 func (c *conn) drain() {
-	_ = c.socket.SetReadDeadline(time.Unix(1, 0)) // it fails only on a closed socket
+	c.socket.drain()
 }
 
 // fail ends the connection at once because of cause.
@@ -224,11 +230,7 @@ func (c *conn) fail(cause error) {
 // linger lets the client read the last answers: a socket that is closed while it holds unread bytes
 // would reset the connection and destroy them.
 func (c *conn) linger() {
-	tcp, ok := c.socket.(*net.TCPConn)
-	if !ok || tcp.CloseWrite() != nil {
-		return
-	}
-	if tcp.SetReadDeadline(c.server.clock.Now().Add(lingerFor)) == nil {
-		_, _ = io.CopyN(io.Discard, tcp, lingerBytesMax) // what it says is of no interest any more
+	if c.socket.closeWrite() {
+		c.socket.discard(c.server.clock.Now().Add(lingerFor), lingerBytesMax)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
@@ -34,11 +35,17 @@ func errorMessage(err error) *wire.Error {
 		full       *memory.FullError
 		limited    *database.RateError
 		failed     *database.ReadFailureError
+		stranger   *auth.CredentialsError
+		denied     *auth.UnauthorizedError
 	)
 	out := &wire.Error{Message: err.Error()}
 	switch {
 	case errors.As(err, &protocol):
 		out.Code = protocol.Code
+	case errors.As(err, &stranger):
+		out.Code = wire.CodeBadCredentials
+	case errors.As(err, &denied):
+		out.Code = wire.CodeUnauthorized
 	case errors.As(err, &syntax):
 		out.Code = wire.CodeSyntax
 	case errors.As(err, &invalid):

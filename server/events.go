@@ -37,6 +37,18 @@ func (e *Events) panicked(remote net.Addr, value any, stack []byte) {
 	}
 }
 
+func (e *Events) loginFailed(remote net.Addr, name string, cause error) {
+	if e.LoginFailed != nil {
+		e.LoginFailed(remote, name, cause)
+	}
+}
+
+func (e *Events) loggedIn(remote net.Addr, name string) {
+	if e.LoggedIn != nil {
+		e.LoggedIn(remote, name)
+	}
+}
+
 // schemaChanged tells every client that registered for it.
 func (s *Server) schemaChanged(change database.Change) {
 	event := wire.Answer{Message: &wire.Event{Type: wire.SchemaChanged, Schema: schemaChange(change)}}

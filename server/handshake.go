@@ -24,21 +24,23 @@ func (c *conn) converse(f wire.Frame) wire.Answer {
 	if err != nil {
 		return wire.Answer{Message: errorMessage(err)}
 	}
+	if refused := c.login.stage.refuses(f.Header.Opcode); refused != "" {
+		return unexpected(refused, f.Header.Opcode)
+	}
 	switch m := m.(type) {
 	case *wire.Options:
 		return wire.Answer{Message: &wire.Supported{Options: supported}}
 	case *wire.Startup:
 		return c.startup(f.Header.Version, m)
 	case *wire.Register:
-		if c.version.Load() == 0 {
-			return unexpected("Unexpected message %s, expecting STARTUP or OPTIONS", f.Header.Opcode)
-		}
 		if slices.Contains(m.Events, wire.SchemaChanged) {
 			c.schemaEvents.Store(true)
 		}
 		return wire.Answer{Message: &wire.Ready{}}
+	case *wire.AuthResponse:
+		return c.authenticate(m)
 	}
-	return unexpected("Unexpected message %s: this server asks for no login", f.Header.Opcode)
+	return unexpected("Unexpected message %s", f.Header.Opcode)
 }
 
 func unexpected(format string, args ...any) wire.Answer {
@@ -47,9 +49,6 @@ func unexpected(format string, args ...any) wire.Answer {
 
 // startup agrees on version and compression.
 func (c *conn) startup(version byte, m *wire.Startup) wire.Answer {
-	if c.version.Load() != 0 {
-		return unexpected("Unexpected message STARTUP, the connection is already initialized")
-	}
 	if refused := checkCQLVersion(m.Options["CQL_VERSION"]); refused != "" {
 		return unexpected("%s", refused)
 	}
@@ -60,6 +59,11 @@ func (c *conn) startup(version byte, m *wire.Startup) wire.Answer {
 	c.frames.Compression = compression
 	c.answers.compress(compression)
 	c.version.Store(uint32(version))
+	if c.server.door.Logins != nil {
+		c.login.stage = stageLogin
+		return wire.Answer{Message: &wire.Authenticate{Class: wire.PasswordAuthenticator}}
+	}
+	c.letIn()
 	return wire.Answer{Message: &wire.Ready{}}
 }
 

@@ -47,7 +47,7 @@ func TestRefusedHandshakes(t *testing.T) {
 		{&wire.Startup{Options: map[string]string{"CQL_VERSION": "3.0.0", "COMPRESSION": "deflate"}}, "unknown compression algorithm: deflate"},
 		{&wire.Query{Text: []byte("SELECT")}, "Unexpected message QUERY, expecting STARTUP or OPTIONS"},
 		{&wire.Register{Events: []wire.EventType{wire.SchemaChanged}}, "Unexpected message REGISTER, expecting STARTUP or OPTIONS"},
-		{&wire.AuthResponse{Token: []byte("x")}, "Unexpected message AUTH_RESPONSE: this server asks for no login"},
+		{&wire.AuthResponse{Token: []byte("x")}, "Unexpected message AUTH_RESPONSE, expecting STARTUP or OPTIONS"},
 	} {
 		r.ask(4, 3, c.m)
 		r.expectError(3, wire.CodeProtocol, c.message)

@@ -275,7 +275,7 @@ func TestShutdownWhoseTimeIsOver(t *testing.T) {
 // A write that a client leaves untaken until its deadline ends the connection.
 func TestStalledWriteIsGivenUp(t *testing.T) {
 	closed := make(chan error, 1)
-	s := start(t, Options{Database: echo(), Clock: clock.NewManual(time.Unix(1, 0)), // every deadline has passed
+	s := start(t, Options{Database: echo(), Door: Door{StartupMax: 100 * year}, Clock: clock.NewManual(time.Unix(1, 0)), // every other deadline has passed
 		Events: Events{Closed: func(_ net.Addr, err error) { closed <- err }}})
 	r := dialRaw(t, s)
 	r.ask(4, 1, &wire.Options{})

@@ -87,7 +87,7 @@ func (w *worker) execute(t task, m wire.Request) (wire.Answer, error) {
 func (w *worker) run(t task, st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
 	c := t.conn
 	w.values = appendValues(w.values[:0], p.Values)
-	req := database.Request{Values: w.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: t.lease}
+	req := database.Request{User: c.login.user, Values: w.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: t.lease}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
 	}
@@ -123,7 +123,7 @@ func (w *worker) batch(c *conn, m *wire.Batch) (wire.Answer, error) {
 		w.values = appendValues(w.values, e.Values)
 		w.entries = append(w.entries, database.BatchEntry{Statement: st, Values: w.values[from:len(w.values):len(w.values)]})
 	}
-	var req database.Request
+	req := database.Request{User: c.login.user}
 	if m.HasTimestamp {
 		req.Timestamp = &m.DefaultTimestamp
 	}

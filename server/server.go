@@ -47,6 +47,8 @@ type Options struct {
 	// Memory is what requests and their answers may take, all connections together; a request beyond
 	// is answered as overloaded. Default: an account of 256 MiB.
 	Memory *memory.Account
+	// Door says who may come in. Default: everybody, in the clear.
+	Door Door
 	// Events report what cannot be told to a client.
 	Events Events
 	// Clock gives the deadlines of writes to clients. Default clock.System.
@@ -98,6 +100,9 @@ type Events struct {
 	Closed func(remote net.Addr, cause error)
 	// Refused tells of a connection that was closed at once, and of a listener that could not accept.
 	Refused func(remote net.Addr, cause error)
+	// LoggedIn and LoginFailed tell of logins, by the name that the client gave.
+	LoggedIn    func(remote net.Addr, name string)
+	LoginFailed func(remote net.Addr, name string, cause error)
 	// Failed tells of a statement that was answered as a server error.
 	Failed func(remote net.Addr, err error)
 	// Panicked tells of a request that broke a promise inside the program.
@@ -108,6 +113,9 @@ type Events struct {
 type Server struct {
 	database Database
 	limits   Limits
+	door     Door
+	logins   *logins
+	visitors *visitors
 	events   Events
 	clock    clock.Clock
 	listener net.Listener
@@ -116,7 +124,9 @@ type Server struct {
 	slots    chan struct{} // one for each request in flight: InFlightTotalMax
 	memory   *memory.Account
 	unlisten func()
-	closed   chan struct{} // closed when Shutdown begins
+	context  context.Context // ends when Shutdown begins
+	cancel   func()          // of context
+	closed   chan struct{}   // closed when Shutdown begins
 
 	join sync.WaitGroup // connections
 
@@ -142,8 +152,11 @@ func Listen(o Options) (*Server, error) {
 	}
 	s := &Server{
 		memory: o.Memory, database: o.Database, limits: o.Limits.withDefaults(), events: o.Events, clock: o.Clock, listener: o.Listener,
+		door: o.Door.withDefaults(o.Limits.withDefaults().ConnectionsMax), logins: newLogins(o.Door.Logins, o.Clock),
 		workers: newWorkers(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
 	}
+	s.visitors = newVisitors(&s.door)
+	s.context, s.cancel = context.WithCancel(context.Background())
 	s.slots = make(chan struct{}, s.limits.InFlightTotalMax)
 	s.unlisten = o.Database.Listen(s.schemaChanged)
 	return s, nil
@@ -184,28 +197,51 @@ func (s *Server) Serve() error {
 func (s *Server) admit(socket net.Conn) {
 	keepAlive(socket)
 	c := newConn(s, socket)
-	s.mu.Lock()
-	full := len(s.connections) >= s.limits.ConnectionsMax
-	if s.closing || full {
-		s.mu.Unlock()
+	if refused := s.enter(c); refused != nil {
 		_ = socket.Close() // nothing was sent on it
-		if full {
-			s.events.refused(socket.RemoteAddr(), fmt.Errorf("%d connections are open, the most allowed", s.limits.ConnectionsMax))
-		}
+		s.events.refused(socket.RemoteAddr(), refused)
 		return
 	}
-	s.connections[c] = struct{}{}
-	s.join.Add(1)
-	s.mu.Unlock()
 	s.events.opened(socket.RemoteAddr())
 	go func() {
 		defer s.join.Done()
 		err := c.serve()
-		s.mu.Lock()
-		delete(s.connections, c)
-		s.mu.Unlock()
+		s.leave(c)
 		s.events.closed(socket.RemoteAddr(), err)
 	}()
+}
+
+// enter counts a connection in, and closes another one if it is too many of those that are not ready.
+func (s *Server) enter(c *conn) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return errShutdown
+	}
+	if len(s.connections) >= s.limits.ConnectionsMax {
+		s.mu.Unlock()
+		return fmt.Errorf("%d connections are open, the most allowed", s.limits.ConnectionsMax)
+	}
+	crowded, err := s.visitors.enter(c)
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	s.connections[c] = struct{}{}
+	s.join.Add(1)
+	s.mu.Unlock()
+	if crowded != nil {
+		crowded.fail(errCrowded)
+	}
+	return nil
+}
+
+// leave counts a connection out.
+func (s *Server) leave(c *conn) {
+	s.visitors.leave(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.connections, c)
 }
 
 // keepAlive finds clients that went away without a word.
@@ -225,6 +261,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	if first {
 		close(s.closed)
+		s.cancel()
 		_ = s.listener.Close() // it accepts no more either way
 		s.unlisten()
 	}

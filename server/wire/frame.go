@@ -27,6 +27,9 @@ type FrameReader struct {
 	// *ProtocolError with CodeOverloaded. Default: everything is allowed.
 	Reserve func(bytes int) error
 
+	// Begun, if set, is called when the first byte of a frame is there.
+	Begun func()
+
 	src        *bufio.Reader
 	responses  bool
 	compressed []byte // scratch for a body on the wire
@@ -96,6 +99,9 @@ func (r *FrameReader) header() (Header, error) {
 	first, err := r.src.Peek(1)
 	if err != nil {
 		return Header{}, err
+	}
+	if r.Begun != nil {
+		r.Begun()
 	}
 	// Nine bytes may never come from a client of an old version: its header is shorter.
 	if err := checkVersion(first[0]); err != nil {

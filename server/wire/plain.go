@@ -15,8 +15,17 @@ func AppendPlain(dst []byte, username, password string) []byte {
 // is a *ProtocolError.
 func DecodePlain(token []byte) (username, password string, err error) {
 	parts := bytes.Split(token, []byte{0})
-	if len(parts) != 3 || len(parts[1]) == 0 {
-		return "", "", &ProtocolError{Code: CodeBadCredentials, Message: "token is not a user name and a password"}
+	refused := ""
+	switch {
+	case len(parts) > 3:
+		refused = `Credential format error: username or password is empty or contains NUL(\0) character`
+	case len(parts) < 2 || len(parts[len(parts)-1]) == 0:
+		refused = "Password must not be null"
+	case len(parts) < 3 || len(parts[1]) == 0:
+		refused = "Authentication ID must not be null"
+	}
+	if refused != "" {
+		return "", "", &ProtocolError{Code: CodeBadCredentials, Message: refused}
 	}
 	return string(parts[1]), string(parts[2]), nil
 }
