@@ -7,40 +7,31 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/eskerdb/esker/cmd/esker/settings"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/lsm"
 )
 
-// What --memory is when it is not given: a quarter of the machine's, within these bounds.
+// What "auto" is of --memory: a quarter of the machine's, within these bounds.
 const (
 	memoryDefaultMin = 128 << 20
 	memoryDefaultMax = 2 << 30
 )
 
-// memoryUnits are the units that a size may have, longest first.
-var memoryUnits = []struct {
-	name  string
-	bytes int64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1000}, {"MB", 1_000_000}, {"GB", 1_000_000_000}, {"B", 1}}
+// defaultMemory is a quarter of the machine's, within the bounds.
+func defaultMemory() int64 { return min(max(machineMemory()/4, memoryDefaultMin), memoryDefaultMax) }
 
-// parseMemory reads a size like 256MiB; empty is a quarter of the machine's.
+// parseMemory reads a size like 256MiB; empty and "auto" are the default.
 func parseMemory(s string) (int64, error) {
 	if s == "" {
-		return min(max(machineMemory()/4, memoryDefaultMin), memoryDefaultMax), nil
+		return defaultMemory(), nil
 	}
-	number, unit := s, int64(1)
-	for _, u := range memoryUnits {
-		if n, ok := strings.CutSuffix(s, u.name); ok {
-			number, unit = strings.TrimSpace(n), u.bytes
-			break
-		}
+	n, err := settings.ParseMemory(s)
+	if err != nil {
+		return 0, fmt.Errorf("--memory %s: %w", s, err)
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n <= 0 || n > (1<<62)/unit {
-		return 0, fmt.Errorf("--memory %s: want a size such as 256MiB or 2GiB", s)
-	}
-	if n *= unit; n < memory.TotalMin {
-		return 0, fmt.Errorf("--memory %s: the least a server runs with is %d MiB", s, memory.TotalMin>>20)
+	if n == 0 {
+		n = defaultMemory()
 	}
 	return n, nil
 }

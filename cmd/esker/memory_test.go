@@ -14,7 +14,7 @@ func TestParseMemory(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"1MiB": "the least a server runs with is 64 MiB", "0": "want a size", "-1GiB": "want a size", "lots": "want a size", "9999999999GiB": "want a size", "MiB": "want a size",
+		"1MiB": "the least is 64MiB", "0": "the least is 64MiB", "-1GiB": "want a size", "lots": "want a size", "9999999999GiB": "want a size", "MiB": "want a size",
 	} {
 		if _, err := parseMemory(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 
+	"github.com/eskerdb/esker/cmd/esker/settings"
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/internal/clock"
@@ -16,19 +18,6 @@ import (
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/server"
 )
-
-// nodeOptions are what a node is made of.
-type nodeOptions struct {
-	Dir     string // data directory; made if it is not there
-	Listen  string // host:port; port 0 takes a free one
-	LogMode string // group, batch or periodic
-	Memory  int64  // bytes the process may take
-	// CopyRowsMax is how many rows with query tables one statement may change. Default 1,000,000.
-	CopyRowsMax int
-	// Guardrails of statements; nil: the defaults.
-	Guardrails *database.Guardrails
-	Logger     *slog.Logger
-}
 
 // node is an open data directory with a server before it.
 type node struct {
@@ -47,39 +36,36 @@ const readBytes = 4 << 20
 
 // openNode opens store, listener, database and server, in this order: of two processes on one
 // directory and one port, the second is to hear of the directory. Clients are answered once serve runs.
-func openNode(o nodeOptions) (*node, error) {
-	mode, ok := logModes[o.LogMode]
-	if !ok {
-		return nil, fmt.Errorf("--log-mode %s: want group, batch or periodic", o.LogMode)
-	}
-	budget := memory.Divide(o.Memory)
+func openNode(set *settings.Server, rows map[string]string, logger *slog.Logger) (*node, error) {
+	budget := memory.Divide(set.Memory)
 	ungoverned := budget.Govern()
 	store, err := lsm.Open(lsm.Options{
-		FS: vfs.OS, Dir: o.Dir, Clock: clock.System{}, LogMode: mode, Events: storeEvents(o.Logger),
+		FS: vfs.OS, Dir: set.Data, Clock: clock.System{}, Events: storeEvents(logger),
+		LogMode: logModes[set.CommitLog.Mode], LogPeriod: set.CommitLog.Period, LogBytesMax: set.CommitLog.BytesMax,
 		MemoryBytesMax: budget.Memtables, MemtableBytes: budget.Memtables / 2, CacheBytes: budget.Blocks, MergeBytes: budget.Compaction,
 	})
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", o.Listen)
+	listener, err := net.Listen("tcp", set.Network.Address())
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	db, err := database.Open(database.Options{
-		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(o, listener),
+		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(set, rows, listener),
 		Memory:     func() []memory.Use { return memoryUses(&budget, store) },
-		Guardrails: o.Guardrails, LargePartition: largePartitions(o.Logger),
+		Guardrails: &set.Guardrails, LargePartition: largePartitions(logger),
 		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
-		CopyRowsMax: o.CopyRowsMax, CopyBytesMax: int(budget.Total / 8),
+		CopyRowsMax: set.CopyRowsMax, CopyBytesMax: int(budget.Total / 8),
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), listener.Close(), store.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", set.Data, err), listener.Close(), store.Close())
 	}
-	srv, err := server.Listen(server.Options{Database: db, Listener: listener, Events: serverEvents(o.Logger), Memory: budget.Requests})
+	srv, err := server.Listen(server.Options{Database: db, Listener: listener, Limits: set.Network.Limits, Events: serverEvents(logger), Memory: budget.Requests})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), db.Close())
 	}
-	return &node{store: store, database: db, server: srv, logger: o.Logger, restore: ungoverned}, nil
+	return &node{store: store, database: db, server: srv, logger: logger, restore: ungoverned}, nil
 }
 
 // nodeOf is what the catalogue tells drivers of this node.
@@ -94,17 +80,23 @@ func nodeOf(listener net.Listener) catalog.Node {
 	return n
 }
 
-// settingsOf are the rows of system_views.settings.
-func settingsOf(o nodeOptions, listener net.Listener) map[string]string {
-	return map[string]string{
-		"esker_version":     buildVersion(),
-		"data_directory":    o.Dir,
-		"listen":            listener.Addr().String(),
-		"commit_log_mode":   o.LogMode,
-		"copy_rows_max":     strconv.Itoa(o.CopyRowsMax),
-		"memory":            strconv.FormatInt(o.Memory, 10),
-		"protocol_versions": "3, 4",
+// rowsOf are settings as rows of system_views.settings.
+func rowsOf(values []settings.Value) map[string]string {
+	out := make(map[string]string, len(values))
+	for _, v := range values {
+		out[v.Name] = v.Text
 	}
+	return out
+}
+
+// settingsOf are the rows of system_views.settings: those given, with what the start found out.
+func settingsOf(set *settings.Server, rows map[string]string, listener net.Listener) map[string]string {
+	rows = maps.Clone(rows)
+	rows["esker_version"] = buildVersion()
+	rows["listen"] = listener.Addr().String()
+	rows["memory"] = strconv.FormatInt(set.Memory, 10)
+	rows["protocol_versions"] = "3, 4"
+	return rows
 }
 
 // address is where the node listens, with the port it got.

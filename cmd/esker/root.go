@@ -19,6 +19,7 @@ func newRoot() *cobra.Command {
 		newCheckCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
+		newConfigCommand(),
 		newVersionCommand(),
 	)
 	return root

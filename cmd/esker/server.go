@@ -9,30 +9,15 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eskerdb/esker/cmd/esker/settings"
 	"github.com/eskerdb/esker/database"
 )
 
-// drainFor bounds how long requests in flight hold up a stop.
-const drainFor = 30 * time.Second
-
-// serverFlags are the flags of `esker server`.
-type serverFlags struct {
-	data     string
-	listen   string
-	logMode  string
-	memory   string
-	logLevel string
-	insecure bool
-	copyRows int
-	guards   []string // name=value each
-}
-
 func newServerCommand() *cobra.Command {
-	var f serverFlags
+	var w words
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Serve a data directory to CQL clients",
@@ -42,21 +27,23 @@ When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the l
 SIGTERM and SIGINT let the requests in flight be answered, flush, and exit with 0;
 a second signal exits at once, and what was acknowledged as synced is there at the next start.
 
+Every flag can be given as an environment variable too, like ESKER_LOG_MODE for --log-mode, and in the file of
+--config, where there are more settings: "esker config print" shows them all. A flag wins over the variable, that
+over the file, that over the default.
+
 Guardrails warn the client of a statement, or refuse it, once a number is passed; -1 is never:
 
 ` + guardrailsHelp(),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := w.resolve()
+			if err != nil {
+				return err
+			}
+			return runServer(cmd.Context(), r, cmd.ErrOrStderr())
+		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "./data", "data directory `DIR`; made if it is not there")
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:9042", "`HOST:PORT` to listen on; port 0 takes a free one")
-	flags.StringVar(&f.logMode, "log-mode", "group", "when a write is acknowledged: group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within a second)")
-	flags.StringVar(&f.memory, "memory", "", "what the process may take, as `SIZE` such as 256MiB; default a quarter of the machine's, at least 128MiB, at most 2GiB")
-	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.IntVar(&f.copyRows, "copy-rows-max", database.CopyRowsMax, "how many rows of a table with query tables one statement may change; more is refused")
-	flags.BoolVar(&f.insecure, "insecure", false, "listen also where other machines can connect, without login and encryption")
-	flags.StringArrayVar(&f.guards, "guardrail", nil, "sets a guardrail, as `NAME=VALUE` such as tombstone_warn_threshold=5000; may be repeated")
+	w.addFlags(cmd)
 	return cmd
 }
 
@@ -70,49 +57,41 @@ func guardrailsHelp() string {
 	return strings.TrimRight(out.String(), "\n")
 }
 
-// guardrails are the defaults with what --guardrail says.
-func (f *serverFlags) guardrails() (*database.Guardrails, error) {
-	out := database.DefaultGuardrails()
-	for _, assignment := range f.guards {
-		if err := out.Set(assignment); err != nil {
-			return nil, fmt.Errorf("--guardrail: %w", err)
-		}
+// newLogger logs to stderr as the settings say.
+func newLogger(l settings.Log, stderr io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // the table has no other words
+	options := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(stderr, options))
 	}
-	return &out, out.Check()
+	return slog.New(slog.NewTextHandler(stderr, options))
 }
 
-// run serves until a signal comes or the listener fails.
-func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return fmt.Errorf("--log-level %s: want debug, info, warn or error", f.logLevel)
+// runServer serves until a signal comes or the listener fails.
+func runServer(ctx context.Context, r *resolved, stderr io.Writer) error {
+	set := r.server
+	if set.Memory == 0 {
+		set.Memory = defaultMemory()
 	}
-	if f.copyRows < 1 {
-		return fmt.Errorf("--copy-rows-max %d: want 1 or more", f.copyRows)
-	}
-	memory, err := parseMemory(f.memory)
-	if err != nil {
-		return err
-	}
-	guardrails, err := f.guardrails()
-	if err != nil {
-		return err
-	}
-	if !f.insecure {
-		if err := requireLoopback(ctx, f.listen); err != nil {
+	if !set.Network.Insecure {
+		if err := requireLoopback(ctx, set.Network.Address()); err != nil {
 			return err
 		}
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	logger := newLogger(set.Log, stderr)
+	if warning := ignored(r.file); warning != "" {
+		logger.Warn(warning)
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	n, err := openNode(nodeOptions{Dir: f.data, Listen: f.listen, LogMode: f.logMode, Memory: memory, CopyRowsMax: f.copyRows, Guardrails: guardrails, Logger: logger})
+	n, err := openNode(set, rowsOf(r.values), logger)
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- n.serve() }()
-	logger.Info("serving", "data", f.data, "log_mode", f.logMode, "memory", memory, "version", buildVersion())
+	logger.Info("serving", "data", set.Data, "log_mode", set.CommitLog.Mode, "memory", set.Memory, "version", buildVersion())
 	if _, err := fmt.Fprintf(stderr, "ready on %s\n", n.address()); err != nil {
 		logger.Warn("stderr", "cause", err)
 	}
@@ -123,7 +102,7 @@ func (f *serverFlags) run(ctx context.Context, stderr io.Writer) error {
 	case err := <-served:
 		served <- err
 	}
-	bounded, cancel := context.WithTimeout(context.Background(), drainFor)
+	bounded, cancel := context.WithTimeout(context.Background(), set.DrainFor)
 	defer cancel()
 	if err := errors.Join(n.close(bounded), <-served); err != nil {
 		return err

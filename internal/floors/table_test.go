@@ -5,8 +5,8 @@ const module = "github.com/eskerdb/esker/"
 // floorOf is the house. A room imports only rooms of lower floors.
 var floorOf = map[string]int{
 	"cmd/esker":      10, // above its own demo
-	"cmd/esker/demo": 9,
-	"server":         8, "shell": 8, "ingest": 8, "bench": 8,
+	"cmd/esker/demo": 9, "cmd/esker/settings": 9,
+	"server": 8, "shell": 8, "ingest": 8, "bench": 8,
 	"database":      7,
 	"database/exec": 6, "database/traffic": 6, "database/catalog": 6, "database/jobs": 6, "database/auth": 6, "lsm": 6,
 	"planner": 5, "querytable": 5, "lsm/compaction": 5, "internal/model": 5,
@@ -65,7 +65,7 @@ var doors = map[string][]string{
 	"github.com/cockroachdb":              {},
 	"github.com/coreos/go-systemd":        {"cmd/esker"},
 	"github.com/datastax/go-cassandra":    {},
-	"github.com/goccy/go-yaml":            {"cmd/esker"},
+	"github.com/goccy/go-yaml":            {"cmd/esker/settings"},
 	"github.com/gocql/gocql":              {"bench"},
 	"github.com/golang/snappy":            {"lsm/encoding", "server/wire"},
 	"github.com/guptarohit/asciigraph":    {"shell"},
@@ -81,7 +81,7 @@ var doors = map[string][]string{
 	"golang.org/x/crypto/bcrypt":          {"database/auth"},
 	"golang.org/x/sys":                    {"internal/vfs", "lsm/memtable"},
 	"gopkg.in/inf.v0":                     {"cql/types", "downsample", "planner"},
-	"net":                                 {"server", "client", "cmd/esker", "cmd/esker/demo"},
+	"net":                                 {"server", "client", "cmd/esker", "cmd/esker/demo", "cmd/esker/settings"},
 	"net/http":                            {"cmd/esker"},
 	"os":                                  {"internal/vfs", "cmd/esker", "cmd/esker/demo", "shell", "ingest", "bench", "server"},
 	"os/exec":                             {"cmd/esker/demo", "bench"},

@@ -1,0 +1,204 @@
+package settings
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/internal/memory"
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Name    string // in the file: that of cassandra.yaml where it has one; dots are levels
+	Flag    string // without dashes; several settings may share one
+	Default string
+	Help    string // one line; `WORD` stands for the value
+	List    bool   // the file may write it as a list of one
+	Class   bool   // the file may write it as a level with class_name, with or without a package
+
+	bind binding
+	// part is what the text of a shared flag, or of its variable, says of this setting.
+	part func(text string) (value string, ok bool, err error)
+}
+
+// Flag is a flag of `esker server`.
+type Flag struct {
+	Name, Default, Help string
+	Boolean             bool
+}
+
+const (
+	listenFlag    = "listen"
+	guardrailFlag = "guardrail"
+)
+
+// sharedFlags are those that set several settings.
+var sharedFlags = []Flag{
+	{Name: listenFlag, Default: "127.0.0.1:9042", Help: "`HOST:PORT` to listen on; port 0 takes a free one"},
+	{Name: guardrailFlag, Help: "sets a guardrail, as `NAME=VALUE` such as tombstone_warn_threshold=5000; may be repeated"},
+}
+
+// table has every setting. To add one: a row here, and a field of Server that it binds.
+var table = append([]Setting{
+	{
+		Name: "data_file_directories", Flag: "data", Default: "./data", List: true, Help: "data directory `DIR`; made if it is not there",
+		bind: text(func(s *Server) *string { return &s.Data }, "a directory"),
+	},
+	{
+		Name: "memory", Flag: "memory", Default: "auto", Help: "what the process may take, as `SIZE` such as 256MiB; auto is a quarter of the machine's, at least 128MiB, at most 2GiB",
+		bind: memoryBinding,
+	},
+	{
+		Name: "commitlog_sync", Flag: "log-mode", Default: "group",
+		Help: "when a write is acknowledged: `MODE` group (synced, many writes a sync), batch (synced, one by one) or periodic (before the sync, which follows within commitlog_sync_period)",
+		bind: word(func(s *Server) *string { return &s.CommitLog.Mode }, "group", "batch", "periodic"),
+	},
+	{
+		Name: "commitlog_sync_period", Default: "1s", Help: "how long periodic lets a write wait for its sync",
+		bind: duration(func(s *Server) *time.Duration { return &s.CommitLog.Period }),
+	},
+	{
+		Name: "commitlog_total_space", Default: "1GiB", Help: "a longer commit log makes the tables flush that hold it back",
+		bind: size(func(s *Server) *int64 { return &s.CommitLog.BytesMax }, 64<<20),
+	},
+	{
+		Name: "copy_rows_max", Flag: "copy-rows-max", Default: "1000000", Help: "how many rows of a table with query tables one statement may change; more is refused",
+		bind: number(func(s *Server) *int { return &s.CopyRowsMax }, 1, math.MaxInt32),
+	},
+	{
+		Name: "rpc_address", Flag: listenFlag, Default: "127.0.0.1", Help: "the address that CQL clients connect to", part: hostPart,
+		bind: text(func(s *Server) *string { return &s.Network.Host }, ""),
+	},
+	{
+		Name: "native_transport_port", Flag: listenFlag, Default: "9042", Help: "its port; 0 takes a free one", part: portPart,
+		bind: number(func(s *Server) *int { return &s.Network.Port }, 0, 65535),
+	},
+	{
+		Name: "insecure", Flag: "insecure", Default: "false", Help: "listen also where other machines can connect, without login and encryption",
+		bind: boolean(func(s *Server) *bool { return &s.Network.Insecure }),
+	},
+	{
+		Name: "authenticator", Default: "AllowAllAuthenticator", Help: "who may log in", Class: true,
+		bind: word(func(s *Server) *string { return &s.Network.Authenticator }, "AllowAllAuthenticator"),
+	},
+	{
+		Name: "authorizer", Default: "AllowAllAuthorizer", Help: "what users may do", Class: true,
+		bind: word(func(s *Server) *string { return &s.Network.Authorizer }, "AllowAllAuthorizer"),
+	},
+	{
+		Name: "client_encryption_options.enabled", Default: "false", Help: "clients connect over TLS",
+		bind: word(func(s *Server) *string { return &s.Network.Encryption }, "false"),
+	},
+	{
+		Name: "native_transport_max_concurrent_connections", Flag: "connections-max", Default: "4096", Help: "how many connections may be open, as `N`; those beyond are closed at once; -1: no limit",
+		bind: limit(func(s *Server) *int { return &s.Network.Limits.ConnectionsMax }),
+	},
+	{
+		Name: "native_transport_max_frame_size", Default: "16MiB", Help: "how long the body of a request may be",
+		bind: size(func(s *Server) *int { return &s.Network.Limits.FrameBytesMax }, 1<<10),
+	},
+	{
+		Name: "connection_requests_max", Default: "1024", Help: "requests of one connection that are worked on at a time; more wait in the socket",
+		bind: number(func(s *Server) *int { return &s.Network.Limits.InFlightMax }, 1, 32768),
+	},
+	{
+		Name: "requests_max", Default: "16384", Help: "the same for all connections together",
+		bind: number(func(s *Server) *int { return &s.Network.Limits.InFlightTotalMax }, 1, math.MaxInt32),
+	},
+	{
+		Name: "connection_unread_max", Default: "256MiB", Help: "answers that may wait for a client that does not read them; its connection is closed beyond",
+		bind: size(func(s *Server) *int { return &s.Network.Limits.UnreadBytesMax }, 1<<20),
+	},
+	{
+		Name: "connection_stalled_after", Default: "1m", Help: "how long a client may leave a write of at most 256KiB untaken before its connection is closed",
+		bind: duration(func(s *Server) *time.Duration { return &s.Network.Limits.StalledAfter }),
+	},
+	{
+		Name: "drain_timeout", Flag: "drain-timeout", Default: "30s", Help: "how long requests in flight hold up a stop, as `TIME`",
+		bind: duration(func(s *Server) *time.Duration { return &s.DrainFor }),
+	},
+	{
+		Name: "log_level", Flag: "log-level", Default: "info", Help: "`LEVEL` of the log: debug, info, warn or error",
+		bind: word(func(s *Server) *string { return &s.Log.Level }, "debug", "info", "warn", "error"),
+	},
+	{
+		Name: "log_format", Flag: "log-format", Default: "text", Help: "`FORMAT` of the log: text or json, a line an event",
+		bind: word(func(s *Server) *string { return &s.Log.Format }, "text", "json"),
+	},
+}, guardrailRows()...)
+
+var memoryBinding = auto(size(func(s *Server) *int64 { return &s.Memory }, memory.TotalMin), func(s *Server) *int64 { return &s.Memory })
+
+// ParseMemory reads the value of the setting memory, in bytes; 0 is "auto".
+func ParseMemory(text string) (int64, error) {
+	var s Server
+	err := memoryBinding.set(&s, text)
+	return s.Memory, err
+}
+
+// guardrailRows are the thresholds of the database.
+func guardrailRows() (out []Setting) {
+	standard := database.DefaultGuardrails()
+	for _, g := range standard.List() {
+		out = append(out, Setting{
+			Name: g.Name, Flag: guardrailFlag, Default: g.Standard, Help: g.What, bind: guardrail(g.Name),
+			part: func(text string) (string, bool, error) {
+				name, value, _ := strings.Cut(text, "=")
+				return value, name == g.Name, nil
+			},
+		})
+	}
+	return out
+}
+
+// Table is every setting, in the order of the documentation.
+func Table() []Setting { return append([]Setting(nil), table...) }
+
+// Kind is what kind of value a setting has.
+func (row *Setting) Kind() string { return row.bind.kind }
+
+// Variable is the environment variable of a setting: ESKER_ and its flag, or its name, in capitals.
+func (row *Setting) Variable() string {
+	name := row.Flag
+	if name == "" {
+		name = row.Name
+	}
+	return "ESKER_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+// Flags are the flags that the table makes.
+func Flags() []Flag {
+	out := append([]Flag(nil), sharedFlags...)
+	shared := map[string]bool{}
+	for _, f := range sharedFlags {
+		shared[f.Name] = true
+	}
+	for i := range table {
+		row := &table[i]
+		if row.Flag != "" && !shared[row.Flag] {
+			out = append(out, Flag{Name: row.Flag, Default: row.Default, Help: row.Help, Boolean: row.bind.kind == "boolean"})
+		}
+	}
+	return out
+}
+
+// hostPart is the host of HOST:PORT; without one it is every address.
+func hostPart(text string) (string, bool, error) {
+	host, _, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", false, fmt.Errorf("%s: want HOST:PORT", text)
+	}
+	return host, true, nil
+}
+
+func portPart(text string) (string, bool, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", false, nil // the host's row says so
+	}
+	return port, true, nil
+}
