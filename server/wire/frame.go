@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -16,6 +15,17 @@ type Frame struct {
 	Body   []byte
 }
 
+// Source is where frames come from; a *bufio.Reader is one.
+type Source interface {
+	io.Reader
+	// Peek returns the next n bytes, at most Size, without taking them; they are valid until the next call.
+	Peek(n int) ([]byte, error)
+	// Discard takes n bytes.
+	Discard(n int) (int, error)
+	// Size is the most bytes that Peek can return.
+	Size() int
+}
+
 // FrameReader reads frames one after another. It is not safe for concurrent use.
 type FrameReader struct {
 	// BodyBytesMax limits a body, before and after decompression. Default FrameBytesMax.
@@ -26,20 +36,23 @@ type FrameReader struct {
 	// compressed, with those it claims to become. A body that it refuses is skipped, and Next returns a
 	// *ProtocolError with CodeOverloaded. Default: everything is allowed.
 	Reserve func(bytes int) error
+	// Scratch is the memory of bodies that NextInPlace cannot leave in the source. It grows as needed, and may be
+	// taken away or replaced between calls.
+	Scratch []byte
 
 	// Begun, if set, is called when the first byte of a frame is there.
 	Begun func()
 
-	src        *bufio.Reader
+	src        Source
 	responses  bool
 	compressed []byte // scratch for a body on the wire
 }
 
 // NewRequestReader reads what clients send.
-func NewRequestReader(src *bufio.Reader) *FrameReader { return &FrameReader{src: src} }
+func NewRequestReader(src Source) *FrameReader { return &FrameReader{src: src} }
 
 // NewResponseReader reads what a server sends.
-func NewResponseReader(src *bufio.Reader) *FrameReader {
+func NewResponseReader(src Source) *FrameReader {
 	return &FrameReader{src: src, responses: true}
 }
 
@@ -48,14 +61,8 @@ func NewResponseReader(src *bufio.Reader) *FrameReader {
 // protocol are a *ProtocolError; unless it is fatal, Next goes on with the following frame. Memory grows with what
 // arrives, never with what a length claims.
 func (r *FrameReader) Next(buf []byte) (Frame, error) {
-	h, err := r.header()
+	h, err := r.begin()
 	if err != nil {
-		return Frame{}, err
-	}
-	if err := r.reserve(h.Length, h.Stream); err != nil {
-		if _, skipped := r.src.Discard(h.Length); skipped != nil {
-			return Frame{}, unexpected(skipped)
-		}
 		return Frame{}, err
 	}
 	if h.Flags&FlagCompressed == 0 {
@@ -65,17 +72,83 @@ func (r *FrameReader) Next(buf []byte) (Frame, error) {
 	if r.compressed, err = readBody(r.src, r.compressed, h.Length); err != nil {
 		return Frame{}, err
 	}
-	if err := r.reserve(r.Compression.claimed(r.compressed, r.bodyBytesMax()), h.Stream); err != nil {
-		return Frame{}, err
-	}
-	body, err := r.Compression.decompress(buf, r.compressed, r.bodyBytesMax())
+	body, err := r.open(buf, r.compressed, h)
 	if cap(r.compressed) > bodyStepBytes {
 		r.compressed = nil // nobody has reserved what an idle connection keeps
 	}
+	return Frame{Header: h, Body: body}, err
+}
+
+// NextInPlace is Next for whoever is done with a body before the next call: a body that the source can show as a whole
+// stays there, any other lies in Scratch.
+func (r *FrameReader) NextInPlace() (Frame, error) {
+	h, err := r.begin()
 	if err != nil {
-		return Frame{}, &ProtocolError{Code: CodeProtocol, Message: err.Error(), Stream: h.Stream}
+		return Frame{}, err
 	}
-	return Frame{Header: h, Body: body}, nil
+	if h.Length > r.src.Size() {
+		return r.rest(h)
+	}
+	body, err := r.src.Peek(h.Length)
+	if err != nil {
+		return Frame{}, unexpected(err)
+	}
+	if _, err := r.src.Discard(h.Length); err != nil {
+		return Frame{}, err
+	}
+	if h.Flags&FlagCompressed != 0 {
+		if body, err = r.open(r.Scratch, body, h); err == nil {
+			r.Scratch = body
+		}
+	}
+	return Frame{Header: h, Body: body}, err
+}
+
+// rest reads a body into Scratch.
+func (r *FrameReader) rest(h Header) (Frame, error) {
+	if h.Flags&FlagCompressed == 0 {
+		body, err := readBody(r.src, r.Scratch, h.Length)
+		if err == nil {
+			r.Scratch = body
+		}
+		return Frame{Header: h, Body: body}, err
+	}
+	compressed, err := readBody(r.src, nil, h.Length)
+	if err != nil {
+		return Frame{}, err
+	}
+	body, err := r.open(r.Scratch, compressed, h)
+	if err == nil {
+		r.Scratch = body
+	}
+	return Frame{Header: h, Body: body}, err
+}
+
+// begin reads a header and reserves memory for the body, which it skips if there is none.
+func (r *FrameReader) begin() (Header, error) {
+	h, err := r.header()
+	if err != nil {
+		return Header{}, err
+	}
+	if err := r.reserve(h.Length, h.Stream); err != nil {
+		if _, skipped := r.src.Discard(h.Length); skipped != nil {
+			return Header{}, unexpected(skipped)
+		}
+		return Header{}, err
+	}
+	return h, nil
+}
+
+// open decompresses a body into buf if it fits.
+func (r *FrameReader) open(buf, compressed []byte, h Header) ([]byte, error) {
+	if err := r.reserve(r.Compression.claimed(compressed, r.bodyBytesMax()), h.Stream); err != nil {
+		return nil, err
+	}
+	body, err := r.Compression.decompress(buf, compressed, r.bodyBytesMax())
+	if err != nil {
+		return nil, &ProtocolError{Code: CodeProtocol, Message: err.Error(), Stream: h.Stream}
+	}
+	return body, nil
 }
 
 func (r *FrameReader) reserve(bytes int, stream int16) error {

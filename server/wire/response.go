@@ -112,6 +112,11 @@ func AppendAnswer(dst []byte, h Header, a Answer, compression Compression) ([]by
 	return finishFrame(a.Message.appendBody(dst, h.Version), start, compression)
 }
 
+// AppendVoid is AppendAnswer of a Void without anything before it: what writes are answered, and so always the same.
+func AppendVoid(dst []byte, h Header) []byte {
+	return append(dst, h.Version|directionBit, 0, byte(uint16(h.Stream)>>8), byte(h.Stream), byte(OpResult), 0, 0, 0, 4, 0, 0, 0, byte(resultVoid))
+}
+
 // DecodeAnswer reads the response in f. Tokens, ids, paging states and the content of rows are slices of f.Body; all
 // else is copied. An error is a *ProtocolError.
 func DecodeAnswer(f Frame) (Answer, error) {
