@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/jobs"
 	"github.com/eskerdb/esker/database/traffic"
@@ -55,6 +56,8 @@ type Options struct {
 	LargePartition func(table, partition string, bytes int64)
 	// Settings are shown in system_views.settings: names and values.
 	Settings map[string]string
+	// Auth asks who clients are (Login), and whether what they ask for is permitted to them.
+	Auth bool
 }
 
 // Database is an open database. Its methods may be called from several goroutines.
@@ -87,6 +90,9 @@ type Database struct {
 	sizes       partitionSizes
 	reading     readTotals
 	late        lateRows
+	auth        bool                          // Options.Auth
+	roles       atomic.Pointer[auth.Snapshot] // changed while schemaMu is held
+	passwords   *auth.Passwords
 	// largePartition is Options.LargePartition.
 	largePartition func(table, partition string, bytes int64)
 
@@ -126,6 +132,7 @@ func Open(o Options) (*Database, error) {
 		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyMemory: memory.NewAccount("query tables", int64(o.CopyBytesMax)), largePartition: o.LargePartition,
+		auth: o.Auth, passwords: auth.NewPasswords(),
 	}
 	if d.guardrails = DefaultGuardrails(); o.Guardrails != nil {
 		d.guardrails = *o.Guardrails
@@ -140,6 +147,9 @@ func Open(o Options) (*Database, error) {
 	d.publish(stored)
 	if err := d.adoptInternalTables(stored); err != nil {
 		return nil, fmt.Errorf("database: first schema: %w", err)
+	}
+	if err := d.openRoles(); err != nil {
+		return nil, err
 	}
 	d.forgetDropped()
 	d.projectors.marked = d.markedRollups

@@ -38,6 +38,8 @@ type world struct {
 	backfillRowsMax int         // of Options
 	rollupLimits    jobs.Limits // of Options
 
+	auth bool // of Options
+
 	// quiet worlds flush and compact only when told to. What is written at or below a deletion that a compaction under way is
 	// about to purge is hidden before and shows behind it (R36, R45): such histories need it.
 	quiet bool
@@ -69,7 +71,7 @@ func (w *world) open() {
 	if w.store, err = lsm.Open(lsm.Options{FS: fs, Dir: "data", Clock: w.clock, LogMode: w.mode, LogPeriod: time.Hour, MemtableBytes: 1 << 20, RecordBytesMax: w.recordBytesMax, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20, NoBackground: w.quiet}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, BackfillRowsMax: w.backfillRowsMax, Rollups: w.rollupLimits}); err != nil {
+	if w.db, err = Open(Options{Store: Local{w.store}, Clock: w.clock, BuildRowsMax: w.buildRowsMax, BackfillRowsMax: w.backfillRowsMax, Rollups: w.rollupLimits, Auth: w.auth}); err != nil {
 		w.t.Fatal(err)
 	}
 }

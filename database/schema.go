@@ -62,7 +62,11 @@ func (d *Database) saveSchema(s *schema.Snapshot) error {
 
 // internalTables are the server's own.
 func internalTables() []mutation.Table {
-	return []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable(), floorsTable()}
+	out := []mutation.Table{dirtyTable(), buildsTable(), rollupStateTable(), floorsTable()}
+	for _, t := range catalog.StoredTables() {
+		out = append(out, t.Stored())
+	}
+	return out
 }
 
 // internalTable is a table of the server's own, without clustering. Its rows merge by sequence: nobody's clock counts.
@@ -97,7 +101,7 @@ func storedTables(s *schema.Snapshot) []mutation.Table {
 	var out []mutation.Table
 	for _, name := range s.KeyspaceNames() {
 		for _, t := range s.Keyspaces[name].SortedTables() {
-			if t.Kind == schema.Virtual {
+			if t.Kind == schema.Virtual || t.Kind == schema.Internal {
 				continue
 			}
 			stored := t.Stored()
@@ -244,7 +248,7 @@ func requireDistinctIDs(s *schema.Snapshot) error {
 	}
 	for _, name := range s.KeyspaceNames() {
 		for _, t := range s.Keyspaces[name].SortedTables() {
-			if other, taken := seen[t.ID]; taken {
+			if other, taken := seen[t.ID]; taken && t.Kind != schema.Internal {
 				return &planner.ConfigError{Message: fmt.Sprintf("the id %s of table %s is that of %s", schema.IDString(t.ID), t.QualifiedName(), other)}
 			}
 			seen[t.ID] = t.QualifiedName()

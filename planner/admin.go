@@ -58,7 +58,8 @@ func (c *compiler) adminTables(stmt *cql.Admin) ([]*schema.Table, error) {
 			continue
 		}
 		for _, t := range c.schema.Keyspaces[name].SortedTables() {
-			if t.Kind != schema.Virtual {
+			// What the server keeps beside the tables of users is not listed unless it is asked for.
+			if t.Kind != schema.Virtual && (t.Kind != schema.Internal || stmt.Keyspace != "") {
 				out = append(out, t)
 			}
 		}

@@ -49,7 +49,7 @@ func (k *Keyspace) CreationOrder() []*Table {
 	for _, t := range tables {
 		switch {
 		case implied[t.Name] || t.Copy != nil:
-		case t.Kind == Base || t.Kind == Virtual:
+		case t.Kind == Base || t.Kind == Virtual || t.Kind == Internal:
 			bases = append(append(bases, t), k.Indexes(t)...)
 			for _, c := range tables {
 				if c.Copy != nil && c.Kind != Index && c.Copy.Base == t.Name {

@@ -42,7 +42,7 @@ const (
 	View       TableKind = 3 // CREATE MATERIALIZED VIEW: the same under Cassandra's name
 	Rollup     TableKind = 4 // kept by the rollup scheduler (R40)
 	Virtual    TableKind = 5 // system tables computed at read
-	Internal   TableKind = 6 // kept by the server for itself: dirty marks
+	Internal   TableKind = 6 // system tables that are stored, and written by the server alone: roles
 	Index      TableKind = 7 // CREATE INDEX: a query table that only the planner sees, named "table.index"
 )
 

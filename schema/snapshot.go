@@ -37,7 +37,7 @@ func (k *Keyspace) SortedTables() []*Table {
 // System reports whether the keyspace is the server's own: not writable by statements, not stored.
 func (k *Keyspace) System() bool {
 	for _, t := range k.Tables {
-		return t.Kind == Virtual
+		return t.Kind == Virtual || t.Kind == Internal
 	}
 	return false
 }

@@ -6,6 +6,8 @@ package auth
 // looked up at each statement, so that GRANT and REVOKE hold at once.
 type User struct {
 	Name string // of the role
+
+	memo memo
 }
 
 // CredentialsError refuses a login. Its text never tells whether the role exists.

@@ -68,7 +68,7 @@ func (c *Catalog) ClusterName() string { return c.node.ClusterName }
 var tablesText string
 
 // virtual are the keyspaces of the catalogue. They are built once and never change.
-var virtual = mustParse(tablesText)
+var virtual = mustParse(tablesText, virtualTable)
 
 // WithVirtual returns the snapshot with the catalogue's keyspaces in it.
 func WithVirtual(s *schema.Snapshot) *schema.Snapshot {
@@ -77,11 +77,16 @@ func WithVirtual(s *schema.Snapshot) *schema.Snapshot {
 		out.Keyspaces = map[string]*schema.Keyspace{}
 	}
 	maps.Copy(out.Keyspaces, virtual)
+	maps.Copy(out.Keyspaces, stored)
 	return out
 }
 
-// mustParse reads tables.txt, which is part of the program.
-func mustParse(text string) map[string]*schema.Keyspace {
+func virtualTable(keyspace, name string) *schema.Table {
+	return &schema.Table{ID: tableID(keyspace + "." + name), Keyspace: keyspace, Name: name, Kind: schema.Virtual, Options: schema.DefaultOptions()}
+}
+
+// mustParse reads tables.txt or auth.txt, which are part of the program.
+func mustParse(text string, newTable func(keyspace, name string) *schema.Table) map[string]*schema.Keyspace {
 	out := map[string]*schema.Keyspace{}
 	var t *schema.Table
 	for _, line := range strings.Split(text, "\n") {
@@ -98,8 +103,13 @@ func mustParse(text string) map[string]*schema.Keyspace {
 					Replication: map[string]string{"class": "org.apache.cassandra.locator.LocalStrategy"}}
 				out[keyspace] = k
 			}
-			t = &schema.Table{ID: tableID(name), Keyspace: keyspace, Name: table, Kind: schema.Virtual, Options: schema.DefaultOptions()}
-			t.Options.Comment, t.Options.GCGraceSec = comment, 0
+			t = newTable(keyspace, table)
+			t.Options.Comment = comment
+			if t.Kind == schema.Virtual {
+				t.Options.GCGraceSec = 0
+			} else {
+				k.Replication = map[string]string{"class": "SimpleStrategy", "replication_factor": "1"}
+			}
 			k.Tables[table] = t
 		}
 	}

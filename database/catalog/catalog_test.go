@@ -335,7 +335,7 @@ func TestTablesAndViews(t *testing.T) {
 func TestVirtualKeyspacesHaveAPlaceOfTheirOwn(t *testing.T) {
 	s := testSource()
 	for table, want := range map[string]string{
-		"system_schema.keyspaces":         "ks system system_schema system_traces",
+		"system_schema.keyspaces":         "ks system system_auth system_schema system_traces",
 		"system_virtual_schema.keyspaces": "system_views system_virtual_schema",
 	} {
 		var got []string

@@ -10,6 +10,7 @@ import (
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm"
@@ -184,6 +185,9 @@ func refusalOf(err error) error {
 		config  *planner.ConfigError
 		exists  *planner.ExistsError
 		failed  *database.ReadFailureError
+
+		forbidden *auth.UnauthorizedError
+		stranger  *auth.CredentialsError
 	)
 	code := wire.CodeServer
 	switch {
@@ -197,6 +201,10 @@ func refusalOf(err error) error {
 		code = wire.CodeAlreadyExists
 	case errors.As(err, &failed):
 		code = wire.CodeReadFailure
+	case errors.As(err, &forbidden):
+		code = wire.CodeUnauthorized
+	case errors.As(err, &stranger):
+		code = wire.CodeBadCredentials
 	}
 	return &Refusal{Code: int(code), Message: err.Error()}
 }
