@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -16,6 +17,9 @@ const (
 	// keptBytesMax is the largest buffer that waits for its next use.
 	keptBytesMax = 64 << 10
 )
+
+// errUnread ends a connection whose client does not read.
+var errUnread = errors.New("the client leaves answers unread")
 
 // answers gathers encoded frames for the writer, which sends in one piece what came since its last write.
 type answers struct {
@@ -88,7 +92,7 @@ func (a *answers) add(h wire.Header, answer wire.Answer, unreadBytesMax int) err
 		return nil
 	}
 	if a.unread > unreadBytesMax {
-		return fmt.Errorf("the client leaves %d bytes of answers unread; the most allowed is %d", a.unread, unreadBytesMax)
+		return fmt.Errorf("%w: %d bytes; the most allowed is %d", errUnread, a.unread, unreadBytesMax)
 	}
 	out, err := wire.AppendAnswer(a.out, h, answer, a.compression)
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 // workers carry out in between, in any order.
 type conn struct {
 	server *Server
+	meter  *meter // counts what the connection does
 	socket *entrance
 	from   netip.Prefix // where the client is
 	login  loginState
@@ -44,9 +45,11 @@ type conn struct {
 }
 
 func newConn(s *Server, socket net.Conn) *conn {
-	in := newEntrance(socket, &s.door, s.clock)
+	m := &meter{stripe: s.metrics.join()}
+	in := newEntrance(socket, &s.door, s.clock, m)
 	c := &conn{
 		server: s,
+		meter:  m,
 		socket: in,
 		from:   prefixOf(socket.RemoteAddr()),
 		frames: wire.NewRequestReader(bufio.NewReaderSize(in, readBufferBytes)),
@@ -117,6 +120,7 @@ func (c *conn) read() error {
 		if !errors.As(err, &broken) {
 			return departure(err)
 		}
+		c.meter.failed(broken.Code)
 		c.refuse(broken)
 		if broken.Fatal {
 			return c.socket.explain(err)
@@ -152,13 +156,18 @@ func (c *conn) take(f wire.Frame, lease *memory.Lease) error {
 		return c.dispatch(f, lease)
 	}
 	defer lease.Free()
+	begun := c.server.clock.Now()
+	c.meter.begun()
 	if version != 0 && f.Header.Version != version {
 		broken := &wire.ProtocolError{Code: wire.CodeProtocol, Stream: f.Header.Stream, Message: fmt.Sprintf(
 			"Invalid message version. Got %d but previous messages on this connection had version %d", f.Header.Version, version)}
+		c.meter.answered(f.Header.Opcode, broken.Response(), 0)
 		c.refuse(broken)
 		return broken
 	}
-	c.send(f.Header, c.converse(f))
+	a := c.converse(f)
+	c.meter.answered(f.Header.Opcode, a.Message, c.server.clock.Now().Sub(begun))
+	c.send(f.Header, a)
 	return nil
 }
 

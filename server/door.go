@@ -62,6 +62,7 @@ type entrance struct {
 	clock    clock.Clock
 
 	// The reader's alone.
+	meter   *meter
 	ready   bool // for statements
 	inFrame bool // the first byte of a frame was read and its last was not
 	timed   bool // a deadline for the frame is set
@@ -77,8 +78,8 @@ var (
 	errFrame   = errors.New("the client did not finish a frame in time")
 )
 
-func newEntrance(socket net.Conn, d *Door, c clock.Clock) *entrance {
-	e := &entrance{Conn: socket, frameMax: d.FrameMax, clock: c, first: -1}
+func newEntrance(socket net.Conn, d *Door, c clock.Clock, m *meter) *entrance {
+	e := &entrance{Conn: socket, meter: m, frameMax: d.FrameMax, clock: c, first: -1}
 	if d.TLS != nil {
 		e.Conn = tls.Server(socket, d.TLS)
 	}
@@ -128,10 +129,18 @@ func (e *entrance) Read(p []byte) (int, error) {
 		e.deadline(e.clock.Now().Add(e.frameMax))
 	}
 	n, err := e.Conn.Read(p)
+	e.meter.read(n)
 	if e.first < 0 && n > 0 {
 		e.first = int(p[0])
 	}
 	return n, e.late(err)
+}
+
+// Write sends what the client is told.
+func (e *entrance) Write(p []byte) (int, error) {
+	n, err := e.Conn.Write(p)
+	e.meter.wrote(n)
+	return n, err
 }
 
 // late says what a deadline that has passed was for.

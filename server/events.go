@@ -8,18 +8,21 @@ import (
 )
 
 func (e *Events) opened(remote net.Addr) {
+	e.metrics.opened.Add(1)
 	if e.Opened != nil {
 		e.Opened(remote)
 	}
 }
 
 func (e *Events) closed(remote net.Addr, cause error) {
+	e.metrics.departure(cause)
 	if e.Closed != nil {
 		e.Closed(remote, cause)
 	}
 }
 
 func (e *Events) refused(remote net.Addr, cause error) {
+	e.metrics.refusal(cause)
 	if e.Refused != nil {
 		e.Refused(remote, cause)
 	}
@@ -38,12 +41,14 @@ func (e *Events) panicked(remote net.Addr, value any, stack []byte) {
 }
 
 func (e *Events) loginFailed(remote net.Addr, name string, cause error) {
+	e.metrics.loginsBad.Add(1)
 	if e.LoginFailed != nil {
 		e.LoginFailed(remote, name, cause)
 	}
 }
 
 func (e *Events) loggedIn(remote net.Addr, name string) {
+	e.metrics.loggedIn.Add(1)
 	if e.LoggedIn != nil {
 		e.LoggedIn(remote, name)
 	}

@@ -107,6 +107,8 @@ type Events struct {
 	Failed func(remote net.Addr, err error)
 	// Panicked tells of a request that broke a promise inside the program.
 	Panicked func(remote net.Addr, value any, stack []byte)
+
+	metrics *metrics // count the same
 }
 
 // Server is a listening server. Its methods may be called from several goroutines.
@@ -119,6 +121,7 @@ type Server struct {
 	events   Events
 	clock    clock.Clock
 	listener net.Listener
+	metrics  metrics
 
 	workers  *workers
 	slots    chan struct{} // one for each request in flight: InFlightTotalMax
@@ -155,6 +158,7 @@ func Listen(o Options) (*Server, error) {
 		door: o.Door.withDefaults(o.Limits.withDefaults().ConnectionsMax), logins: newLogins(o.Door.Logins, o.Clock),
 		workers: newWorkers(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
 	}
+	s.events.metrics = &s.metrics
 	s.visitors = newVisitors(&s.door)
 	s.context, s.cancel = context.WithCancel(context.Background())
 	s.slots = make(chan struct{}, s.limits.InFlightTotalMax)
@@ -220,7 +224,7 @@ func (s *Server) enter(c *conn) error {
 	}
 	if len(s.connections) >= s.limits.ConnectionsMax {
 		s.mu.Unlock()
-		return fmt.Errorf("%d connections are open, the most allowed", s.limits.ConnectionsMax)
+		return fmt.Errorf("%d %w", s.limits.ConnectionsMax, errTooMany)
 	}
 	crowded, err := s.visitors.enter(c)
 	if err != nil {
@@ -285,7 +289,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-var errShutdown = errors.New("the server was shut down before the answers were sent")
+var (
+	errShutdown = errors.New("the server was shut down before the answers were sent")
+	errTooMany  = errors.New("connections are open, the most allowed")
+)
 
 // each calls f for every connection that is open.
 func (s *Server) each(f func(*conn)) {

@@ -12,6 +12,9 @@ import (
 // errCrowded ends a connection that is not ready, in favour of a new one.
 var errCrowded = errors.New("too many connections are not ready for statements, and most of them are of this address")
 
+// errTooManyOfAddress refuses a connection; the number stands before it.
+var errTooManyOfAddress = errors.New("connections of this address are open, the most allowed")
+
 // visitors counts connections by the addresses they come from, and which of them are not ready for statements.
 type visitors struct {
 	unreadyMax    int
@@ -41,7 +44,7 @@ func (v *visitors) enter(c *conn) (crowded *conn, err error) {
 		at = &visitor{}
 	}
 	if v.perAddressMax > 0 && at.open >= v.perAddressMax {
-		return nil, fmt.Errorf("%d connections of this address are open, the most allowed", v.perAddressMax)
+		return nil, fmt.Errorf("%d %w", v.perAddressMax, errTooManyOfAddress)
 	}
 	if v.unready >= v.unreadyMax {
 		crowded = v.crowded()

@@ -79,7 +79,11 @@ type worker struct {
 
 func (w *worker) serve(t task) {
 	defer t.conn.answered(t.lease)
-	t.conn.send(t.frame.Header, w.answer(t))
+	begun := t.conn.server.clock.Now()
+	t.conn.meter.begun()
+	a := w.answer(t)
+	t.conn.meter.answered(t.frame.Header.Opcode, a.Message, t.conn.server.clock.Now().Sub(begun))
+	t.conn.send(t.frame.Header, a)
 	if len(t.frame.Body) > workerBytesMax {
 		*w = worker{}
 	}
