@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/mutation"
@@ -35,9 +36,19 @@ type guard struct {
 	worst            string // the partition under way then
 }
 
+// guards are those of pages that are over.
+var guards = sync.Pool{New: func() any { return new(guard) }}
+
+// free lets another page have the guard.
+func (g *guard) free() {
+	*g = guard{}
+	guards.Put(g)
+}
+
 // guard makes a guard for one page. Tables of the server have none: its check does nothing.
 func (d *Database) guard(plan *planner.Read) *guard {
-	g := &guard{d: d, rails: &d.guardrails, plan: plan}
+	g := guards.Get().(*guard)
+	*g = guard{d: d, rails: &d.guardrails, plan: plan}
 	if g.off() {
 		return g
 	}

@@ -44,6 +44,7 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 		return nil, err
 	}
 	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), levelWarnings(rows.Stats.Levels), warnings, guard.after(&rows.Stats))
+	guard.free()
 	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, servedBy(plan), rows.State), Warnings: warnings}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 // an answer, of rows in memory and of rows in a file.
 func BenchmarkRead(b *testing.B) {
 	const day, step = 86_400_000, 10_000
-	w := newWorld(b, "CREATE TABLE t (device text, ts timestamp, a double, b double, c double, PRIMARY KEY (device, ts))")
+	w := newWorld(b, "CREATE TABLE t (device text, ts timestamp, a double, b double, state text, PRIMARY KEY (device, ts))")
 	w.everyStep("d", day/step, step)
 	for _, place := range []string{"memory", "file"} {
 		if place == "file" {
@@ -49,10 +49,10 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// everyStep writes n rows of a device from the time 0 on, one each step milliseconds, with three values.
+// everyStep writes n rows of a device from the time 0 on, one each step milliseconds, with two numbers and a text.
 func (w *world) everyStep(device string, n int, step int64) {
 	w.t.Helper()
-	st, err := w.db.Prepare("ks", "INSERT INTO t (device, ts, a, b, c) VALUES (?, ?, ?, ?, ?)")
+	st, err := w.db.Prepare("ks", "INSERT INTO t (device, ts, a, b, state) VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (w *world) everyStep(device string, n int, step int64) {
 		for j := range entries {
 			v := float64(20*(i+j)%977) / 10
 			entries[j] = BatchEntry{st, []planner.Value{{Bytes: []byte(device)}, {Bytes: types.AppendTimestampMillis(nil, int64(i+j)*step)},
-				{Bytes: types.AppendDouble(nil, v)}, {Bytes: types.AppendDouble(nil, v+1)}, {Bytes: types.AppendDouble(nil, -v)}}}
+				{Bytes: types.AppendDouble(nil, v)}, {Bytes: types.AppendDouble(nil, v+1)}, {Bytes: []byte("running")}}}
 		}
 		if _, err := w.db.Batch(entries, Request{}); err != nil {
 			w.t.Fatal(err)

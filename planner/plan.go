@@ -29,6 +29,7 @@ type Read struct {
 	Metadata       bool                     // TTL() or WRITETIME() is asked for
 	Filters        []Filter                 // on merged rows; all must hold (R31)
 	Output         []Output                 // the columns of the answer
+	Columns        []ColumnSpec             // what Output is called; not to be changed
 	GroupBy        []Expr                   // in key order; empty with aggregates: one group over all
 	Fill           *Fill                    // rows for steps of time without rows; nil: none
 	Grouped        bool                     // aggregates or GROUP BY are present

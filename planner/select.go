@@ -15,6 +15,7 @@ type selection struct {
 	access       *access
 	through      *access // of an index, whose rows name the partitions; nil: none
 	outputs      []Output
+	result       []ColumnSpec // of outputs
 	groupBy      []Expr
 	fill         *fill // nil without FILL
 	distinct     bool
@@ -53,6 +54,7 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 	for i, o := range s.outputs {
 		result[i] = ColumnSpec{Keyspace: t.Keyspace, Table: t.Name, Name: o.Name, Type: o.Type}
 	}
+	s.result = result
 	bind := func(values []Value, ctx Context) (Plan, error) { return s.bind(values, ctx) }
 	return &Prepared{Keyspace: t.Keyspace, PartitionKeyIndexes: c.partitionIndexes, Result: result, bind: bind}, nil
 }
@@ -331,7 +333,7 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 }
 
 func (s *selection) bindOutputs(r *Read, values []Value, ctx Context) error {
-	r.Output = s.outputs
+	r.Output, r.Columns = s.outputs, s.result
 	for i, o := range s.outputs {
 		e, err := bindExpr(o.Expr, values, ctx)
 		if err != nil {

@@ -177,11 +177,7 @@ func (e *encoder) measure(s span) {
 			base += len(c.same)
 		case v.Physical == mutation.PhysicalBytes:
 			base += cellHead
-			for n := range e.ends {
-				if i := s.from + n; v.Has(i) {
-					e.ends[n] += int(v.Offsets[i+1] - v.Offsets[i])
-				}
-			}
+			addLengths(e.ends, v, s)
 		case v.Present == nil:
 			base += cellHead + v.Width
 		default:
@@ -200,32 +196,66 @@ func (e *encoder) measure(s span) {
 	}
 }
 
+// addLengths adds the lengths of values of bytes.
+func addLengths(to []int, v *mutation.Vector, s span) {
+	offsets := v.Offsets[s.from : s.to+1]
+	for n := range to {
+		if v.Present == nil || v.Has(s.from+n) {
+			to[n] += int(offsets[n+1] - offsets[n])
+		}
+	}
+}
+
 // scattered writes rows of several lengths, as measure found them.
 func (e *encoder) scattered(dst []byte, from, rows int) {
 	e.at = append(append(e.at[:0], 0), e.ends[:rows-1]...)
 	for i := range e.sources {
 		c := &e.sources[i]
-		v := c.vector
-		if v == nil {
+		switch v := c.vector; {
+		case v == nil:
 			for n, at := range e.at {
-				e.at[n] += copy(dst[at:], c.same)
+				copy(dst[at:], c.same)
+				e.at[n] = at + len(c.same)
 			}
+		case v.Physical == mutation.PhysicalBytes:
+			scatterBytes(dst, e.at, v, from)
+		default:
+			scatterWords(dst, e.at, v, from)
+		}
+	}
+}
+
+// scatterBytes writes the cells of values of bytes, and moves each place behind its cell.
+func scatterBytes(dst []byte, places []int, v *mutation.Vector, from int) {
+	offsets := v.Offsets[from : from+len(places)+1]
+	for n, at := range places {
+		if v.Present != nil && !v.Has(from+n) {
+			binary.BigEndian.PutUint32(dst[at:], nullHead)
+			places[n] = at + cellHead
 			continue
 		}
-		for n, at := range e.at {
-			row := from + n
-			switch {
-			case !v.Has(row):
-				binary.BigEndian.PutUint32(dst[at:], nullHead)
-				e.at[n] += cellHead
-			case v.Physical == mutation.PhysicalBytes:
-				value := v.Data[v.Offsets[row]:v.Offsets[row+1]]
-				binary.BigEndian.PutUint32(dst[at:], uint32(len(value)))
-				e.at[n] += cellHead + copy(dst[at+cellHead:], value)
-			default:
-				putWord(dst[at:], v.Width, v.Words[row])
-				e.at[n] += cellHead + v.Width
-			}
+		length := offsets[n+1] - offsets[n]
+		binary.BigEndian.PutUint32(dst[at:], length)
+		places[n] = at + cellHead + copy(dst[at+cellHead:], v.Data[offsets[n]:offsets[n+1]])
+	}
+}
+
+// scatterWords writes the cells of values of a fixed width, and moves each place behind its cell.
+func scatterWords(dst []byte, places []int, v *mutation.Vector, from int) {
+	words := v.Words[from : from+len(places)]
+	for n, at := range places {
+		switch {
+		case v.Present != nil && !v.Has(from+n):
+			binary.BigEndian.PutUint32(dst[at:], nullHead)
+			places[n] = at + cellHead
+			continue
+		case v.Width == 8:
+			cell := dst[at:][:12]
+			binary.BigEndian.PutUint32(cell, 8)
+			binary.BigEndian.PutUint64(cell[4:], words[n])
+		default:
+			putWord(dst[at:], v.Width, words[n])
 		}
+		places[n] = at + cellHead + v.Width
 	}
 }

@@ -6,6 +6,9 @@
 package exec
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
@@ -74,16 +77,26 @@ func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.all(); err != nil {
+		return nil, err
+	}
+	result := r.result
+	r.recycle()
+	return &result, nil
+}
+
+// all reads the partitions of the page.
+func (r *run) all() error {
 	walk, err := r.partitions()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer walk.close()
 	for !r.done {
 		key, err := walk.next()
 		r.watch.lap(&r.result.Stats.Times.Read)
 		if err != nil {
-			return nil, r.check(err)
+			return r.check(err)
 		}
 		if key == nil {
 			break
@@ -94,7 +107,7 @@ func Run(src Source, plan *planner.Read, opts Options) (*Result, error) {
 			err = r.partition(*key)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	return r.finish()
@@ -107,6 +120,8 @@ type run struct {
 	opts    Options
 	layout  partition.Layout
 	request mutation.ReadRequest // but for key, slices and hint
+	fetched [8]mutation.ColumnID // memory of request.Columns, if that is enough
+	walk    walk
 	filters filters
 	encoder encoder
 	vectors bool      // the encoder makes the rows of the answer
@@ -127,20 +142,35 @@ type run struct {
 	result      Result
 }
 
+// runs are runs that are over, with memory that the next one needs as well.
+var runs = sync.Pool{New: func() any { return new(run) }}
+
+// recycle lets another run have this one's memory. Nothing of it may be used any more.
+func (r *run) recycle() {
+	made, hidden := r.encoder, r.hidden
+	clear(hidden.batch.Columns)
+	clear(made.sources)
+	*r = run{
+		encoder: encoder{ends: made.ends, at: made.at, sources: made.sources[:0]},
+		hidden:  hiding{bitmaps: hidden.bitmaps, spans: hidden.spans, batch: mutation.Batch{Columns: hidden.batch.Columns[:0]}},
+	}
+	runs.Put(r)
+}
+
 func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
-	r := &run{src: src, plan: plan, opts: opts, layout: plan.Table.PartitionLayout(), watch: newStopwatch(opts.Clock), now: opts.NowSec}
+	r := runs.Get().(*run)
+	r.src, r.plan, r.opts, r.layout, r.watch, r.now = src, plan, opts, plan.Table.PartitionLayout(), newStopwatch(opts.Clock), opts.NowSec
 	r.result.Rows = opts.Buffer[:0]
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
 	}
 	r.request = mutation.ReadRequest{Slices: plan.Slices, Reverse: plan.Reverse, Metadata: plan.Metadata, NowSec: opts.NowSec, Statistics: opts.Statistics}
+	r.request.Columns = r.fetched[:0]
 	for _, col := range plan.Fetch {
 		r.request.Columns = append(r.request.Columns, col.ID)
 	}
 	r.retained = newRetained(r, opts.Retained)
-	for _, o := range plan.Output {
-		r.result.Columns = append(r.result.Columns, planner.ColumnSpec{Keyspace: plan.Named.Keyspace, Table: plan.Named.Name, Name: o.Name, Type: o.Type})
-	}
+	r.result.Columns = plan.Columns
 	r.filters = newFilters(plan)
 	for i := range r.filters.row {
 		if w, ok := r.filters.row[i].between(); ok && !opts.NoSummaries {
@@ -166,7 +196,8 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	}
 	r.vectors = !plan.Grouped && r.sort == nil && !opts.Discard && plainOutput(plan)
 	if r.vectors {
-		r.encoder = encoder{outputs: plan.Output, sources: make([]cells, len(plan.Output))}
+		r.encoder.outputs = plan.Output
+		r.encoder.sources = slices.Grow(r.encoder.sources, len(plan.Output))[:len(plan.Output)]
 	}
 	return r, nil
 }
@@ -179,7 +210,8 @@ type walk struct {
 }
 
 func (r *run) partitions() (_ *walk, err error) {
-	w := &walk{from: r.begin.key}
+	w := &r.walk
+	w.from = r.begin.key
 	if len(r.plan.Slices) == 0 {
 		return w, nil // WHERE contradicts itself
 	}
@@ -243,10 +275,10 @@ func (w *walk) close() {
 }
 
 // finish closes the page.
-func (r *run) finish() (*Result, error) {
+func (r *run) finish() error {
 	if r.groups != nil && r.result.State == nil {
 		if err := r.groups.end(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	r.lapRows()
@@ -254,7 +286,7 @@ func (r *run) finish() (*Result, error) {
 		r.sort.finish(&r.result, r.plan.Limit)
 		r.watch.lap(&r.result.Stats.Times.Sort)
 	}
-	return &r.result, nil
+	return nil
 }
 
 // pageFull reports whether the page takes no further row.

@@ -307,7 +307,7 @@ func (r *run) lease() error {
 // hiding takes what has expired out of batches. It keeps memory for bitmaps between batches.
 type hiding struct {
 	batch   mutation.Batch
-	bitmaps [][]uint64
+	bitmaps [][]uint64 // made where a column has ends
 	spans   []span
 }
 
@@ -316,13 +316,13 @@ func (h *hiding) hide(b *mutation.Batch, nowSec int64) *mutation.Batch {
 	columns := append(h.batch.Columns[:0], b.Columns...)
 	h.batch = *b
 	h.batch.Columns = columns
-	for len(h.bitmaps) < len(columns) {
-		h.bitmaps = append(h.bitmaps, make([]uint64, mutation.BatchRowsMax/64))
-	}
 	for c := range columns {
 		v := &columns[c]
 		if v.ExpiresAt == nil {
 			continue
+		}
+		for len(h.bitmaps) <= c {
+			h.bitmaps = append(h.bitmaps, make([]uint64, mutation.BatchRowsMax/64))
 		}
 		bits := h.bitmaps[c]
 		clear(bits)
