@@ -63,6 +63,15 @@ func invert(b []byte) {
 
 // Encode returns the sortable bytes of a whole clustering, or of its first columns. Null is refused.
 func (l Layout) Encode(values [][]byte) ([]byte, error) {
+	size := 4 * len(values)
+	for _, v := range values {
+		size += min(len(v), KeyBytesMax)
+	}
+	return l.Append(make([]byte, 0, size), values)
+}
+
+// Append is Encode into a buffer: it appends to dst.
+func (l Layout) Append(dst []byte, values [][]byte) ([]byte, error) {
 	if len(values) > len(l) {
 		return nil, fmt.Errorf("clustering has %d columns, not %d", len(l), len(values))
 	}
@@ -76,11 +85,10 @@ func (l Layout) Encode(values [][]byte) ([]byte, error) {
 	if size > KeyBytesMax {
 		return nil, Invalid(fmt.Sprintf("Key length of %d is longer than maximum of %d", size, KeyBytesMax))
 	}
-	out := make([]byte, 0, size+4*len(values))
 	for i, v := range values {
-		out = l[i].Append(out, v)
+		dst = l[i].Append(dst, v)
 	}
-	return out, nil
+	return dst, nil
 }
 
 // Decode returns the values of an encoded clustering, or of a prefix of one: as many as are there.

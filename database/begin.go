@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/eskerdb/esker/planner"
 )
 
 // Ticket stands for a write that was applied and need not be durable yet: Await tells when it may be acknowledged.
@@ -29,24 +27,34 @@ func (t Ticket) Later(o Ticket) Ticket {
 // the result must not be told to anybody. What it is given is no longer used when it returns. A ticket needs no other
 // care: one that is never awaited does no harm.
 func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
-	plan, err := d.bind(st, &req)
+	values, err := arrange(st.Plan.Markers, &req)
 	if err != nil {
 		return nil, Ticket{}, err
 	}
-	if plan, ok := plan.(*planner.Write); ok {
-		return d.admitted(plan)
+	w := d.newWriting()
+	w.context = d.context(req.Timestamp)
+	plan, err := st.Plan.BindInto(&w.WriteBuffer, values, &w.context)
+	if err == nil && plan == nil {
+		r, ticket, err := d.admitted(w)
+		w.done()
+		return r, ticket, err
 	}
-	r, err := d.carryOut(st, plan, &req)
+	w.done()
+	if err != nil {
+		return nil, Ticket{}, err
+	}
+	r, err := d.carryOut(st, plan, req)
 	return r, Ticket{}, err
 }
 
 // BeginBatch is Batch without the wait for the commit log, as Begin is.
 func (d *Database) BeginBatch(entries []BatchEntry, req Request) (*Result, Ticket, error) {
-	plan, err := d.bindBatch(entries, &req)
-	if err != nil {
+	w := d.newWriting()
+	defer w.done()
+	if err := d.bindBatch(w, entries, &req); err != nil {
 		return nil, Ticket{}, err
 	}
-	return d.admitted(plan)
+	return d.admitted(w)
 }
 
 // Await returns when the write of the ticket, and every other that was begun before it by whomever, is durable by the mode of

@@ -86,6 +86,7 @@ type Database struct {
 	copyMemory  *memory.Account // what statements write to query tables, all together
 	stamps      ascending       // microseconds: the server's write timestamps (R20)
 	ticks       ascending       // 100 ns since 1970: the times of now()
+	nextTick    func() int64    // the next of them
 	guardrails  Guardrails
 	sizes       partitionSizes
 	reading     readTotals
@@ -99,8 +100,10 @@ type Database struct {
 	// marksMu orders dirty marks and the snapshots of recomputations: a writer holds it shared from
 	// deciding that a mark may be omitted until its record is applied and its marks are known; who must see all that was
 	// written, as a recomputation that pins its View, takes it alone by excludeWrites.
-	marksMu  sync.RWMutex
-	unsynced unsynced
+	marksMu   sync.RWMutex
+	unsynced  unsynced
+	targets   atomic.Pointer[writeTargets]
+	targetsMu sync.Mutex // held while targets are added
 	// moment counts schema changes and truncations; it grows while marksMu is held alone.
 	moment atomic.Uint64
 	// checkRowsMax is how many rows CHECK compares at a time.
@@ -137,6 +140,7 @@ func Open(o Options) (*Database, error) {
 	if d.guardrails = DefaultGuardrails(); o.Guardrails != nil {
 		d.guardrails = *o.Guardrails
 	}
+	d.nextTick = func() int64 { return d.ticks.next(d.clock.Now().UnixNano() / 100) }
 	stored, err := d.loadSchema(o.Store.Schema())
 	if err != nil {
 		return nil, err

@@ -48,10 +48,10 @@ func (d *Database) Execute(st *Statement, req Request) (*Result, error) {
 }
 
 // carryOut runs a plan that is no write.
-func (d *Database) carryOut(st *Statement, plan planner.Plan, req *Request) (*Result, error) {
+func (d *Database) carryOut(st *Statement, plan planner.Plan, req Request) (*Result, error) {
 	switch plan := plan.(type) {
 	case *planner.Read:
-		return d.readNow(st, plan, req)
+		return d.readNow(st, plan, &req)
 	case *planner.Alter:
 		return d.alter(st)
 	case *planner.Truncate:
@@ -61,7 +61,7 @@ func (d *Database) carryOut(st *Statement, plan planner.Plan, req *Request) (*Re
 	case *planner.Describe:
 		return d.describe(st, plan)
 	case *planner.Explain:
-		return d.explain(st, plan, req)
+		return d.explain(st, plan, &req)
 	case *planner.ExplainRetention:
 		return d.explainRetention(st, plan)
 	case *planner.CheckCopy:
@@ -91,7 +91,7 @@ func (d *Database) bind(st *Statement, req *Request) (planner.Plan, error) {
 func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error) {
 	if req.Names == nil {
 		if len(req.Values) != len(markers) {
-			return nil, &planner.InvalidError{Message: fmt.Sprintf("Invalid amount of bind variables: expected %d, got %d", len(markers), len(req.Values))}
+			return nil, wrongAmount(len(markers), len(req.Values))
 		}
 		return req.Values, nil
 	}
@@ -113,10 +113,14 @@ func arrange(markers []planner.ColumnSpec, req *Request) ([]planner.Value, error
 	return out, nil
 }
 
+func wrongAmount(want, have int) error {
+	return &planner.InvalidError{Message: fmt.Sprintf("Invalid amount of bind variables: expected %d, got %d", want, have)}
+}
+
 // context is the moment a statement is bound at.
 func (d *Database) context(clientTimestamp *int64) planner.Context {
 	now := d.clock.Now()
-	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), NowTicks: func() int64 { return d.ticks.next(now.UnixNano() / 100) }, Random: randomUUID}
+	ctx := planner.Context{NowSec: now.Unix(), NowMillis: now.UnixMilli(), NowTicks: d.nextTick, Random: randomUUID}
 	ctx.Statistics = estimates{d}
 	if clientTimestamp != nil {
 		ctx.TimestampMicros = *clientTimestamp
@@ -141,27 +145,24 @@ func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
 	return d.awaited(d.BeginBatch(entries, req))
 }
 
-// bindBatch makes one plan of the entries of a batch.
-func (d *Database) bindBatch(entries []BatchEntry, req *Request) (*planner.Write, error) {
+// bindBatch binds the entries of a batch into one write.
+func (d *Database) bindBatch(w *writing, entries []BatchEntry, req *Request) error {
 	if len(entries) > BatchStatementsMax {
-		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
+		return &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
 	}
-	ctx := d.context(req.Timestamp)
-	writes := make([]*planner.Write, len(entries))
-	for i, e := range entries {
-		values, err := arrange(e.Statement.Plan.Markers, &Request{Values: e.Values})
+	w.context = d.context(req.Timestamp)
+	for i := range entries {
+		e := &entries[i]
+		if have, want := len(e.Values), len(e.Statement.Plan.Markers); have != want {
+			return wrongAmount(want, have)
+		}
+		plan, err := e.Statement.Plan.BindInto(&w.WriteBuffer, e.Values, &w.context)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		plan, err := e.Statement.Plan.Bind(values, ctx)
-		if err != nil {
-			return nil, err
+		if plan != nil {
+			return &planner.InvalidError{Message: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."}
 		}
-		w, ok := plan.(*planner.Write)
-		if !ok {
-			return nil, &planner.InvalidError{Message: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."}
-		}
-		writes[i] = w
 	}
-	return planner.Join(writes), nil
+	return nil
 }

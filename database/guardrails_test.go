@@ -146,6 +146,7 @@ func TestTombstonesOfAnAggregation(t *testing.T) {
 // remeasure sets a guardrail and waits until the partitions of ks.t are measured.
 func (w *world) remeasure(guardrail string, bytes int64) {
 	w.db.sizes.byTable.Clear()
+	w.db.targets.Store(nil) // which know it too
 	w.db.guardrails = *guarded(w.t, fmt.Sprintf(guardrail, bytes))
 	w.db.largePartitions(w.db.Schema().Table("ks", "t"))
 	w.db.sizes.measuring.Wait()

@@ -55,13 +55,14 @@ func (w *writeLimits) refused(t *schema.Table) catalog.WriteLimit {
 }
 
 // admitted applies a write of a client, if its partitions may take it, and counts it among the hot ones.
-func (d *Database) admitted(plan *planner.Write) (*Result, Ticket, error) {
+func (d *Database) admitted(w *writing) (*Result, Ticket, error) {
+	plan := w.Write()
 	demands, err := d.limitWrites(plan)
 	if err != nil {
 		return nil, Ticket{}, err
 	}
 	d.noteWrites(plan)
-	done, ticket, err := d.write(plan)
+	done, ticket, err := d.write(w)
 	if err != nil && demands != nil {
 		d.limits.rates.Return(demands)
 	}

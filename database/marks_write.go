@@ -135,8 +135,9 @@ func (m *marks) warnings() []string {
 
 // markMutations are the dirty marks that the record needs (law 7): of the windows that a write may have changed, those which no uncleared
 // mark covers, or whose marks a recomputation has pinned its View of. The caller holds marksMu shared.
-func (d *Database) markMutations(record []planner.Mutation) (*marks, error) {
-	out := &marks{d: d, nowMillis: d.clock.Now().UnixMilli()}
+func (d *Database) markMutations(w *writing, record []planner.Mutation) (*marks, error) {
+	out := &w.marks
+	*out = marks{d: d, nowMillis: d.clock.Now().UnixMilli(), mutations: out.mutations[:0], entries: out.entries[:0], times: out.times}
 	s := d.Schema()
 	for len(record) > 0 {
 		first := &record[0]

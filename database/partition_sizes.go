@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,12 +38,21 @@ func (d *Database) largePartitions(t *schema.Table) map[string]int64 {
 	if t.Kind == schema.Virtual || d.guardrails.PartitionSize == (Threshold{Off, Off}) {
 		return nil
 	}
-	found, ok := d.sizes.byTable.Load(t.ID)
+	return d.largeOf(t, d.sizes.of(t.ID), d.clock.Now().UnixMilli())
+}
+
+// of is what is known of a table.
+func (p *partitionSizes) of(id mutation.TableID) *tableSizes {
+	found, ok := p.byTable.Load(id)
 	if !ok {
-		found, _ = d.sizes.byTable.LoadOrStore(t.ID, new(tableSizes))
+		found, _ = p.byTable.LoadOrStore(id, new(tableSizes))
 	}
-	sizes := found.(*tableSizes)
-	if d.measureDue(sizes) {
+	return found.(*tableSizes)
+}
+
+// largeOf are the large partitions of a table, which is measured beside it if that is due.
+func (d *Database) largeOf(t *schema.Table, sizes *tableSizes, nowMillis int64) map[string]int64 {
+	if measureDue(sizes, nowMillis) {
 		m := sizing{d.store, d.guardrails.PartitionSize, d.largePartition}
 		d.sizes.measuring.Go(func() { m.measure(t, sizes) })
 	}
@@ -53,8 +63,8 @@ func (d *Database) largePartitions(t *schema.Table) map[string]int64 {
 }
 
 // measureDue reports, to one caller, that a table has to be measured.
-func (d *Database) measureDue(sizes *tableSizes) bool {
-	now, before := d.clock.Now().UnixMilli(), sizes.measured.Load()
+func measureDue(sizes *tableSizes, now int64) bool {
+	before := sizes.measured.Load()
 	if before != 0 && now-before < measureEvery.Milliseconds() {
 		return false
 	}
@@ -118,16 +128,21 @@ func keyText(t *schema.Table, key []byte) string {
 	return planner.PartitionText(t, values)
 }
 
-// guardWrite refuses a write that adds to a partition which is too large, or warns of it: once for each table.
-func (d *Database) guardWrite(plan *planner.Write) (warnings []string, err error) {
-	limit := d.guardrails.PartitionSize
+// guardWrite refuses a write that adds to a partition which is too large, or warns of it: once for each table. The warnings are
+// behind those of the plan.
+func (d *Database) guardWrite(w *writing) (warnings []string, err error) {
+	plan, limit := w.Write(), d.guardrails.PartitionSize
+	warnings = plan.Warnings
 	var table *schema.Table
 	var large map[string]int64 // of table
 	warned := false            // of table
 	for i := range plan.Mutations {
 		m := &plan.Mutations[i]
 		if m.Table != table {
-			table, large, warned = m.Table, d.largePartitions(m.Table), false
+			table, large, warned = m.Table, nil, false
+			if limit != (Threshold{Off, Off}) {
+				large = d.largeOf(table, w.targets[i].sizes, w.context.NowMillis)
+			}
 		}
 		if len(large) == 0 {
 			continue
@@ -138,7 +153,7 @@ func (d *Database) guardWrite(plan *planner.Write) (warnings []string, err error
 			return nil, &planner.InvalidError{Message: sizeText(table, m.Key.Key, size, limit.Fail, "partition_size_fail_threshold")}
 		case limit.warns(size) && !warned:
 			warned = true
-			warnings = append(warnings, sizeText(table, m.Key.Key, size, limit.Warn, "partition_size_warn_threshold"))
+			warnings = append(slices.Clip(warnings), sizeText(table, m.Key.Key, size, limit.Warn, "partition_size_warn_threshold"))
 		}
 	}
 	return warnings, nil

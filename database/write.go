@@ -9,43 +9,59 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
+// void is the result of all writes without warnings.
+var void = &Result{Kind: ResultVoid}
+
+func written(warnings []string) *Result {
+	if len(warnings) == 0 {
+		return void
+	}
+	return &Result{Kind: ResultVoid, Warnings: warnings}
+}
+
 // write applies an INSERT, UPDATE, DELETE or batch: the rows, the rows of their copies and the
 // dirty marks of their rollups are one record (law 6).
-func (d *Database) write(plan *planner.Write) (*Result, Ticket, error) {
-	done := &Result{Kind: ResultVoid, Warnings: plan.Warnings}
+func (d *Database) write(w *writing) (*Result, Ticket, error) {
+	plan := w.Write()
 	if len(plan.Mutations) == 0 {
-		return done, Ticket{}, nil
+		return written(plan.Warnings), Ticket{}, nil
 	}
 	d.marksMu.RLock()
 	defer d.marksMu.RUnlock()
-	if err := d.checkTables(plan); err != nil {
-		return nil, Ticket{}, err
-	}
-	warnings, err := d.guardWrite(plan)
+	traits, err := d.aim(w)
 	if err != nil {
 		return nil, Ticket{}, err
 	}
-	done.Warnings = slices.Concat(plan.Warnings, warnings)
-	if kept := d.late.leaveOut(plan.Mutations, d.clock.Now().UnixMilli()); len(kept) != len(plan.Mutations) || len(kept) > 0 && &kept[0] != &plan.Mutations[0] {
-		if len(kept) == 0 {
-			return done, Ticket{}, nil
-		}
-		left := *plan
-		left.Mutations, plan = kept, &left
+	warnings, err := d.guardWrite(w)
+	if err != nil {
+		return nil, Ticket{}, err
 	}
-	read, followed := d.dependents(plan)
-	if !followed {
-		sequence, err := d.store.ApplyUnsynced(plainRecord(plan, nil))
+	if traits.retained {
+		if plan.Mutations = d.late.leaveOut(plan.Mutations, d.clock.Now().UnixMilli()); len(plan.Mutations) == 0 {
+			return written(warnings), Ticket{}, nil
+		}
+	}
+	if traits.floors && d.anyFloored(plan) {
+		traits.read, traits.followed = true, true
+	}
+	if !traits.followed {
+		w.record = appendRecord(w.record[:0], plan.Mutations)
+		sequence, err := d.store.ApplyUnsynced(w.record)
 		if err != nil {
 			return nil, Ticket{}, err
 		}
-		return done, Ticket{sequence}, nil
+		return written(warnings), Ticket{sequence}, nil
 	}
+	return d.writeDependents(w, traits.read, warnings)
+}
+
+// writeDependents applies a write that something follows.
+func (d *Database) writeDependents(w *writing, read bool, warnings []string) (*Result, Ticket, error) {
 	write := d.writeMarked
 	if read {
 		write = d.writeFollowed
 	}
-	marks, sequence, err := write(plan)
+	marks, sequence, err := write(w)
 	if err != nil {
 		return nil, Ticket{}, err
 	}
@@ -53,24 +69,24 @@ func (d *Database) write(plan *planner.Write) (*Result, Ticket, error) {
 		d.unsynced.add(sequence, marks.floors.release) // until it is durable merges read what the statics were
 	}
 	marks.written(sequence)
-	done.Warnings = append(done.Warnings, marks.warnings()...)
-	return done, Ticket{sequence}, nil
+	return written(slices.Concat(warnings, marks.warnings())), Ticket{sequence}, nil
 }
 
 // writeMarked applies a write that rollups follow and nothing else does: nothing is read before it.
-func (d *Database) writeMarked(plan *planner.Write) (*marks, uint64, error) {
-	marks, err := d.markMutations(plan.Mutations)
+func (d *Database) writeMarked(w *writing) (*marks, uint64, error) {
+	marks, err := d.markMutations(w, w.Write().Mutations)
 	if err != nil {
 		return nil, 0, err
 	}
-	sequence, err := d.store.ApplyUnsynced(plainRecord(plan, marks.mutations))
+	w.record = append(appendRecord(w.record[:0], w.Write().Mutations), marks.mutations...)
+	sequence, err := d.store.ApplyUnsynced(w.record)
 	return marks, sequence, err
 }
 
 // writeFollowed applies a write whose tables have copies, and perhaps rollups, holding the latches of its
 // partitions from the first read until the memtables have it, but not while it is synced (R44).
-func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
-	record := merged(plan)
+func (d *Database) writeFollowed(w *writing) (*marks, uint64, error) {
+	record := merged(w.Write())
 	unlock := d.latches.lock(partitionNames(record))
 	defer unlock()
 	lease := d.copyMemory.Lease(0)
@@ -79,7 +95,7 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	marks, err := d.markMutations(record)
+	marks, err := d.markMutations(w, record)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -90,10 +106,7 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	}
 	marks.floors = floors
 	ms := make([]mutation.Mutation, 0, len(record)+len(copies)+len(marks.mutations)+len(floors.mutations))
-	for i := range record {
-		ms = append(ms, record[i].Mutation)
-	}
-	ms = append(append(append(ms, copies...), marks.mutations...), floors.mutations...)
+	ms = append(append(append(appendRecord(ms, record), copies...), marks.mutations...), floors.mutations...)
 	sequence, err := d.store.ApplyUnsynced(ms)
 	if err != nil {
 		floors.free()
@@ -101,46 +114,22 @@ func (d *Database) writeFollowed(plan *planner.Write) (*marks, uint64, error) {
 	return marks, sequence, tooLarge(err, record, copies)
 }
 
-// checkTables refuses a write whose tables were dropped or changed their dependents since it was planned.
-func (d *Database) checkTables(plan *planner.Write) error {
-	s := d.Schema()
-	var last *schema.Table
-	for i := range plan.Mutations {
-		t := plan.Mutations[i].Table
-		if t == last {
-			continue
-		}
-		last = t
-		now := s.Table(t.Keyspace, t.Name)
-		if now == nil || now.ID != t.ID {
-			return &planner.InvalidError{Message: fmt.Sprintf("table %s does not exist", t.QualifiedName())}
-		}
-	}
-	return nil
+func notThere(t *schema.Table) error {
+	return &planner.InvalidError{Message: fmt.Sprintf("table %s does not exist", t.QualifiedName())}
 }
 
-// dependents reports whether something is read before the write, for copies or for a static column that a retention looks at, and
-// whether anything follows it, rollups among them.
-func (d *Database) dependents(plan *planner.Write) (read, followed bool) {
+// anyFloored reports whether a write may change what a policy says of a partition.
+func (d *Database) anyFloored(plan *planner.Write) bool {
 	s := d.Schema()
-	for _, t := range plan.Tables() {
-		f := d.projectors.of(s, t)
-		read = read || len(f.copies) > 0 || f.err != nil
-		followed = followed || f.any()
-	}
-	if slices.ContainsFunc(plan.Mutations, func(m planner.Mutation) bool { return d.floored(s, &m) }) {
-		return true, true
-	}
-	return read, followed
+	return slices.ContainsFunc(plan.Mutations, func(m planner.Mutation) bool { return d.floored(s, &m) })
 }
 
-// plainRecord is the record of a write without copies: its mutations, and marks.
-func plainRecord(plan *planner.Write, marks []mutation.Mutation) []mutation.Mutation {
-	out := make([]mutation.Mutation, 0, len(plan.Mutations)+len(marks))
-	for i := range plan.Mutations {
-		out = append(out, plan.Mutations[i].Mutation)
+// appendRecord appends mutations without their tables.
+func appendRecord(dst []mutation.Mutation, ms []planner.Mutation) []mutation.Mutation {
+	for i := range ms {
+		dst = append(dst, ms[i].Mutation)
 	}
-	return append(out, marks...)
+	return dst
 }
 
 // merged joins the mutations of each partition, so that a row changed twice in one record is
@@ -197,7 +186,7 @@ func (d *Database) truncate(plan *planner.Truncate) (*Result, error) {
 	s := d.Schema()
 	t := s.Table(plan.Table.Keyspace, plan.Table.Name)
 	if t == nil {
-		return nil, &planner.InvalidError{Message: fmt.Sprintf("table %s does not exist", plan.Table.QualifiedName())}
+		return nil, notThere(plan.Table)
 	}
 	ids := []mutation.TableID{t.ID}
 	for _, c := range s.CopiesOf(t) {

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/eskerdb/esker/cql/types"
 )
@@ -54,31 +55,38 @@ type Layout []*types.Type
 // Encode serializes the values of all columns: of a single column its bytes, of several
 // each as its length in two bytes, its bytes and a zero. The key of a single column shares memory with its value.
 func (l Layout) Encode(values [][]byte) ([]byte, error) {
+	key, _, err := l.Append(nil, values)
+	return key, err
+}
+
+// Append is Encode into a buffer: the key of several columns is appended to dst, that of a single one still shares memory with its value.
+func (l Layout) Append(dst []byte, values [][]byte) (key, out []byte, err error) {
 	if len(values) != len(l) {
-		return nil, fmt.Errorf("partition key has %d columns, not %d", len(l), len(values))
+		return nil, dst, fmt.Errorf("partition key has %d columns, not %d", len(l), len(values))
 	}
 	size := 0
 	for _, v := range values {
 		if v == nil {
-			return nil, Invalid("Invalid null value in a partition key column")
+			return nil, dst, Invalid("Invalid null value in a partition key column")
 		}
 		size += len(v)
 	}
 	if len(l) == 1 {
 		if size == 0 {
-			return nil, Invalid("Key may not be empty")
+			return nil, dst, Invalid("Key may not be empty")
 		}
-		return values[0], checkLength(size)
+		return values[0], dst, checkLength(size)
 	}
 	size += 3 * len(values)
 	if err := checkLength(size); err != nil {
-		return nil, err
+		return nil, dst, err
 	}
-	key := make([]byte, 0, size)
+	from := len(dst)
+	dst = slices.Grow(dst, size)
 	for _, v := range values {
-		key = append(append(binary.BigEndian.AppendUint16(key, uint16(len(v))), v...), 0)
+		dst = append(append(binary.BigEndian.AppendUint16(dst, uint16(len(v))), v...), 0)
 	}
-	return key, nil
+	return dst[from:len(dst):len(dst)], dst, nil
 }
 
 func checkLength(n int) error {

@@ -31,8 +31,10 @@ func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
 		keyspace = children[i].Keyspace
 	}
 	c.partitionIndexes = nil
-	bind := func(values []Value, ctx Context) (Plan, error) { return bindBatch(children, timestamp, values, ctx) }
-	return &Prepared{Keyspace: keyspace, bind: bind}, nil
+	into := func(b *WriteBuffer, values []Value, ctx *Context) error {
+		return bindBatch(b, children, timestamp, values, ctx)
+	}
+	return &Prepared{Keyspace: keyspace, bind: bindFresh(into), into: into}, nil
 }
 
 func ownTimestamp(s cql.Statement) bool {
@@ -47,37 +49,22 @@ func ownTimestamp(s cql.Statement) bool {
 	return false
 }
 
-func bindBatch(children []*Prepared, timestamp boundTerm, values []Value, ctx Context) (Plan, error) {
+func bindBatch(b *WriteBuffer, children []*Prepared, timestamp boundTerm, values []Value, ctx *Context) error {
+	own := *ctx
 	var err error
-	if ctx.TimestampMicros, err = usingTimestamp(timestamp, values, ctx); err != nil {
-		return nil, err
+	if own.TimestampMicros, err = usingTimestamp(timestamp, values, ctx); err != nil {
+		return err
 	}
-	writes := make([]*Write, len(children))
-	for i, child := range children {
-		plan, err := child.Bind(values, ctx)
+	for _, child := range children {
+		plan, err := child.BindInto(b, values, &own)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		w, ok := plan.(*Write)
-		if !ok {
-			return nil, invalidf("a batch takes INSERT, UPDATE and DELETE only")
+		if plan != nil {
+			return invalidf("a batch takes INSERT, UPDATE and DELETE only")
 		}
-		writes[i] = w
 	}
-	return Join(writes), nil
-}
-
-// Join makes one atomic write of several: the BATCH of the protocol, and of the language.
-func Join(writes []*Write) *Write {
-	out := &Write{}
-	for _, w := range writes {
-		if out.Table == nil {
-			out.Table = w.Table
-		}
-		out.Mutations = append(out.Mutations, w.Mutations...)
-		out.Warnings = append(out.Warnings, w.Warnings...)
-	}
-	return out
+	return nil
 }
 
 // Tables are the tables a write touches, each once.

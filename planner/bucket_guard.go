@@ -36,23 +36,29 @@ func (g *rowGuard) check(m *mutation.Mutation, ctx Context) error {
 		return nil
 	}
 	for i := range m.Rows {
-		ms, ok := g.clock.of(m.Rows[i].Clustering)
-		if !ok && g.adopted != nil {
-			return g.adopted.noTime(g.table)
-		}
-		if !ok {
-			continue // an empty value is of no time
-		}
-		if err := g.checkTime(ms, ctx.NowMillis); err != nil {
+		if err := g.checkRow(m.Key.Key, m.Rows[i].Clustering, &ctx); err != nil {
 			return err
-		}
-		if g.adopted != nil {
-			if err := g.checkBucket(m.Key.Key, ms); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// checkRow checks a row of a partition.
+func (g *rowGuard) checkRow(key, row []byte, ctx *Context) error {
+	if g == nil {
+		return nil
+	}
+	ms, ok := g.clock.of(row)
+	if !ok && g.adopted != nil {
+		return g.adopted.noTime(g.table)
+	}
+	if !ok {
+		return nil // an empty value is of no time
+	}
+	if err := g.checkTime(ms, ctx.NowMillis); err != nil || g.adopted == nil {
+		return err
+	}
+	return g.checkBucket(key, ms)
 }
 
 func (g *rowGuard) checkTime(ms, now int64) error {

@@ -68,7 +68,7 @@ func requireDeletable(tg *target, cells []assignment) error {
 }
 
 func (d *deletion) bindDelete(values []Value, ctx Context) (*Write, error) {
-	m, err := d.moment(values, ctx)
+	m, err := d.moment(values, &ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (d *deletion) content(m *moment, values []Value, ctx Context) (mutation.Mut
 }
 
 func (d *deletion) cellContent(out *mutation.Mutation, m *moment, values []Value, ctx Context) error {
-	statics, regulars, err := d.bindCells(m, values, ctx)
+	statics, regulars, err := d.bindCells(&WriteBuffer{}, m, values, &ctx)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"bytes"
 	"strings"
 
+	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -12,10 +14,11 @@ import (
 // insert is INSERT, checked.
 type insert struct {
 	writer
-	partition  []boundTerm // in key order
-	clustering []boundTerm // in key order; empty for an INSERT of statics alone
-	layout     partition.Layout
-	filled     bool // the adopted bucket column is left out
+	partition  []boundTerm       // in key order
+	clustering []boundTerm       // in key order; empty for an INSERT of statics alone
+	layout     partition.Layout  // of the partition key
+	order      clustering.Layout // of the clustering
+	filled     bool              // the adopted bucket column is left out
 }
 
 func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
@@ -29,7 +32,7 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 	if len(stmt.Columns) != len(stmt.Values) {
 		return nil, invalidf("Unmatched column names/values")
 	}
-	ins := &insert{writer: *w, partition: make([]boundTerm, len(w.table.PartitionKey)), clustering: make([]boundTerm, len(w.table.Clustering)), layout: w.table.PartitionLayout()}
+	ins := &insert{writer: *w, partition: make([]boundTerm, len(w.table.PartitionKey)), clustering: make([]boundTerm, len(w.table.Clustering)), layout: w.table.PartitionLayout(), order: w.table.ClusteringLayout()}
 	for i, name := range stmt.Columns {
 		if err := c.insertColumn(ins, name.Text, stmt.Values[i]); err != nil {
 			return nil, err
@@ -39,7 +42,7 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 		return nil, err
 	}
 	c.notePartitionMarkers(ins.partition)
-	return ins.prepared(c, ins.bindInsert), nil
+	return ins.preparedInto(c, ins.bindInto), nil
 }
 
 func (c *compiler) insertColumn(ins *insert, name string, value cql.Term) error {
@@ -115,72 +118,108 @@ func (c *compiler) notePartitionMarkers(key []boundTerm) {
 	c.partitionIndexes = indexes
 }
 
-func (ins *insert) bindInsert(values []Value, ctx Context) (*Write, error) {
+// bindInto binds the row, or the statics, of one INSERT.
+func (ins *insert) bindInto(b *WriteBuffer, values []Value, ctx *Context) error {
 	m, err := ins.moment(values, ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	var position []byte
 	if ins.filled {
 		// The bucket is that of the very time that is written: now() is another each time it is asked.
-		if ctx.row, err = bindClustering(ins.table, ins.clustering, values, ctx); err != nil {
-			return nil, err
+		if position, err = ins.bindClustering(b, values, ctx); err != nil {
+			return err
+		}
+		own := *ctx
+		own.row, ctx = position, &own
+	}
+	key, err := ins.bindPartition(b, values, ctx)
+	if err != nil {
+		return err
+	}
+	statics, regulars, err := ins.bindCells(b, &m, values, ctx)
+	if err != nil {
+		return err
+	}
+	alone := ins.clustering == nil && len(ins.table.Clustering) > 0 // statics alone
+	if !alone && !ins.filled {
+		if position, err = ins.bindClustering(b, values, ctx); err != nil {
+			return err
 		}
 	}
-	key, err := bindPartition(ins.table, ins.layout, ins.partition, values, ctx)
-	if err != nil {
-		return nil, err
+	if !alone {
+		if err := ins.guard.checkRow(key, position, ctx); err != nil {
+			return err
+		}
 	}
-	statics, regulars, err := ins.bindCells(&m, values, ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := mutation.Mutation{Table: ins.table.ID, Key: key}
 	if len(statics) > 0 {
-		out.Static = &mutation.Row{Cells: statics}
+		b.open = -1 // one mutation has one static row
 	}
-	if ins.clustering == nil && len(ins.table.Clustering) > 0 {
-		return ins.one(out), nil
+	out := b.of(ins.table, key)
+	if len(statics) > 0 {
+		b.addStatic(out, mutation.Row{Cells: statics})
 	}
-	position := ctx.row
-	if !ins.filled {
-		if position, err = bindClustering(ins.table, ins.clustering, values, ctx); err != nil {
-			return nil, err
-		}
+	if !alone {
+		b.addRow(out, mutation.Row{Clustering: position, Live: m.liveness(), Cells: regulars})
 	}
-	out.Rows = []mutation.Row{{Clustering: position, Live: m.liveness(), Cells: regulars}}
-	return ins.one(out), ins.guard.check(&out, ctx)
+	return nil
 }
 
-// bindPartition binds a whole partition key.
-func bindPartition(t *schema.Table, layout partition.Layout, terms []boundTerm, values []Value, ctx Context) (partition.DecoratedKey, error) {
+// bindPartition binds the whole partition key.
+func (ins *insert) bindPartition(b *WriteBuffer, values []Value, ctx *Context) ([]byte, error) {
 	var few [4][]byte
-	parts := few[:0]
-	for i, term := range terms {
-		v, err := bindKeyValue(t.PartitionKey[i], term, values, ctx)
-		if err != nil {
-			return partition.DecoratedKey{}, err
-		}
-		parts = append(parts, v)
-	}
-	key, err := layout.Encode(parts)
+	parts, err := bindKeyValues(few[:0], ins.table.PartitionKey, ins.partition, values, ctx)
 	if err != nil {
-		return partition.DecoratedKey{}, invalidf("%v", err)
+		return nil, err
 	}
-	return partition.Decorate(key), nil
+	from := len(b.keys)
+	key, keys, err := ins.layout.Append(b.keys, parts)
+	if err != nil {
+		return nil, invalidf("%v", err)
+	}
+	if b.keys = keys; b.open >= 0 && len(keys) > from {
+		if last := b.write.Mutations[len(b.write.Mutations)-1].Key.Key; bytes.Equal(last, key) {
+			b.keys = keys[:from]
+			return last, nil
+		}
+	}
+	return key, nil
 }
 
-// bindClustering binds clustering values, or a prefix of them, to sortable bytes.
-func bindClustering(t *schema.Table, terms []boundTerm, values []Value, ctx Context) ([]byte, error) {
+// bindClustering binds the clustering values to sortable bytes.
+func (ins *insert) bindClustering(b *WriteBuffer, values []Value, ctx *Context) ([]byte, error) {
+	if len(ins.clustering) == 0 {
+		return []byte{}, nil
+	}
 	var few [4][]byte
-	parts := few[:0]
+	parts, err := bindKeyValues(few[:0], ins.table.Clustering, ins.clustering, values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	from := len(b.keys)
+	keys, err := ins.order.Append(b.keys, parts)
+	if err != nil {
+		return nil, invalidf("%v", err)
+	}
+	b.keys = keys
+	return keys[from:len(keys):len(keys)], nil
+}
+
+func bindKeyValues(dst [][]byte, columns []*schema.Column, terms []boundTerm, values []Value, ctx *Context) ([][]byte, error) {
 	for i, term := range terms {
-		v, err := bindKeyValue(t.Clustering[i], term, values, ctx)
+		v, unset, err := bindTerm(term, values, ctx)
+		if err == nil && unset {
+			err = unsetKey(columns[i])
+		}
+		if err == nil {
+			err = checkKeyValue(columns[i], v)
+		}
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, v)
+		dst = append(dst, v)
 	}
-	return encodeClustering(t, parts)
+	return dst, nil
 }
 
 func encodeClustering(t *schema.Table, parts [][]byte) ([]byte, error) {
@@ -198,9 +237,13 @@ func bindKeyValue(col *schema.Column, term boundTerm, values []Value, ctx Contex
 		return nil, err
 	}
 	if unset {
-		return nil, invalidf("Invalid unset value for column %s", col.Name)
+		return nil, unsetKey(col)
 	}
 	return v, checkKeyValue(col, v)
+}
+
+func unsetKey(col *schema.Column) error {
+	return invalidf("Invalid unset value for column %s", col.Name)
 }
 
 func checkKeyValue(col *schema.Column, v []byte) error {

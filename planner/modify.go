@@ -126,7 +126,7 @@ func staticsOnly(cells []assignment) bool {
 }
 
 func (u *update) bindUpdate(values []Value, ctx Context) (*Write, error) {
-	m, err := u.moment(values, ctx)
+	m, err := u.moment(values, &ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (u *update) bindUpdate(values []Value, ctx Context) (*Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	statics, regulars, err := u.bindCells(&m, values, ctx)
+	statics, regulars, err := u.bindCells(&WriteBuffer{}, &m, values, &ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,25 @@ type Prepared struct {
 	PartitionKeyIndexes []uint16     // markers that make up the whole partition key, in key order; empty if they do not
 	Result              []ColumnSpec // columns of the answer; nil if it has no rows
 	bind                func(values []Value, ctx Context) (Plan, error)
+	// into binds a write behind those that a buffer holds; nil: bind does it.
+	into func(b *WriteBuffer, values []Value, ctx *Context) error
 }
 
 // Bind makes a plan of the values, one for each marker.
 func (p *Prepared) Bind(values []Value, ctx Context) (Plan, error) {
 	return p.bind(values, ctx)
+}
+
+// BindInto binds the values behind the writes that a buffer holds. A plan that is no write is returned, and nothing is bound then.
+// After an error the buffer is of no use until it is Reset.
+func (p *Prepared) BindInto(b *WriteBuffer, values []Value, ctx *Context) (Plan, error) {
+	if p.into != nil {
+		return nil, p.into(b, values, ctx)
+	}
+	plan, err := p.bind(values, *ctx)
+	if w, ok := plan.(*Write); ok && err == nil {
+		b.Add(w)
+		return nil, nil
+	}
+	return plan, err
 }

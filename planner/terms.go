@@ -38,7 +38,17 @@ type markerTerm struct {
 	spec  ColumnSpec
 }
 
-func (m *markerTerm) bind(values []Value, _ Context) ([]byte, bool, error) {
+func (m *markerTerm) bind(values []Value, _ Context) ([]byte, bool, error) { return m.value(values) }
+
+// bindTerm is bind without what an interface costs for the most usual term.
+func bindTerm(t boundTerm, values []Value, ctx *Context) (value []byte, unset bool, err error) {
+	if m, ok := t.(*markerTerm); ok {
+		return m.value(values)
+	}
+	return t.bind(values, *ctx)
+}
+
+func (m *markerTerm) value(values []Value) ([]byte, bool, error) {
 	if m.index >= len(values) {
 		return nil, false, invalidf("Invalid amount of bind variables")
 	}

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"math"
+	"slices"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
@@ -22,6 +23,7 @@ type writer struct {
 	timestamp boundTerm // nil without USING TIMESTAMP
 	ttl       boundTerm // nil without USING TTL
 	cells     []assignment
+	statics   bool      // some of cells are of static columns
 	guard     *rowGuard // nil: the table takes rows of any time
 }
 
@@ -75,14 +77,14 @@ func undefinedColumn(t *schema.Table, name string) error {
 }
 
 // moment reads USING TIMESTAMP and USING TTL (R19, R20).
-func (w *writer) moment(values []Value, ctx Context) (moment, error) {
+func (w *writer) moment(values []Value, ctx *Context) (moment, error) {
 	m := moment{timestamp: ctx.TimestampMicros, nowSec: ctx.NowSec, ttl: w.table.Options.DefaultTTLSec, expiresAt: mutation.Forever}
 	var err error
 	if m.timestamp, err = usingTimestamp(w.timestamp, values, ctx); err != nil {
 		return m, err
 	}
 	if w.ttl != nil {
-		v, unset, err := w.ttl.bind(values, ctx)
+		v, unset, err := bindTerm(w.ttl, values, ctx)
 		if err != nil {
 			return m, err
 		}
@@ -104,11 +106,11 @@ func (w *writer) moment(values []Value, ctx Context) (moment, error) {
 }
 
 // usingTimestamp is the timestamp of USING TIMESTAMP, or of the context where there is none.
-func usingTimestamp(term boundTerm, values []Value, ctx Context) (int64, error) {
+func usingTimestamp(term boundTerm, values []Value, ctx *Context) (int64, error) {
 	if term == nil {
 		return ctx.TimestampMicros, nil
 	}
-	v, unset, err := term.bind(values, ctx)
+	v, unset, err := bindTerm(term, values, ctx)
 	if err != nil || unset {
 		return ctx.TimestampMicros, err
 	}
@@ -141,26 +143,38 @@ func (m *moment) cell(col *schema.Column, value []byte) mutation.Cell {
 }
 
 // bindCells makes the static and the regular cells of a write, each ascending by column.
-func (w *writer) bindCells(m *moment, values []Value, ctx Context) (statics, regulars []mutation.Cell, err error) {
-	regulars = make([]mutation.Cell, 0, len(w.cells))
-	for _, a := range w.cells {
-		v, unset, err := a.value.bind(values, ctx)
-		if err != nil {
+func (w *writer) bindCells(b *WriteBuffer, m *moment, values []Value, ctx *Context) (statics, regulars []mutation.Cell, err error) {
+	if w.statics {
+		if statics, err = w.bindKind(b, schema.Static, m, values, ctx); err != nil {
 			return nil, nil, err
+		}
+	}
+	regulars, err = w.bindKind(b, schema.Regular, m, values, ctx)
+	return statics, regulars, err
+}
+
+// bindKind makes the cells of one kind of columns.
+func (w *writer) bindKind(b *WriteBuffer, kind schema.ColumnKind, m *moment, values []Value, ctx *Context) ([]mutation.Cell, error) {
+	from := len(b.cells)
+	b.cells = slices.Grow(b.cells, len(w.cells))
+	for i := range w.cells {
+		a := &w.cells[i]
+		if a.column.Kind != kind {
+			continue
+		}
+		v, unset, err := bindTerm(a.value, values, ctx)
+		if err != nil {
+			return nil, err
 		}
 		if unset {
 			continue
 		}
 		if len(v) > ValueBytesMax {
-			return nil, nil, invalidf("value of column %s is %d bytes long; the most is %d", a.column.Name, len(v), ValueBytesMax)
+			return nil, invalidf("value of column %s is %d bytes long; the most is %d", a.column.Name, len(v), ValueBytesMax)
 		}
-		if a.column.Kind == schema.Static {
-			statics = append(statics, m.cell(a.column, v))
-		} else {
-			regulars = append(regulars, m.cell(a.column, v))
-		}
+		b.cells = append(b.cells, m.cell(a.column, v))
 	}
-	return statics, regulars, nil
+	return b.cellsFrom(from), nil
 }
 
 // addCell keeps assignments in the order of column numbers. It is false for a column that has one already.
@@ -174,6 +188,7 @@ func (w *writer) addCell(col *schema.Column, value boundTerm) bool {
 			at = i
 		}
 	}
+	w.statics = w.statics || col.Kind == schema.Static
 	w.cells = append(w.cells, assignment{})
 	copy(w.cells[at+1:], w.cells[at:])
 	w.cells[at] = assignment{col, value}
@@ -186,6 +201,23 @@ func (w *writer) prepared(c *compiler, bind func(values []Value, ctx Context) (*
 		Keyspace:            w.table.Keyspace,
 		PartitionKeyIndexes: c.partitionIndexes,
 		bind:                func(values []Value, ctx Context) (Plan, error) { return bind(values, ctx) },
+	}
+}
+
+// preparedInto wraps a bind function that binds into a buffer.
+func (w *writer) preparedInto(c *compiler, into func(b *WriteBuffer, values []Value, ctx *Context) error) *Prepared {
+	return &Prepared{Keyspace: w.table.Keyspace, PartitionKeyIndexes: c.partitionIndexes, bind: bindFresh(into), into: into}
+}
+
+// bindFresh binds into a buffer of its own.
+func bindFresh(into func(b *WriteBuffer, values []Value, ctx *Context) error) func(values []Value, ctx Context) (Plan, error) {
+	return func(values []Value, ctx Context) (Plan, error) {
+		var b WriteBuffer
+		b.Reset()
+		if err := into(&b, values, &ctx); err != nil {
+			return nil, err
+		}
+		return b.Write(), nil
 	}
 }
 
