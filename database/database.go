@@ -90,6 +90,7 @@ type Database struct {
 	guardrails  Guardrails
 	sizes       partitionSizes
 	reading     readTotals
+	memoryUses  func() []memory.Use // Options.Memory
 	late        lateRows
 	auth        bool                          // Options.Auth
 	roles       atomic.Pointer[auth.Snapshot] // changed while schemaMu is held
@@ -147,7 +148,10 @@ func Open(o Options) (*Database, error) {
 	}
 	node := o.Node
 	node.HostID = d.node.HostID
-	d.catalog = catalog.New(node, d.settings(o.Settings), status{d, o.Memory})
+	if d.memoryUses = o.Memory; o.Memory == nil {
+		d.memoryUses = func() []memory.Use { return nil }
+	}
+	d.catalog = catalog.New(node, d.settings(o.Settings), status{d})
 	d.publish(stored)
 	if err := d.adoptInternalTables(stored); err != nil {
 		return nil, fmt.Errorf("database: first schema: %w", err)

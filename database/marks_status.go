@@ -5,15 +5,7 @@ import (
 )
 
 // status tells the catalogue about rollups and memory.
-type status struct {
-	d    *Database
-	uses func() []memory.Use
-}
+type status struct{ d *Database }
 
 // Memory implements catalog.Status.
-func (s status) Memory() []memory.Use {
-	if s.uses == nil {
-		return nil
-	}
-	return s.uses()
-}
+func (s status) Memory() []memory.Use { return s.d.memoryUses() }

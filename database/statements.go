@@ -40,6 +40,7 @@ type statementCache struct {
 	mu       sync.Mutex
 	byID     map[[16]byte]*list.Element // guarded by mu; values are *Statement
 	order    *list.List                 // guarded by mu; front is used last
+	counted  StatementStatistics        // guarded by mu; what it counts of them
 }
 
 func newStatementCache(limit int, bytesMax int64) *statementCache {
@@ -51,8 +52,10 @@ func (c *statementCache) get(id [16]byte) *Statement {
 	defer c.mu.Unlock()
 	e := c.byID[id]
 	if e == nil {
+		c.counted.Misses++
 		return nil
 	}
+	c.counted.Hits++
 	c.order.MoveToFront(e)
 	return e.Value.(*Statement)
 }
@@ -70,7 +73,17 @@ func (c *statementCache) put(st *Statement) {
 	// The one just prepared stays, however long it is: whoever prepared it is about to use it.
 	for c.order.Len() > 1 && (c.order.Len() > c.max || c.bytes > c.bytesMax) {
 		c.forget(c.order.Back())
+		c.counted.Evicted++
 	}
+}
+
+// statistics says how the cache does.
+func (c *statementCache) statistics() StatementStatistics {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.counted
+	out.Kept, out.Bytes, out.BytesMax = c.order.Len(), c.bytes, c.bytesMax
+	return out
 }
 
 // forget takes a statement out. mu is held.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
@@ -140,4 +141,40 @@ func TestDiskFullIsSaidOnce(t *testing.T) {
 		mustNot(t, s.store.FlushAll())
 		mustNot(t, s.store.Close())
 	}
+}
+
+// The store says that the disk is full from the write that was refused until the next one that is taken, and for no longer than a
+// minute.
+func TestStatisticsTellOfAFullDisk(t *testing.T) {
+	disk := newFullDisk(vfs.NewMem(), "commitlog-")
+	s := newScript(disk, 61)
+	s.open()
+	refuse := func() {
+		t.Helper()
+		disk.full.Store(true)
+		for i := 0; ; i++ {
+			if _, err := s.store.Apply(s.gen.group()); err != nil {
+				if got := s.store.Statistics().DiskFull; !errors.Is(got, ErrDiskFull) {
+					t.Fatalf("%v, and the statistics say %v", err, got)
+				}
+				return
+			}
+			if got := s.store.Statistics().DiskFull; got != nil || i > 10_000 {
+				t.Fatalf("after %d writes: %v", i, got)
+			}
+		}
+	}
+	refuse()
+	disk.full.Store(false)
+	_, err := s.store.Apply(s.gen.group())
+	mustNot(t, err)
+	if got := s.store.Statistics().DiskFull; got != nil {
+		t.Errorf("a write was taken: %v", got)
+	}
+	refuse()
+	s.clock.Advance(fullFor + time.Second)
+	if got := s.store.Statistics().DiskFull; got != nil {
+		t.Errorf("a minute later: %v", got)
+	}
+	mustNot(t, s.store.Close())
 }

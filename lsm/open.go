@@ -42,6 +42,7 @@ type Store struct {
 	jobs         jobs
 	ending       ending
 	leaving      leaving
+	full         atomic.Pointer[fullness] // the last write that had no space; nil: none
 }
 
 // Open opens the store in opts.Dir, or makes one there, and recovers what was acknowledged.
@@ -123,6 +124,9 @@ func (s *Store) failure() error {
 // writeFailed classifies err and reports the first one that turns the store read-only.
 func (s *Store) writeFailed(err error) error {
 	err = classify(err)
+	if errors.Is(err, ErrDiskFull) {
+		s.full.Store(&fullness{cause: err, records: s.log.Statistics().Records, at: s.opts.Clock.Now()})
+	}
 	if errors.Is(err, ErrReadOnly) {
 		s.jobs.reportOnce.Do(func() { s.opts.Events.failed(err) })
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/eskerdb/esker/lsm/commitlog"
 	"github.com/eskerdb/esker/lsm/sstable"
@@ -20,6 +21,7 @@ type Statistics struct {
 	MemoryBytes int64             // of all memtables
 	CacheBytes  int64             // metadata and blocks of table files in memory
 	ReadOnly    error             // why nothing is written any more; nil: all is well
+	DiskFull    error             // why the last write was refused, within the last minute; nil: it was not for want of space
 }
 
 // LogStatistics counts what a commit log has done.
@@ -59,6 +61,7 @@ func (s *Store) Statistics() Statistics {
 	out := Statistics{
 		Sequence: sequence, LogBytes: s.log.Bytes(), Log: s.log.Statistics(), MemoryBytes: s.memoryUsed.Load(),
 		CacheBytes: s.cache.Statistics().Bytes, ReadOnly: s.failure(),
+		DiskFull: s.diskFull(),
 	}
 	for _, t := range v.tables {
 		one := t.statistics()
@@ -149,4 +152,24 @@ func (s *Store) Encodings(table mutation.TableID) ([]sstable.EncodingUse, error)
 		}
 	}
 	return out, nil
+}
+
+// fullness is a write that had no space.
+type fullness struct {
+	cause   error
+	records int64 // that the log had then
+	at      time.Time
+}
+
+// fullFor is how long a write that had no space tells of the disk. Longer, and a server that is sent no writes because of it would
+// never say that there is space again.
+const fullFor = time.Minute
+
+// diskFull is why a write was refused lately for want of space, if none was taken since.
+func (s *Store) diskFull() error {
+	last := s.full.Load()
+	if last == nil || s.log.Statistics().Records != last.records || s.opts.Clock.Now().Sub(last.at) > fullFor {
+		return nil
+	}
+	return last.cause
 }
