@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/internal/clock"
 )
 
@@ -34,10 +35,10 @@ const (
 	ttlSecondsMax      = 630_720_000 // 20 years, as Cassandra
 )
 
-// Options say what to load, from where, and how. Addr, Target and Files are needed.
+// Options say what to load, from where, and how. Server, Target and Files are needed.
 type Options struct {
-	// Addr is host:port of the server.
-	Addr string
+	// Server is where to load into, and how to reach it; InFlight is that of Sending.
+	Server client.Options
 	// Target is keyspace.table. Names are in lower case unless they stand in double quotes.
 	Target string
 	// Files are paths, patterns, or "-" for Stdin. Names ending in .gz and .zst are compressed.

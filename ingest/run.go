@@ -111,7 +111,9 @@ func newLoad(o Options) (*load, error) {
 }
 
 func (l *load) dial(ctx context.Context) (*client.Conn, error) {
-	return client.Dial(ctx, client.Options{Addr: l.options.Addr, InFlight: l.options.Sending.InFlight})
+	o := l.options.Server
+	o.InFlight = l.options.Sending.InFlight
+	return client.Dial(ctx, o)
 }
 
 // connect makes the first connection and reads the table's columns.

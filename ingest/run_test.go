@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/server/wire"
 	"github.com/klauspost/compress/gzip"
@@ -38,7 +39,7 @@ func newTry(t *testing.T, files map[string]string) *try {
 		y.write(name, text)
 	}
 	y.options = Options{
-		Addr: y.stub.listener.Addr().String(), Target: "ks.t", Checkpoint: y.path("t.checkpoint"),
+		Server: client.Options{Addr: y.stub.listener.Addr().String()}, Target: "ks.t", Checkpoint: y.path("t.checkpoint"),
 		Errors: Errors{Dir: y.dir}, Streams: Streams{Err: &y.notes, Out: &y.out}, Clock: clock.NewManual(testTime),
 	}
 	return y

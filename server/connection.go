@@ -103,7 +103,7 @@ func (c *conn) serve() error {
 // read takes frames until the client leaves, breaks the protocol for good, or the server drains.
 func (c *conn) read() error {
 	if err := c.socket.encrypt(); err != nil {
-		return err
+		return departure(err)
 	}
 	for {
 		f, err := c.frames.Next(nil)

@@ -72,10 +72,16 @@ type entrance struct {
 	draining bool       // guarded by mu: nothing is read any more
 }
 
+// StrangerError is why a connection ended before it was of use: its client is too slow, or speaks another language.
+type StrangerError struct{ Message string }
+
+// Error says what the client did.
+func (e *StrangerError) Error() string { return e.Message }
+
 // errStartup and errFrame end connections whose clients are too slow.
 var (
-	errStartup = errors.New("the client was not ready for statements in time")
-	errFrame   = errors.New("the client did not finish a frame in time")
+	errStartup = &StrangerError{"the client was not ready for statements in time"}
+	errFrame   = &StrangerError{"the client did not finish a frame in time"}
 )
 
 func newEntrance(socket net.Conn, d *Door, c clock.Clock, m *meter) *entrance {

@@ -3,7 +3,6 @@ package server
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -20,7 +19,10 @@ const (
 )
 
 // errPlainPort is of a client that speaks TLS to a port that does not.
-var errPlainPort = errors.New("the client speaks TLS, and this port does not: give the server a certificate, or the client no TLS")
+var errPlainPort = &StrangerError{"the client speaks TLS, and this port does not: give the server a certificate, or the client no TLS"}
+
+// errTLSPort is of a client that does not speak TLS to a port that does.
+var errTLSPort = &StrangerError{"the client does not speak TLS, and this port speaks nothing else"}
 
 // explain says more of a frame that could not be read if it was none at all.
 func (e *entrance) explain(err error) error {
@@ -43,9 +45,12 @@ func (e *entrance) encrypt() error {
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) && record.Conn != nil && record.RecordHeader[0] <= versionBitsMax && record.RecordHeader[0] != tlsHandshake {
 		tellPlain(record.Conn)
-		return errors.New("the client does not speak TLS, and this port speaks nothing else")
+		return errTLSPort
 	}
-	return fmt.Errorf("TLS: %w", e.late(err))
+	if err = e.late(err); departure(err) == nil {
+		return err
+	}
+	return &StrangerError{"TLS: " + err.Error()}
 }
 
 // tellPlain tells a client in the clear that it must speak TLS, in the language it speaks.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,7 +9,7 @@ import (
 )
 
 // errCrowded ends a connection that is not ready, in favour of a new one.
-var errCrowded = errors.New("too many connections are not ready for statements, and most of them are of this address")
+var errCrowded = &StrangerError{"too many connections are not ready for statements, and most of them are of this address"}
 
 // errTooManyOfAddress refuses a connection; the number stands before it.
 var errTooManyOfAddress = errors.New("connections of this address are open, the most allowed")

@@ -26,6 +26,9 @@ func (s *Shell) command(line string) func(context.Context) error {
 			}
 			return s.source(ctx, strings.Trim(args[0], `'"`))
 		}
+	case "LOGIN":
+		_, rest, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(line), "; \t"), words[0])
+		return func(ctx context.Context) error { return s.login(ctx, rest) }
 	case "PAGING":
 		return func(context.Context) error { return s.setPaging(args) }
 	case "EXPAND":
@@ -55,6 +58,7 @@ Commands of the shell:
   SOURCE 'file'       run the statements of a file
   PAGING [ON|OFF|n]   rows a page (now %s)
   EXPAND [ON|OFF]     one line a column
+  LOGIN name ['pw']   go on as somebody else; without a password it is asked for
   SHOW VERSION        versions of shell and server
   CLEAR               clear the screen
   EXIT, QUIT          leave

@@ -45,7 +45,7 @@ func (s *Shell) interactive(ctx context.Context) int {
 			s.complain(err)
 			return exitConnection
 		}
-		if strings.TrimSpace(text) != "" {
+		if strings.TrimSpace(text) != "" && !tellsSecret(pending+text) {
 			line.AppendHistory(text)
 		}
 		if pending, err = s.line(ctx, pending, text); errors.Is(err, errExit) {
@@ -96,7 +96,7 @@ func (s *Shell) banner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.opts.Out, "Connected to %s at %s\n", cells[0], s.opts.Addr)
+	fmt.Fprintf(s.opts.Out, "Connected to %s at %s\n", cells[0], s.opts.Server.Addr)
 	if err := s.showVersion(ctx); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Shell) banner(ctx context.Context) error {
 }
 
 // commandWords are completed beside the keywords of CQL.
-var commandWords = []string{"CLEAR", "DESCRIBE", "EXIT", "EXPAND", "HELP", "PAGING", "QUIT", "SHOW VERSION", "SOURCE"}
+var commandWords = []string{"CLEAR", "DESCRIBE", "EXIT", "EXPAND", "HELP", "LOGIN", "PAGING", "QUIT", "SHOW VERSION", "SOURCE"}
 
 // complete offers the keywords that begin with the last word of the line, in the case it is typed in.
 func complete(line string) []string {

@@ -27,8 +27,9 @@ const (
 
 // Options of a shell.
 type Options struct {
-	Addr     string // host:port
-	Keyspace string
+	Server   client.Options // where to connect, and as whom
+	// Secret asks the person at the terminal for a password; nil: there is none.
+	Secret func(question string) (string, error)
 	Execute  string // -e: run this and end
 	File     string // -f: run this file and end
 	Version  string // of esker, for the banner
@@ -61,7 +62,7 @@ var errExit = errors.New("exit")
 // Run runs a shell and returns the program's exit code.
 func Run(ctx context.Context, o Options) int {
 	s := &Shell{opts: o, pageSize: pageSizeDefault}
-	conn, err := client.Dial(ctx, client.Options{Addr: o.Addr, Keyspace: o.Keyspace})
+	conn, err := client.Dial(ctx, o.Server)
 	if err != nil {
 		fmt.Fprintf(o.Err, "Connection error: %v\nIs a server running there? Start one with: esker server\n", err)
 		return exitConnection

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eskerdb/esker/client"
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/vfs"
@@ -62,7 +63,7 @@ func run(t *testing.T, addr string, o Options, stdin string) (code int, out, com
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	o.Addr, o.In, o.Out, o.Err, o.Clock, o.Version = addr, in, &stdout, &stderr, clock.System{}, "test"
+	o.Server.Addr, o.In, o.Out, o.Err, o.Clock, o.Version = addr, in, &stdout, &stderr, clock.System{}, "test"
 	code = Run(context.Background(), o)
 	return code, stdout.String(), stderr.String()
 }
@@ -104,7 +105,7 @@ func TestStatementsFromEverywhere(t *testing.T) {
 		"SOURCE": {Options{}, "SOURCE '" + file + "'\n"},
 		"EXIT":   {Options{}, query + ";\nEXIT\nSELECT nothing;\n"},
 	} {
-		c.options.Keyspace = "k"
+		c.options.Server.Keyspace = "k"
 		code, out, complaints := run(t, addr, c.options, c.stdin)
 		if code != 0 || complaints != "" || out != wantTable {
 			t.Errorf("%s: exit code %d, complaints %q, output:\n%s", name, code, complaints, out)
@@ -143,7 +144,7 @@ func TestCommands(t *testing.T) {
 	if code, _, complaints := run(t, addr, Options{Execute: schemaText}, ""); code != 0 {
 		t.Fatal(complaints)
 	}
-	_, out, complaints := run(t, addr, Options{Keyspace: "k"}, `HELP
+	_, out, complaints := run(t, addr, Options{Server: client.Options{Keyspace: "k"}}, `HELP
 PAGING 1
 SELECT name FROM t;
 PAGING OFF

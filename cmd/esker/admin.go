@@ -12,7 +12,7 @@ func newAdminCommand() *cobra.Command {
 		Use:   "admin",
 		Short: "Look after a running server: flush, compact, and see what its tables hold",
 		Long: `Sends ADMIN statements and SELECTs on system_views to a running server over the ordinary port; any client can send the same text.
-A scope is a keyspace, or a table with its keyspace, like iot.readings; without one it is everything.`,
+A scope is a keyspace, or a table with its keyspace, like iot.readings; without one it is everything. create-superuser works on the directory of a stopped server.`,
 	}
 	t.addFlags(cmd)
 	cmd.AddCommand(
@@ -21,6 +21,7 @@ A scope is a keyspace, or a table with its keyspace, like iot.readings; without 
 		newAdminVerb(&t, "compact [KEYSPACE[.TABLE]]", "Merge all files of tables, and forget what is deleted and out of its grace",
 			"The server compacts by itself; this does all of it at once, and returns when it is done.", "ADMIN COMPACT"),
 		newTableStatsCommand(&t),
+		newCreateSuperuserCommand(&t),
 	)
 	cmd.AddCommand(newSightCommands(&t)...)
 	return cmd

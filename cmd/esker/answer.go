@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -20,15 +18,12 @@ import (
 
 // target is the server that a command talks to, and how the command shows the answer.
 type target struct {
-	host   string
-	port   uint16
+	access
 	output string
 }
 
 func (t *target) addFlags(cmd *cobra.Command) {
-	flags := cmd.PersistentFlags()
-	flags.StringVar(&t.host, "host", "127.0.0.1", "server's host")
-	flags.Uint16Var(&t.port, "port", 9042, "server's port")
+	t.access.addFlags(cmd)
 	t.addOutput(cmd)
 }
 
@@ -53,7 +48,11 @@ type answer struct {
 
 // ask runs a statement on the server.
 func (t *target) ask(ctx context.Context, text string) (*answer, error) {
-	conn, err := client.Dial(ctx, client.Options{Addr: net.JoinHostPort(t.host, strconv.Itoa(int(t.port)))})
+	o, err := t.options()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := client.Dial(ctx, o)
 	if err != nil {
 		return nil, err
 	}

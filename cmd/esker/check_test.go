@@ -15,6 +15,7 @@ import (
 func said(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := command(t, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal there is nobody to ask
 	var out, errors bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errors
 	_ = cmd.Run() // the exit code says it

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -45,8 +43,8 @@ const ingestExample = `  esker ingest iot.readings readings.csv
 
 func newIngestCommand() *cobra.Command {
 	var o ingest.Options
-	var host, delimiter string
-	var port uint16
+	var reach access
+	var delimiter string
 	header := true
 	c := &cobra.Command{
 		Use:     "ingest [flags] KEYSPACE.TABLE FILE… | -",
@@ -60,10 +58,12 @@ func newIngestCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Addr = net.JoinHostPort(host, strconv.Itoa(int(port)))
+			var err error
+			if o.Server, err = reach.options(); err != nil {
+				return fatal(err)
+			}
 			o.Target, o.Files = args[0], args[1:]
 			o.Format.NoHeader = !header
-			var err error
 			if o.Format.Delimiter, err = delimiterOf(delimiter); err != nil {
 				return fatal(err)
 			}
@@ -72,8 +72,7 @@ func newIngestCommand() *cobra.Command {
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fatal(err) })
 	f := c.Flags()
-	f.StringVar(&host, "host", "127.0.0.1", "server's host")
-	f.Uint16Var(&port, "port", 9042, "server's port")
+	reach.addFlags(c)
 	f.StringVar(&delimiter, "delimiter", ",", `character between fields; \t or tab for a tabulator`)
 	f.BoolVar(&header, "header", true, "the first line names the fields; without, they are the table's columns in their order")
 	f.StringVar(&o.Format.TimeFormat, "time-format", "iso", "timestamps: iso (and Cassandra's formats), unix, a Go layout, or a strftime pattern")

@@ -25,7 +25,8 @@ type node struct {
 	database *database.Database
 	server   *server.Server
 	logger   *slog.Logger
-	restore  func() // the collector's goals of before
+	shown    *certificates // nil: it does not encrypt
+	restore  func()        // the collector's goals of before
 }
 
 var logModes = map[string]lsm.LogMode{"group": lsm.LogGroup, "batch": lsm.LogBatch, "periodic": lsm.LogPeriodic}
@@ -37,6 +38,10 @@ const readBytes = 4 << 20
 // openNode opens store, listener, database and server, in this order: of two processes on one
 // directory and one port, the second is to hear of the directory. Clients are answered once serve runs.
 func openNode(set *settings.Server, rows map[string]string, logger *slog.Logger) (*node, error) {
+	shown, err := loadCertificates(set.Network.TLS, logger)
+	if err != nil {
+		return nil, err
+	}
 	budget := memory.Divide(set.Memory)
 	ungoverned := budget.Govern()
 	store, err := lsm.Open(lsm.Options{
@@ -57,15 +62,23 @@ func openNode(set *settings.Server, rows map[string]string, logger *slog.Logger)
 		Guardrails: &set.Guardrails, LargePartition: largePartitions(logger),
 		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
 		CopyRowsMax: set.CopyRowsMax, CopyBytesMax: int(budget.Total / 8),
+		Auth: set.Network.Auth(),
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", set.Data, err), listener.Close(), store.Close())
 	}
-	srv, err := server.Listen(server.Options{Database: db, Listener: listener, Limits: set.Network.Limits, Events: serverEvents(logger), Memory: budget.Requests})
+	if err := firstSuperuser(set, db, logger); err != nil {
+		return nil, errors.Join(err, listener.Close(), db.Close())
+	}
+	srv, err := server.Listen(server.Options{
+		Database: db, Listener: listener, Limits: set.Network.Limits, Door: doorOf(&set.Network, db, shown),
+		Events: serverEvents(logger), Memory: budget.Requests,
+	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), db.Close())
 	}
-	return &node{store: store, database: db, server: srv, logger: logger, restore: ungoverned}, nil
+	shown.start()
+	return &node{store: store, database: db, server: srv, logger: logger, shown: shown, restore: ungoverned}, nil
 }
 
 // nodeOf is what the catalogue tells drivers of this node.
@@ -108,6 +121,7 @@ func (n *node) serve() error { return n.server.Serve() }
 // close lets the requests in flight be answered until ctx ends, flushes, and closes everything.
 func (n *node) close(ctx context.Context) error {
 	defer n.restore()
+	n.shown.stop()
 	if err := n.server.Shutdown(ctx); err != nil {
 		n.logger.Warn("connections were closed before all requests were answered", "cause", err)
 	}

@@ -74,12 +74,10 @@ func runServer(ctx context.Context, r *resolved, stderr io.Writer) error {
 	if set.Memory == 0 {
 		set.Memory = defaultMemory()
 	}
-	if !set.Network.Insecure {
-		if err := requireLoopback(ctx, set.Network.Address()); err != nil {
-			return err
-		}
-	}
 	logger := newLogger(set.Log, stderr)
+	if err := checkExposure(ctx, &set.Network, logger); err != nil {
+		return err
+	}
 	if warning := ignored(r.file); warning != "" {
 		logger.Warn(warning)
 	}

@@ -79,7 +79,7 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/esker"},
 	"github.com/vbauerster/mpb":           {"ingest"},
 	"golang.org/x/crypto/bcrypt":          {"database/auth"},
-	"golang.org/x/sys":                    {"internal/vfs", "lsm/memtable"},
+	"golang.org/x/sys":                    {"internal/vfs", "lsm/memtable", "cmd/esker"},
 	"gopkg.in/inf.v0":                     {"cql/types", "downsample", "planner"},
 	"net":                                 {"server", "client", "cmd/esker", "cmd/esker/demo", "cmd/esker/settings"},
 	"net/http":                            {"cmd/esker"},

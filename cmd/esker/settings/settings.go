@@ -25,6 +25,7 @@ type Server struct {
 	Guardrails  database.Guardrails
 	CommitLog   CommitLog
 	Network     Network
+	Superuser   Superuser
 	Log         Log
 	DrainFor    time.Duration // how long requests in flight hold up a stop
 }
@@ -40,11 +41,28 @@ type CommitLog struct {
 type Network struct {
 	Host     string
 	Port     int
-	Insecure bool // other machines may connect without login and encryption
+	Insecure bool // other machines may connect without a login
 	Limits   server.Limits
+	Door     server.Door // but for logins and certificates
 
 	Authenticator, Authorizer string // classes of Cassandra
-	Encryption                string
+	Encrypted                 bool   // TLS is wanted; it is spoken when there is a certificate
+	TLS                       TLS
+}
+
+// TLS names the files by which a server shows who it is. All empty: it speaks none.
+type TLS struct {
+	Cert, Key string // PEM
+	ClientCA  string // PEM; empty: clients need no certificate
+}
+
+// Auth reports whether clients must log in.
+func (n *Network) Auth() bool { return n.Authenticator == passwordAuthenticator }
+
+// Superuser is the role that a start makes if authentication is on and there is no superuser.
+type Superuser struct {
+	Name         string // empty: none is made
+	PasswordFile string
 }
 
 // Address is host and port in one text.
@@ -186,8 +204,30 @@ func unclaimed(from Sources) (problems []error) {
 
 // check refuses settings that cannot be together.
 func check(s *Server) []error {
+	var problems []error
 	if err := s.Guardrails.Check(); err != nil {
-		return []error{err}
+		problems = append(problems, err)
 	}
-	return nil
+	return append(problems, s.Network.check(&s.Superuser)...)
+}
+
+// check refuses half of a certificate, of a login or of a superuser.
+func (n *Network) check(first *Superuser) (problems []error) {
+	for _, c := range []struct {
+		wrong bool
+		text  string
+	}{
+		{n.Auth() != (n.Authorizer == cassandraAuthorizer), "authenticator " + n.Authenticator + " and authorizer " + n.Authorizer +
+			": PasswordAuthenticator and CassandraAuthorizer come together; --auth means both"},
+		{n.TLS.Cert == "" && n.TLS.Key != "", "tls_key needs tls_cert: the file with the certificate"},
+		{n.TLS.Cert != "" && n.TLS.Key == "", "tls_cert needs tls_key: the file with the certificate's private key"},
+		{n.TLS.Cert == "" && n.TLS.ClientCA != "", "tls_client_ca needs tls_cert and tls_key: clients show certificates over TLS alone"},
+		{n.TLS.Cert == "" && n.Encrypted, "client_encryption_options.enabled needs tls_cert and tls_key, the certificate and its private key as PEM"},
+		{(first.Name == "") != (first.PasswordFile == ""), "superuser and superuser_password_file belong together"},
+	} {
+		if c.wrong {
+			problems = append(problems, errors.New(c.text))
+		}
+	}
+	return problems
 }

@@ -34,11 +34,21 @@ type Flag struct {
 const (
 	listenFlag    = "listen"
 	guardrailFlag = "guardrail"
+	authFlag      = "auth"
+)
+
+// Classes of Cassandra that mean something here.
+const (
+	allowAllAuthenticator = "AllowAllAuthenticator"
+	passwordAuthenticator = "PasswordAuthenticator"
+	allowAllAuthorizer    = "AllowAllAuthorizer"
+	cassandraAuthorizer   = "CassandraAuthorizer"
 )
 
 // sharedFlags are those that set several settings.
 var sharedFlags = []Flag{
 	{Name: listenFlag, Default: "127.0.0.1:9042", Help: "`HOST:PORT` to listen on; port 0 takes a free one"},
+	{Name: authFlag, Default: "false", Boolean: true, Help: "clients log in, and may do what their roles are granted"},
 	{Name: guardrailFlag, Help: "sets a guardrail, as `NAME=VALUE` such as tombstone_warn_threshold=5000; may be repeated"},
 }
 
@@ -78,20 +88,42 @@ var table = append([]Setting{
 		bind: number(func(s *Server) *int { return &s.Network.Port }, 0, 65535),
 	},
 	{
-		Name: "insecure", Flag: "insecure", Default: "false", Help: "listen also where other machines can connect, without login and encryption",
+		Name: "insecure", Flag: "insecure", Default: "false", Help: "listen also where other machines can connect though nobody must log in",
 		bind: boolean(func(s *Server) *bool { return &s.Network.Insecure }),
 	},
 	{
-		Name: "authenticator", Default: "AllowAllAuthenticator", Help: "who may log in", Class: true,
-		bind: word(func(s *Server) *string { return &s.Network.Authenticator }, "AllowAllAuthenticator"),
+		Name: "authenticator", Flag: authFlag, Default: allowAllAuthenticator, Help: "whether clients must log in: AllowAllAuthenticator or PasswordAuthenticator", Class: true,
+		bind: word(func(s *Server) *string { return &s.Network.Authenticator }, allowAllAuthenticator, passwordAuthenticator),
+		part: authPart(allowAllAuthenticator, passwordAuthenticator),
 	},
 	{
-		Name: "authorizer", Default: "AllowAllAuthorizer", Help: "what users may do", Class: true,
-		bind: word(func(s *Server) *string { return &s.Network.Authorizer }, "AllowAllAuthorizer"),
+		Name: "authorizer", Flag: authFlag, Default: allowAllAuthorizer, Help: "whether they need permissions: AllowAllAuthorizer, or CassandraAuthorizer with PasswordAuthenticator", Class: true,
+		bind: word(func(s *Server) *string { return &s.Network.Authorizer }, allowAllAuthorizer, cassandraAuthorizer),
+		part: authPart(allowAllAuthorizer, cassandraAuthorizer),
 	},
 	{
-		Name: "client_encryption_options.enabled", Default: "false", Help: "clients connect over TLS",
-		bind: word(func(s *Server) *string { return &s.Network.Encryption }, "false"),
+		Name: "superuser", Default: "", Help: "the superuser that a start with authentication makes if there is none",
+		bind: text(func(s *Server) *string { return &s.Superuser.Name }, ""),
+	},
+	{
+		Name: "superuser_password_file", Default: "", Help: "the file with its password",
+		bind: text(func(s *Server) *string { return &s.Superuser.PasswordFile }, ""),
+	},
+	{
+		Name: "client_encryption_options.enabled", Default: "false", Help: "true wants tls_cert and tls_key; with these clients connect over TLS either way",
+		bind: boolean(func(s *Server) *bool { return &s.Network.Encrypted }),
+	},
+	{
+		Name: "tls_cert", Flag: "tls-cert", Default: "", Help: "`FILE` with the server's certificate, as PEM: clients connect over TLS then",
+		bind: text(func(s *Server) *string { return &s.Network.TLS.Cert }, ""),
+	},
+	{
+		Name: "tls_key", Flag: "tls-key", Default: "", Help: "`FILE` with its private key",
+		bind: text(func(s *Server) *string { return &s.Network.TLS.Key }, ""),
+	},
+	{
+		Name: "tls_client_ca", Flag: "tls-client-ca", Default: "", Help: "`FILE` with the authorities of clients' certificates; they must show one then",
+		bind: text(func(s *Server) *string { return &s.Network.TLS.ClientCA }, ""),
 	},
 	{
 		Name: "native_transport_max_concurrent_connections", Flag: "connections-max", Default: "4096", Help: "how many connections may be open, as `N`; those beyond are closed at once; -1: no limit",
@@ -116,6 +148,19 @@ var table = append([]Setting{
 	{
 		Name: "connection_stalled_after", Default: "1m", Help: "how long a client may leave a write of at most 256KiB untaken before its connection is closed",
 		bind: duration(func(s *Server) *time.Duration { return &s.Network.Limits.StalledAfter }),
+	},
+	{
+		Name: "native_transport_max_concurrent_connections_per_ip", Flag: "connections-per-address-max", Default: "-1",
+		Help: "how many connections one address may have, as `N`; those beyond are closed at once; -1: no limit",
+		bind: limit(func(s *Server) *int { return &s.Network.Door.PerAddressMax }),
+	},
+	{
+		Name: "startup_timeout", Default: "30s", Help: "how long a client may take until it is ready for statements: TLS, STARTUP and login",
+		bind: duration(func(s *Server) *time.Duration { return &s.Network.Door.StartupMax }),
+	},
+	{
+		Name: "frame_timeout", Default: "1m", Help: "how long a frame may take to arrive once its first byte has",
+		bind: duration(func(s *Server) *time.Duration { return &s.Network.Door.FrameMax }),
 	},
 	{
 		Name: "drain_timeout", Flag: "drain-timeout", Default: "30s", Help: "how long requests in flight hold up a stop, as `TIME`",
@@ -184,6 +229,19 @@ func Flags() []Flag {
 		}
 	}
 	return out
+}
+
+// authPart is what a boolean says of a class.
+func authPart(off, on string) func(string) (string, bool, error) {
+	return func(text string) (string, bool, error) {
+		switch text {
+		case "true":
+			return on, true, nil
+		case "false":
+			return off, true, nil
+		}
+		return "", false, fmt.Errorf("%s: want true or false", text)
+	}
 }
 
 // hostPart is the host of HOST:PORT; without one it is every address.
