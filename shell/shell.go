@@ -27,9 +27,9 @@ const (
 
 // Options of a shell.
 type Options struct {
-	Server   client.Options // where to connect, and as whom
+	Server client.Options // where to connect, and as whom
 	// Secret asks the person at the terminal for a password; nil: there is none.
-	Secret func(question string) (string, error)
+	Secret   func(question string) (string, error)
 	Execute  string // -e: run this and end
 	File     string // -f: run this file and end
 	Version  string // of esker, for the banner
