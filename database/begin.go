@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/eskerdb/esker/planner"
 )
 
 // Ticket stands for a write that was applied and need not be durable yet: Await tells when it may be acknowledged.
@@ -39,9 +41,12 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 		w.done()
 		return r, ticket, err
 	}
-	w.done()
+	defer w.done()
 	if err != nil {
 		return nil, Ticket{}, err
+	}
+	if plan, ok := plan.(*planner.Conditional); ok {
+		return d.conditional(w, plan, &req)
 	}
 	r, err := d.carryOut(st, plan, req)
 	return r, Ticket{}, err
@@ -51,8 +56,12 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 func (d *Database) BeginBatch(entries []BatchEntry, req Request) (*Result, Ticket, error) {
 	w := d.newWriting()
 	defer w.done()
-	if err := d.bindBatch(w, entries, &req); err != nil {
+	plan, err := d.bindBatch(w, entries, &req)
+	switch {
+	case err != nil:
 		return nil, Ticket{}, err
+	case plan != nil:
+		return d.conditional(w, plan, &req)
 	}
 	return d.admitted(w)
 }

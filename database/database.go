@@ -78,7 +78,8 @@ type Database struct {
 
 	statements  *statementCache
 	reads       chan struct{} // one for each SELECT that reads rows: ReadsMax
-	latches     *latches
+	latches     *latches      // of writes that read rows of copies before
+	conditions  *latches      // of writes with IF; taken before latches
 	limits      *writeLimits
 	hot         *traffic.Hot
 	projectors  projectorCache
@@ -133,7 +134,7 @@ func Open(o Options) (*Database, error) {
 		o.CopyBytesMax = CopyBytesMax
 	}
 	d := &Database{
-		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
+		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), conditions: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyMemory: memory.NewAccount("query tables", int64(o.CopyBytesMax)), largePartition: o.LargePartition,
 		auth: o.Auth, passwords: auth.NewPasswords(),

@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/exec"
@@ -145,24 +146,35 @@ func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
 	return d.awaited(d.BeginBatch(entries, req))
 }
 
-// bindBatch binds the entries of a batch into one write.
-func (d *Database) bindBatch(w *writing, entries []BatchEntry, req *Request) error {
+// bindBatch binds the entries of a batch into one write, or makes one plan of them if one has IF.
+func (d *Database) bindBatch(w *writing, entries []BatchEntry, req *Request) (*planner.Conditional, error) {
 	if len(entries) > BatchStatementsMax {
-		return &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
+		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
 	}
 	w.context = d.context(req.Timestamp)
+	var plans []planner.Plan // nil: none of them has IF
+	if slices.ContainsFunc(entries, func(e BatchEntry) bool { return e.Statement.Plan.Conditional }) {
+		plans = make([]planner.Plan, len(entries))
+	}
 	for i := range entries {
 		e := &entries[i]
 		if have, want := len(e.Values), len(e.Statement.Plan.Markers); have != want {
-			return wrongAmount(want, have)
+			return nil, wrongAmount(want, have)
 		}
-		plan, err := e.Statement.Plan.BindInto(&w.WriteBuffer, e.Values, &w.context)
+		var err error
+		if plans != nil {
+			plans[i], err = e.Statement.Plan.Bind(e.Values, w.context)
+		} else if plan, failed := e.Statement.Plan.BindInto(&w.WriteBuffer, e.Values, &w.context); plan != nil {
+			err = &planner.InvalidError{Message: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."}
+		} else {
+			err = failed
+		}
 		if err != nil {
-			return err
-		}
-		if plan != nil {
-			return &planner.InvalidError{Message: "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."}
+			return nil, err
 		}
 	}
-	return nil
+	if plans == nil {
+		return nil, nil
+	}
+	return planner.JoinConditional(plans)
 }

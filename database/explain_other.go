@@ -14,6 +14,9 @@ func (d *Database) explainOther(out *explanation, plan planner.Plan) error {
 	switch plan := plan.(type) {
 	case *planner.Write:
 		return d.explainWrite(out, plan)
+	case *planner.Conditional:
+		out.say("read before", plan.Table.QualifiedName(), counted(int64(len(plan.Checks)), "row")+" decides whether it is written; others with IF on this partition wait")
+		return d.explainWrite(out, plan.Write)
 	case *planner.Truncate:
 		s := d.Schema()
 		out.say("truncate", plan.Table.QualifiedName(), "all rows go in one step, their files as a whole")

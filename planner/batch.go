@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
@@ -21,6 +23,10 @@ func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
 	}
 	children := make([]*Prepared, len(stmt.Statements))
 	keyspace := c.keyspace
+	conditional := slices.ContainsFunc(stmt.Statements, hasCondition)
+	if conditional && timestamp != nil {
+		return nil, invalidf("Cannot provide custom timestamp for conditional BATCH")
+	}
 	for i, s := range stmt.Statements {
 		if timestamp != nil && ownTimestamp(s) {
 			return nil, invalidf("Timestamp must be set either on BATCH or individual statements")
@@ -31,6 +37,9 @@ func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
 		keyspace = children[i].Keyspace
 	}
 	c.partitionIndexes = nil
+	if conditional {
+		return conditionalBatch(keyspace, children), nil
+	}
 	into := func(b *WriteBuffer, values []Value, ctx *Context) error {
 		return bindBatch(b, children, timestamp, values, ctx)
 	}
@@ -61,7 +70,7 @@ func bindBatch(b *WriteBuffer, children []*Prepared, timestamp boundTerm, values
 			return err
 		}
 		if plan != nil {
-			return invalidf("a batch takes INSERT, UPDATE and DELETE only")
+			return errNotBatched
 		}
 	}
 	return nil

@@ -13,9 +13,6 @@ type deletion struct {
 }
 
 func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
-	if stmt.IfExists || len(stmt.If) > 0 {
-		return nil, invalidf("DELETE … IF is not supported by this build")
-	}
 	w, err := c.newWriter(stmt.From, stmt.Using)
 	if err != nil {
 		return nil, err
@@ -29,11 +26,24 @@ func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := requireDeletable(tg, w.cells); err != nil {
+	conditions, err := c.ifClause(w.table, stmt.IfExists, stmt.If)
+	if err != nil {
 		return nil, err
 	}
 	d := &deletion{writer: *w, target: tg}
 	c.noteTarget(tg)
+	if conditions != nil {
+		if err := tg.single(); err != nil {
+			return nil, err
+		}
+		if err := tg.requireRow(w.cells, conditions); err != nil {
+			return nil, err
+		}
+		return c.targetConditional(w, tg, conditions, d.bindDelete)
+	}
+	if err := requireDeletable(tg, w.cells); err != nil {
+		return nil, err
+	}
 	return d.prepared(c, d.bindDelete), nil
 }
 

@@ -22,9 +22,6 @@ type insert struct {
 }
 
 func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
-	if stmt.IfNotExists {
-		return nil, invalidf("INSERT … IF NOT EXISTS is not supported by this build")
-	}
 	w, err := c.newWriter(stmt.Into, stmt.Using)
 	if err != nil {
 		return nil, err
@@ -42,6 +39,9 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 		return nil, err
 	}
 	c.notePartitionMarkers(ins.partition)
+	if stmt.IfNotExists {
+		return c.insertIfAbsent(ins)
+	}
 	return ins.preparedInto(c, ins.bindInto), nil
 }
 

@@ -13,9 +13,6 @@ type update struct {
 }
 
 func (c *compiler) prepareUpdate(stmt *cql.Update) (*Prepared, error) {
-	if stmt.IfExists || len(stmt.If) > 0 {
-		return nil, invalidf("UPDATE … IF is not supported by this build")
-	}
 	w, err := c.newWriter(stmt.Table, stmt.Using)
 	if err != nil {
 		return nil, err
@@ -29,7 +26,11 @@ func (c *compiler) prepareUpdate(stmt *cql.Update) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tg.requireRows(w.cells); err != nil {
+	conditions, err := c.ifClause(w.table, stmt.IfExists, stmt.If)
+	if err != nil {
+		return nil, err
+	}
+	if err := tg.requireRows(w.cells, conditions); err != nil {
 		return nil, err
 	}
 	if w.table.AppendOnly && !staticsOnly(w.cells) {
@@ -37,6 +38,12 @@ func (c *compiler) prepareUpdate(stmt *cql.Update) (*Prepared, error) {
 	}
 	u := &update{writer: *w, target: tg}
 	c.noteTarget(tg)
+	if conditions != nil {
+		if err := tg.single(); err != nil {
+			return nil, err
+		}
+		return c.targetConditional(w, tg, conditions, u.bindUpdate)
+	}
 	return u.prepared(c, u.bindUpdate), nil
 }
 
@@ -93,9 +100,9 @@ func elementAssignment(w *writer, a cql.Assignment) error {
 	return invalidf("this build sets whole columns: SET column = value")
 }
 
-// requireRows checks that the WHERE names whole rows, or nothing but the partition for statics.
-func (tg *target) requireRows(cells []assignment) error {
-	if staticsOnly(cells) {
+// requireRows checks that the WHERE names whole rows, or nothing but the partition for statics that no condition on rows is on.
+func (tg *target) requireRows(cells []assignment, cs *conditions) error {
+	if staticsOnly(cells) && !cs.regular() {
 		return tg.requirePartition()
 	}
 	if tg.ranged != nil {

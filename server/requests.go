@@ -101,7 +101,7 @@ func (w *worker) run(t task, st *database.Statement, p *wire.QueryParams) (wire.
 	if result.Kind == database.ResultKeyspace {
 		c.keyspace.Store(&result.Keyspace)
 	}
-	m, err := message(result, p.SkipMetadata)
+	m, err := message(result, p.SkipMetadata && !st.Plan.Conditional) // the columns of an answer to IF depend on what was found
 	return wire.Answer{Message: m, Warnings: result.Warnings}, err
 }
 
