@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,6 +23,7 @@ type certificates struct {
 	current atomic.Pointer[tls.Config]
 	seen    string // what the files were when they were read last; of load, then of watch alone
 
+	asked  chan struct{} // to read them again; of capacity 1
 	cancel func()
 	join   sync.WaitGroup
 }
@@ -36,7 +36,7 @@ func loadCertificates(files settings.TLS, logger *slog.Logger) (*certificates, e
 	if files == (settings.TLS{}) {
 		return nil, nil
 	}
-	c := &certificates{files: files, logger: logger}
+	c := &certificates{files: files, logger: logger, asked: make(chan struct{}, 1)}
 	c.seen = c.look()
 	config, until, err := loadTLS(files)
 	if err != nil {
@@ -143,18 +143,26 @@ func (c *certificates) stop() {
 	}
 }
 
-// watch reads the files again on SIGHUP and when they have changed, until ctx ends.
+// readAgain asks for the files to be read again, whether they have changed or not.
+func (c *certificates) readAgain() {
+	if c == nil {
+		return
+	}
+	select {
+	case c.asked <- struct{}{}:
+	default: // it was asked already
+	}
+}
+
+// watch reads the files again when it is asked and when they have changed, until ctx ends.
 func (c *certificates) watch(ctx context.Context) {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGHUP)
-	defer signal.Stop(asked)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-asked:
+		case <-c.asked:
 			c.seen = c.look()
 			c.reload()
 		case <-ticker.C:

@@ -103,7 +103,7 @@ func ignored(f *settings.File) string {
 	if f == nil || len(f.Ignored()) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d settings of Cassandra mean nothing here and are ignored: %s", len(f.Ignored()), strings.Join(f.Ignored(), ", "))
+	return "settings of Cassandra that mean nothing here are ignored: " + strings.Join(f.Ignored(), ", ")
 }
 
 func newConfigCommand() *cobra.Command {

@@ -36,8 +36,9 @@ var logModes = map[string]lsm.LogMode{"group": lsm.LogGroup, "batch": lsm.LogBat
 const readBytes = 4 << 20
 
 // openNode opens store, listener, database and server, in this order: of two processes on one
-// directory and one port, the second is to hear of the directory. Clients are answered once serve runs.
-func openNode(set *settings.Server, rows map[string]string, logger *slog.Logger) (*node, error) {
+// directory and one port, the second is to hear of the directory. A listener that is given is used instead of the address.
+// Clients are answered once serve runs.
+func openNode(set *settings.Server, listener net.Listener, rows map[string]string, logger *slog.Logger) (*node, error) {
 	shown, err := loadCertificates(set.Network.TLS, logger)
 	if err != nil {
 		return nil, err
@@ -52,9 +53,10 @@ func openNode(set *settings.Server, rows map[string]string, logger *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", set.Network.Address())
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
+	if listener == nil {
+		if listener, err = net.Listen("tcp", set.Network.Address()); err != nil {
+			return nil, errors.Join(err, store.Close())
+		}
 	}
 	db, err := database.Open(database.Options{
 		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(set, rows, listener),

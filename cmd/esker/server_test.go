@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,28 +46,7 @@ type process struct {
 
 func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(t, append([]string{"server", "--listen", "127.0.0.1:0"}, args...)...)}
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(stderr)
-	for p.address == "" {
-		line, err := lines.ReadString('\n')
-		p.log.WriteString(line)
-		if err != nil {
-			_ = p.cmd.Wait()
-			t.Fatalf("the server did not get ready: %s", p.log.String())
-		}
-		if address, ok := strings.CutPrefix(line, "ready on "); ok {
-			p.address = strings.TrimSpace(address)
-		}
-	}
-	p.rest.Go(func() { _, _ = io.Copy(&p.log, lines) })
-	return p
+	return started(t, command(t, append([]string{"server", "--listen", "127.0.0.1:0"}, args...)...))
 }
 
 // stop sends a signal and returns the exit code.
