@@ -18,6 +18,7 @@ type Statement struct {
 	Text     string
 	Keyspace string // of the connection that prepared it
 	Plan     *planner.Prepared
+	Kind     Kind
 
 	tree    cql.Statement
 	version [16]byte // of the schema it was planned against
@@ -125,7 +126,7 @@ func (d *Database) planWith(keyspace, text string, tree cql.Statement, statistic
 	if err != nil {
 		return nil, err
 	}
-	return &Statement{ID: statementID(keyspace, text), Text: text, Keyspace: keyspace, Plan: plan, tree: tree, version: s.Version}, nil
+	return &Statement{ID: statementID(keyspace, text), Text: text, Keyspace: keyspace, Plan: plan, Kind: kindOf(tree), tree: tree, version: s.Version}, nil
 }
 
 // Prepare parses and plans a statement and keeps it under its ID.

@@ -128,18 +128,28 @@ func (e *entrance) frameOver() {
 	}
 }
 
-// Read reads what the client sends. The time of a frame begins when its first byte is there and others are missing.
+// Read reads what the client sends.
 func (e *entrance) Read(p []byte) (int, error) {
+	e.beforeWait()
+	n, err := e.Conn.Read(p)
+	return n, e.afterRead(p[:n], err)
+}
+
+// beforeWait begins the time of a frame: its first byte is there, and others are missing.
+func (e *entrance) beforeWait() {
 	if e.inFrame && !e.timed && e.ready {
 		e.timed = true
 		e.deadline(e.clock.Now().Add(e.frameMax))
 	}
-	n, err := e.Conn.Read(p)
-	e.meter.read(n)
-	if e.first < 0 && n > 0 {
+}
+
+// afterRead counts what came, notes what came first, and says what an error is.
+func (e *entrance) afterRead(p []byte, err error) error {
+	e.meter.read(len(p))
+	if e.first < 0 && len(p) > 0 {
 		e.first = int(p[0])
 	}
-	return n, e.late(err)
+	return e.late(err)
 }
 
 // Write sends what the client is told.

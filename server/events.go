@@ -59,7 +59,7 @@ func (s *Server) schemaChanged(change database.Change) {
 	event := wire.Answer{Message: &wire.Event{Type: wire.SchemaChanged, Schema: schemaChange(change)}}
 	s.each(func(c *conn) {
 		if c.schemaEvents.Load() {
-			c.send(wire.Header{Version: c.speaks(), Stream: wire.EventStream}, event)
+			c.tell(wire.Header{Version: c.speaks(), Stream: wire.EventStream}, event)
 		}
 	})
 }

@@ -52,8 +52,8 @@ func FuzzConnection(f *testing.F) {
 		}
 		_ = near.Close()
 		<-left
-		if s.memory.Used() != 0 || len(s.slots) != 0 {
-			t.Errorf("%d bytes and %d slots are left", s.memory.Used(), len(s.slots))
+		if s.memory.Used() != 0 || s.slots.used.Load() != 0 {
+			t.Errorf("%d bytes and %d slots are left", s.memory.Used(), s.slots.used.Load())
 		}
 	})
 }

@@ -57,8 +57,8 @@ func TestRequestsRunSideBySide(t *testing.T) {
 			for range 8 {
 				<-g.entered // they are all inside at the same time
 			}
-			if len(s.slots) != 8 {
-				t.Errorf("%d requests in flight", len(s.slots))
+			if s.slots.used.Load() != 8 {
+				t.Errorf("%d requests in flight", s.slots.used.Load())
 			}
 			select {
 			case <-g.entered:
@@ -125,8 +125,8 @@ func TestRequestBytesAtTheLimitAndOnePast(t *testing.T) {
 		}
 	}
 	// What is reserved is given back after the answer was sent, so only a drained server shows that all was.
-	if err := s.Shutdown(t.Context()); err != nil || s.memory.Used() != 0 || len(s.slots) != 0 {
-		t.Errorf("%v, %d bytes and %d slots are left", err, s.memory.Used(), len(s.slots))
+	if err := s.Shutdown(t.Context()); err != nil || s.memory.Used() != 0 || s.slots.used.Load() != 0 {
+		t.Errorf("%v, %d bytes and %d slots are left", err, s.memory.Used(), s.slots.used.Load())
 	}
 }
 
@@ -275,10 +275,13 @@ func TestShutdownWhoseTimeIsOver(t *testing.T) {
 // A write that a client leaves untaken until its deadline ends the connection.
 func TestStalledWriteIsGivenUp(t *testing.T) {
 	closed := make(chan error, 1)
-	s := start(t, Options{Database: echo(), Door: Door{StartupMax: 100 * year}, Clock: clock.NewManual(time.Unix(1, 0)), // every other deadline has passed
+	large := oneText(strings.Repeat("x", 64<<20)) // more than the sockets between hold
+	db := &stub{execute: func(*database.Statement, database.Request) (*database.Result, error) { return large, nil }}
+	s := start(t, Options{Database: db, Door: Door{StartupMax: 100 * year}, Clock: clock.NewManual(time.Unix(1, 0)), // every other deadline has passed
 		Events: Events{Closed: func(_ net.Addr, err error) { closed <- err }}})
 	r := dialRaw(t, s)
-	r.ask(4, 1, &wire.Options{})
+	r.ready()
+	r.ask(4, 1, &wire.Query{Text: []byte("q")})
 	if err := <-closed; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("closed because of %v", err)
 	}

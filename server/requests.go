@@ -3,34 +3,80 @@ package server
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/server/wire"
 )
 
-// answer carries out the statement of a task. What breaks a promise inside the program ends this
-// request alone: what was acknowledged before is in the commit log.
-func (w *worker) answer(t task) (a wire.Answer) {
-	c := t.conn
+// request is a statement that is carried out.
+type request struct {
+	conn   *conn
+	desk   *desk
+	header wire.Header
+	begun  time.Duration // since the server began
+	since  uint64        // the turn of the leader that carries it out
+	ahead  bool          // more requests are there to be read
+	ticket database.Ticket
+}
+
+// carryOut answers a request.
+func (r *request) carryOut(f wire.Frame) {
+	c, d := r.conn, r.desk
+	c.meter.begun()
+	answer := r.answer(f)
+	if r.ticket.Waits() {
+		c.answers.hold(r, answer)
+		d.lease.Free()
+	} else {
+		c.meter.answered(r.header.Opcode, answer.Message, c.server.now()-r.begun)
+		err := c.answers.add(r.header, answer, c.server.limits.UnreadBytesMax, true)
+		d.lease.Free()
+		c.server.slots.leave(1)
+		if err != nil {
+			c.fail(err)
+		}
+	}
+	d.trim(len(f.Body))
+}
+
+// answer carries out the statement. What breaks a promise inside the program ends this request alone: what was
+// acknowledged before is in the commit log.
+func (r *request) answer(f wire.Frame) (a wire.Answer) {
+	c := r.conn
 	defer func() {
 		if v := recover(); v != nil {
 			c.server.events.panicked(c.socket.RemoteAddr(), v, debug.Stack())
 			a = wire.Answer{Message: &wire.Error{Code: wire.CodeServer, Message: "internal error; the server's log says more"}}
+			r.ticket = database.Ticket{}
 		}
 	}()
-	m, err := w.decoder.Decode(t.frame)
+	err := r.desk.lease.Grow((workFactor - 1) * int64(len(f.Body)))
 	if err == nil {
-		a, err = w.execute(t, m)
+		a, err = r.decode(f)
 	}
-	if err == nil {
-		return a
+	if err != nil {
+		return c.refusal(err)
 	}
+	return a
+}
+
+// refusal is the answer that tells of err.
+func (c *conn) refusal(err error) wire.Answer {
 	refusal := errorMessage(err)
 	if refusal.Code == wire.CodeServer {
 		c.server.events.failed(c.socket.RemoteAddr(), err)
 	}
 	return wire.Answer{Message: refusal}
+}
+
+func (r *request) decode(f wire.Frame) (wire.Answer, error) {
+	m, err := r.desk.decoder.Decode(f)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	return r.execute(m)
 }
 
 // parseFactor is how many times its length a text takes while it is parsed and planned.
@@ -53,10 +99,12 @@ func textBytes(m wire.Request) int64 {
 	return 0
 }
 
-func (w *worker) execute(t task, m wire.Request) (wire.Answer, error) {
-	c, db := t.conn, t.conn.server.database
-	if err := t.lease.Grow(parseFactor * textBytes(m)); err != nil {
-		return wire.Answer{}, err
+func (r *request) execute(m wire.Request) (wire.Answer, error) {
+	c, db := r.conn, r.conn.server.database
+	if texts := textBytes(m); texts > 0 {
+		if err := r.desk.lease.Grow(parseFactor * texts); err != nil {
+			return wire.Answer{}, err
+		}
 	}
 	switch m := m.(type) {
 	case *wire.Query:
@@ -64,13 +112,13 @@ func (w *worker) execute(t task, m wire.Request) (wire.Answer, error) {
 		if err != nil {
 			return wire.Answer{}, err
 		}
-		return w.run(t, st, &m.Params)
+		return r.run(st, &m.Params)
 	case *wire.Execute:
 		st := db.Prepared(m.ID)
 		if st == nil {
 			return wire.Answer{}, &unpreparedError{id: m.ID}
 		}
-		return w.run(t, st, &m.Params)
+		return r.run(st, &m.Params)
 	case *wire.Prepare:
 		st, err := db.Prepare(*c.keyspace.Load(), string(m.Text))
 		if err != nil {
@@ -78,60 +126,82 @@ func (w *worker) execute(t task, m wire.Request) (wire.Answer, error) {
 		}
 		return wire.Answer{Message: prepared(st)}, nil
 	case *wire.Batch:
-		return w.batch(c, m)
+		return r.batch(m)
 	}
 	return wire.Answer{}, fmt.Errorf("server: %s is no statement", m.Opcode())
 }
 
 // run executes one statement with the parameters of its message.
-func (w *worker) run(t task, st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
-	c := t.conn
-	w.values = appendValues(w.values[:0], p.Values)
-	req := database.Request{User: c.login.user, Values: w.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: t.lease}
+func (r *request) run(st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
+	c, d := r.conn, r.desk
+	d.values = appendValues(d.values[:0], p.Values)
+	req := database.Request{User: c.login.user, Values: d.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: &d.lease}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
 	}
 	if p.HasTimestamp {
 		req.Timestamp = &p.DefaultTimestamp
 	}
-	result, err := c.server.database.Execute(st, req)
+	result, err := r.begin(st, req)
 	if err != nil {
 		return wire.Answer{}, err
 	}
 	if result.Kind == database.ResultKeyspace {
 		c.keyspace.Store(&result.Keyspace)
 	}
-	m, err := message(result, p.SkipMetadata && !st.Plan.Conditional) // the columns of an answer to IF depend on what was found
+	m, err := d.message(result, p.SkipMetadata && !st.Plan.Conditional) // the columns of an answer to IF depend on what was found
 	return wire.Answer{Message: m, Warnings: result.Warnings}, err
+}
+
+// begin executes a statement on this goroutine, which leads on only if that is sure not to take long.
+func (r *request) begin(st *database.Statement, req database.Request) (result *database.Result, err error) {
+	s := r.conn.server
+	switch st.Kind {
+	case database.KindLong:
+		r.conn.passOn(r.since)
+		if !s.long.enter(r.conn.down) {
+			return nil, errGone
+		}
+		defer s.long.leave(1)
+	case database.KindRead:
+		if readers := s.readers.Add(1); r.ahead && readers < s.processors {
+			r.conn.passOn(r.since)
+		}
+		defer s.readers.Add(-1)
+	}
+	result, r.ticket, err = s.database.Begin(st, req)
+	return result, err
 }
 
 // batch runs the statements of a BATCH, texts and prepared ones. LOGGED and UNLOGGED are the same
 // here: both are one record.
-func (w *worker) batch(c *conn, m *wire.Batch) (wire.Answer, error) {
+func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 	if m.Kind == wire.BatchCounter {
 		return wire.Answer{}, &planner.InvalidError{Message: "Cannot include non-counter statement in a counter batch: this build has no counters"}
 	}
-	w.values, w.entries = w.values[:0], w.entries[:0]
+	c, d := r.conn, r.desk
+	d.values, d.entries = d.values[:0], d.entries[:0]
 	for i := range m.Entries {
 		e := &m.Entries[i]
 		st, err := child(c, e)
 		if err != nil {
 			return wire.Answer{}, err
 		}
-		from := len(w.values)
+		from := len(d.values)
 		// If the append moves the values, entries before keep the old memory, which nobody changes.
-		w.values = appendValues(w.values, e.Values)
-		w.entries = append(w.entries, database.BatchEntry{Statement: st, Values: w.values[from:len(w.values):len(w.values)]})
+		d.values = appendValues(d.values, e.Values)
+		d.entries = append(d.entries, database.BatchEntry{Statement: st, Values: d.values[from:len(d.values):len(d.values)]})
 	}
 	req := database.Request{User: c.login.user}
 	if m.HasTimestamp {
 		req.Timestamp = &m.DefaultTimestamp
 	}
-	result, err := c.server.database.Batch(w.entries, req)
+	result, ticket, err := c.server.database.BeginBatch(d.entries, req)
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	answer, err := message(result, false)
+	r.ticket = ticket
+	answer, err := d.message(result, false)
 	return wire.Answer{Message: answer, Warnings: result.Warnings}, err
 }
 
@@ -160,30 +230,4 @@ func appendValues(dst []planner.Value, src []wire.Value) []planner.Value {
 		}
 	}
 	return dst
-}
-
-// message is the RESULT that tells a result.
-func message(r *database.Result, skipMetadata bool) (wire.Response, error) {
-	switch r.Kind {
-	case database.ResultVoid:
-		return &wire.Void{}, nil
-	case database.ResultKeyspace:
-		return &wire.SetKeyspace{Keyspace: r.Keyspace}, nil
-	case database.ResultSchemaChange:
-		return &wire.SchemaResult{SchemaChange: schemaChange(r.Change)}, nil
-	case database.ResultRows:
-		rows := &wire.Rows{RowCount: int32(r.Rows.RowCount), Content: r.Rows.Rows}
-		rows.Metadata = wire.Metadata{PagingState: r.PagingState, Skip: skipMetadata, Count: len(r.Rows.Columns)}
-		if !skipMetadata {
-			rows.Metadata.Columns = columns(r.Rows.Columns)
-		}
-		return rows, nil
-	}
-	return nil, fmt.Errorf("server: result of kind %d is unknown", r.Kind)
-}
-
-func prepared(st *database.Statement) *wire.Prepared {
-	return &wire.Prepared{
-		ID: st.ID[:], Binds: columns(st.Plan.Markers), KeyBinds: st.Plan.PartitionKeyIndexes, Result: columns(st.Plan.Result),
-	}
 }

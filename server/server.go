@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eskerdb/esker/database"
@@ -26,10 +28,13 @@ type Database interface {
 	Prepare(keyspace, text string) (*database.Statement, error)
 	// Prepared is the statement kept under an id, or nil.
 	Prepared(id []byte) *database.Statement
-	// Execute runs a statement. What it is given is no longer used when it returns.
-	Execute(st *database.Statement, req database.Request) (*database.Result, error)
-	// Batch runs several writes as one. What it is given is no longer used when it returns.
-	Batch(entries []database.BatchEntry, req database.Request) (*database.Result, error)
+	// Begin runs a statement; if the ticket waits, the result may be told once Await has returned nil for it or a later
+	// one. What it is given is no longer used when it returns.
+	Begin(st *database.Statement, req database.Request) (*database.Result, database.Ticket, error)
+	// BeginBatch runs several writes as one, as Begin does.
+	BeginBatch(entries []database.BatchEntry, req database.Request) (*database.Result, database.Ticket, error)
+	// Await returns when the writes of the ticket and of all that were begun before are durable.
+	Await(database.Ticket) error
 	// Listen calls f after every schema change, until stop is called.
 	Listen(f func(database.Change)) (stop func())
 }
@@ -53,43 +58,6 @@ type Options struct {
 	Events Events
 	// Clock gives the deadlines of writes to clients. Default clock.System.
 	Clock clock.Clock
-}
-
-// Limits bound what clients may take. Zero values stand for the defaults named.
-type Limits struct {
-	// ConnectionsMax is how many connections may be open; those beyond are closed at once. Default 4096.
-	ConnectionsMax int
-	// InFlightMax is how many requests of one connection are worked on at a time; more wait in the
-	// socket. Default 1024.
-	InFlightMax int
-	// InFlightTotalMax is the same for all connections together. Default 16384.
-	InFlightTotalMax int
-	// FrameBytesMax is how long the body of a request may be. Default 16 MiB.
-	FrameBytesMax int
-	// UnreadBytesMax is how many bytes of answers may wait for a client that does not read them; a
-	// connection that has more is closed when the next answer comes. They count in Options.Memory too.
-	// Default 256 MiB.
-	UnreadBytesMax int
-	// StalledAfter is how long a client may leave a write of at most 256 KiB untaken before its
-	// connection is closed. Default 60 s.
-	StalledAfter time.Duration
-}
-
-func (l Limits) withDefaults() Limits {
-	defaultTo := func(v *int, n int) {
-		if *v <= 0 {
-			*v = n
-		}
-	}
-	defaultTo(&l.ConnectionsMax, 4096)
-	defaultTo(&l.InFlightMax, 1024)
-	defaultTo(&l.InFlightTotalMax, 16384)
-	defaultTo(&l.FrameBytesMax, 16<<20)
-	defaultTo(&l.UnreadBytesMax, 256<<20)
-	if l.StalledAfter <= 0 {
-		l.StalledAfter = time.Minute
-	}
-	return l
 }
 
 // Events report what cannot be told to a client, or not to it alone. Functions may be nil; they are
@@ -123,13 +91,18 @@ type Server struct {
 	listener net.Listener
 	metrics  metrics
 
-	workers  *workers
-	slots    chan struct{} // one for each request in flight: InFlightTotalMax
-	memory   *memory.Account
-	unlisten func()
-	context  context.Context // ends when Shutdown begins
-	cancel   func()          // of context
-	closed   chan struct{}   // closed when Shutdown begins
+	crew       crew
+	watch      *watch
+	slots      *slots       // of requests in flight: InFlightTotalMax
+	long       *slots       // of statements that are known to take long: LongMax
+	readers    atomic.Int32 // reads that are carried out
+	processors int32
+	started    time.Time
+	memory     *memory.Account
+	unlisten   func()
+	context    context.Context // ends when Shutdown begins
+	cancel     func()          // of context
+	closed     chan struct{}   // closed when Shutdown begins
 
 	join sync.WaitGroup // connections
 
@@ -156,12 +129,12 @@ func Listen(o Options) (*Server, error) {
 	s := &Server{
 		memory: o.Memory, database: o.Database, limits: o.Limits.withDefaults(), events: o.Events, clock: o.Clock, listener: o.Listener,
 		door: o.Door.withDefaults(o.Limits.withDefaults().ConnectionsMax), logins: newLogins(o.Door.Logins, o.Clock),
-		workers: newWorkers(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
+		processors: int32(runtime.GOMAXPROCS(0)), started: o.Clock.Now(), closed: make(chan struct{}), connections: map[*conn]struct{}{},
 	}
 	s.events.metrics = &s.metrics
 	s.visitors = newVisitors(&s.door)
 	s.context, s.cancel = context.WithCancel(context.Background())
-	s.slots = make(chan struct{}, s.limits.InFlightTotalMax)
+	s.slots, s.long, s.watch = newSlots(s.limits.InFlightTotalMax), newSlots(s.limits.LongMax), newWatch(&s.crew)
 	s.unlisten = o.Database.Listen(s.schemaChanged)
 	return s, nil
 }
@@ -207,13 +180,18 @@ func (s *Server) admit(socket net.Conn) {
 		return
 	}
 	s.events.opened(socket.RemoteAddr())
-	go func() {
-		defer s.join.Done()
-		err := c.serve()
-		s.leave(c)
-		s.events.closed(socket.RemoteAddr(), err)
-	}()
+	s.crew.do((*conn).serve, c)
 }
+
+// ended forgets a connection that is closed.
+func (s *Server) ended(c *conn, cause error) {
+	s.leave(c)
+	s.events.closed(c.socket.RemoteAddr(), cause)
+	s.join.Done()
+}
+
+// now is the time since the server began.
+func (s *Server) now() time.Duration { return s.clock.Now().Sub(s.started) }
 
 // enter counts a connection in, and closes another one if it is too many of those that are not ready.
 func (s *Server) enter(c *conn) error {
@@ -284,13 +262,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		<-drained
 	}
 	if first {
-		s.workers.close()
+		s.watch.close()
+		s.crew.close()
 	}
 	return err
 }
 
 var (
 	errShutdown = errors.New("the server was shut down before the answers were sent")
+	errGone     = errors.New("the connection has ended")
 	errTooMany  = errors.New("connections are open, the most allowed")
 )
 

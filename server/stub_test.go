@@ -66,13 +66,17 @@ func (s *stub) Prepared(id []byte) *database.Statement {
 	return s.kept[string(id)]
 }
 
-func (s *stub) Execute(st *database.Statement, req database.Request) (*database.Result, error) {
-	return s.execute(st, req)
+func (s *stub) Begin(st *database.Statement, req database.Request) (*database.Result, database.Ticket, error) {
+	r, err := s.execute(st, req)
+	return r, database.Ticket{}, err
 }
 
-func (s *stub) Batch(entries []database.BatchEntry, req database.Request) (*database.Result, error) {
-	return s.batch(entries, req)
+func (s *stub) BeginBatch(entries []database.BatchEntry, req database.Request) (*database.Result, database.Ticket, error) {
+	r, err := s.batch(entries, req)
+	return r, database.Ticket{}, err
 }
+
+func (s *stub) Await(database.Ticket) error { return nil }
 
 func (s *stub) Listen(f func(database.Change)) (stop func()) {
 	s.mu.Lock()

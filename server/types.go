@@ -6,13 +6,12 @@ import (
 	"github.com/eskerdb/esker/server/wire"
 )
 
-// columns describes markers or columns of an answer as the protocol does.
-func columns(specs []planner.ColumnSpec) []wire.Column {
-	out := make([]wire.Column, len(specs))
-	for i, s := range specs {
-		out[i] = wire.Column{Keyspace: s.Keyspace, Table: s.Table, Name: s.Name, Type: wireType(s.Type)}
+// appendColumns describes markers or columns of an answer as the protocol does.
+func appendColumns(dst []wire.Column, specs []planner.ColumnSpec) []wire.Column {
+	for _, s := range specs {
+		dst = append(dst, wire.Column{Keyspace: s.Keyspace, Table: s.Table, Name: s.Name, Type: wireType(s.Type)})
 	}
-	return out
+	return dst
 }
 
 // wireType describes a type as the protocol does. The numbers of kinds are the protocol's.
