@@ -77,6 +77,7 @@ type Database struct {
 	schema   atomic.Pointer[schema.Snapshot] // with the virtual keyspaces
 
 	statements  *statementCache
+	shapes      shapes
 	reads       chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches     *latches      // of writes that read rows of copies before
 	conditions  *latches      // of writes with IF; taken before latches

@@ -14,14 +14,14 @@ const StatementBytesMax = 16 << 20
 
 // Statement is a statement that was parsed and planned. It is shared and immutable.
 type Statement struct {
-	ID       [16]byte // hash of keyspace and text: the same on every connection, before and after a restart
+	ID       [16]byte // hash of keyspace and text: the same on every connection, before and after a restart; 0 if Parse knew its shape
 	Text     string
 	Keyspace string // of the connection that prepared it
 	Plan     *planner.Prepared
 	Kind     Kind
 
-	tree    cql.Statement
-	version [16]byte // of the schema it was planned against
+	tree    cql.Statement // nil if Parse knew its shape
+	version [16]byte      // of the schema it was planned against
 }
 
 // Estimates of what a kept statement takes: its plan and tree grow with its text.
@@ -107,8 +107,9 @@ func statementID(keyspace, text string) [16]byte {
 	return md5.Sum([]byte(keyspace + "\x00" + text))
 }
 
-// Parse parses and plans a statement without keeping it: QUERY, and children of a BATCH.
-func (d *Database) Parse(keyspace, text string) (*Statement, error) {
+// parse parses and plans a statement.
+func (d *Database) parse(keyspace, text string) (*Statement, error) {
+	d.shapes.parsed.Add(1)
 	tree, err := cql.Parse(text)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (d *Database) Prepare(keyspace, text string) (*Statement, error) {
 	if st, err := d.current(d.statements.get(statementID(keyspace, text))); st != nil && err == nil {
 		return st, nil
 	}
-	st, err := d.Parse(keyspace, text)
+	st, err := d.parse(keyspace, text)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type compiler struct {
 	// statistics are of the tables as they are; nil: nothing is known.
 	statistics Statistics
 	markers    []ColumnSpec
+	slots      *slots // of a shape; nil: literals are constants
 	// partitionIndexes are the markers that make up the partition key, once it is known that markers alone do.
 	partitionIndexes []uint16
 }
@@ -40,10 +41,13 @@ type markerTerm struct {
 
 func (m *markerTerm) bind(values []Value, _ Context) ([]byte, bool, error) { return m.value(values) }
 
-// bindTerm is bind without what an interface costs for the most usual term.
+// bindTerm is bind without what an interface costs for the most usual terms.
 func bindTerm(t boundTerm, values []Value, ctx *Context) (value []byte, unset bool, err error) {
-	if m, ok := t.(*markerTerm); ok {
-		return m.value(values)
+	switch t := t.(type) {
+	case *markerTerm:
+		return t.value(values)
+	case cutTerm:
+		return values[t].Bytes, false, nil
 	}
 	return t.bind(values, *ctx)
 }
@@ -107,6 +111,9 @@ func (c *compiler) marker(m *cql.Marker, receiver ColumnSpec) *markerTerm {
 func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 	switch t := t.(type) {
 	case *cql.Literal:
+		if place, ok := c.slots.take(t, receiver.Type); ok {
+			return cutTerm(place), nil
+		}
 		return literalTerm(t, receiver)
 	case *cql.Marker:
 		return c.marker(t, receiver), nil
@@ -164,6 +171,7 @@ func (c *compiler) callTerm(call *cql.FunctionCall, receiver ColumnSpec) (boundT
 		return nil, invalidf("Type error: cannot assign result of function system.%s (type %s) to %s (type %s)", call.Name, fn.Result, receiver.Name, receiver.Type)
 	}
 	out := &callTerm{function: fn, args: make([]boundTerm, len(call.Args))}
+	defer c.slots.inCall()()
 	for i, a := range call.Args {
 		arg, err := c.term(a, ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: fmt.Sprintf("arg%d(system.%s)", i, call.Name), Type: fn.Args[i]})
 		if err != nil {

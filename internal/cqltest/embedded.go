@@ -39,6 +39,8 @@ type Options struct {
 	BuildRowsMax int
 	// MemtableBytes as of the store. Default 1 MiB, so that many scripts fit on a machine.
 	MemtableBytes int64
+	// Shaped reads each text by its shape where it has one: it is parsed until it is known.
+	Shaped bool
 	// Events of the server that a Served has.
 	Events server.Events
 }
@@ -85,6 +87,11 @@ func (e *Embedded) Close() error { return e.db.Close() }
 
 // Query implements Target.
 func (e *Embedded) Query(text string, pageSize int) (*Answer, error) {
+	if e.options.Shaped {
+		for range 2 { // to come twice is to be known
+			_, _ = e.db.Parse(e.keyspace, text)
+		}
+	}
 	st, err := e.db.Parse(e.keyspace, text)
 	if err != nil {
 		return nil, refusalOf(err)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eskerdb/esker/lsm"
@@ -70,6 +71,26 @@ func TestScriptsInWeather(t *testing.T) {
 				report(t, s, &Run{Target: e, Rand: rand.New(rand.NewPCG(seed, 2))})
 			})
 		}
+	}
+}
+
+// Texts whose shape is known mean what they mean when they are parsed: answers, errors and all.
+func TestScriptsByShape(t *testing.T) {
+	var known, parsed atomic.Int64
+	t.Cleanup(func() {
+		if known.Load() < 1000 {
+			t.Errorf("%d texts were read by their shapes, %d were parsed", known.Load(), parsed.Load())
+		}
+	})
+	for _, s := range load(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			e := open(t, Options{Shaped: true})
+			report(t, s, &Run{Target: e})
+			texts := e.db.TextStatistics()
+			known.Add(texts.Known)
+			parsed.Add(texts.Parsed)
+		})
 	}
 }
 

@@ -1,0 +1,90 @@
+package planner
+
+import (
+	"github.com/eskerdb/esker/cql"
+	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/schema"
+)
+
+// Shape is a Prepared of statements that differ in what is written in their literals alone. It is stale once the schema's
+// version changed.
+type Shape struct {
+	prepared  Prepared
+	receivers []*types.Type // of the literals, in their order
+}
+
+// slots are the literals of a statement that become values of its shape.
+type slots struct {
+	cuts      []cql.Cut
+	receivers []*types.Type // nil: not met yet
+	met       int
+	calls     int // of functions around the term under way: they may look at what a literal says
+}
+
+// take is the place of a literal among the values, if it has one.
+func (s *slots) take(l *cql.Literal, receiver *types.Type) (place int, ok bool) {
+	if s == nil || s.calls > 0 {
+		return 0, false
+	}
+	for i := range s.cuts {
+		if c := &s.cuts[i]; c.Offset != l.Offset || c.Class != l.Class || c.Text != l.Text {
+			continue
+		}
+		if s.receivers[i] != nil {
+			s.met = len(s.cuts) + 1 // it counts twice: no shape
+			return 0, false
+		}
+		s.receivers[i] = receiver
+		s.met++
+		return i, true
+	}
+	return 0, false
+}
+
+// inCall says that what is compiled until the returned function is called are arguments.
+func (s *slots) inCall() (end func()) {
+	if s == nil {
+		return func() {}
+	}
+	s.calls++
+	return func() { s.calls-- }
+}
+
+// PrepareShape is Prepare of a statement whose literals were cut out of its text: a Shape for all texts with that shape. It is nil
+// where the statement has none: a literal decides more than a value, or it reads.
+func PrepareShape(s *schema.Snapshot, keyspace string, stmt cql.Statement, cuts []cql.Cut) *Shape {
+	switch stmt.(type) {
+	case *cql.Insert, *cql.Update, *cql.Delete:
+	default:
+		return nil
+	}
+	c := &compiler{schema: s, keyspace: keyspace, slots: &slots{cuts: cuts, receivers: make([]*types.Type, len(cuts))}}
+	p, err := c.prepare(stmt)
+	if err != nil || len(c.markers) > 0 || c.slots.met != len(cuts) {
+		return nil
+	}
+	p.PartitionKeyIndexes = nil // what they mean are no markers
+	return &Shape{prepared: *p, receivers: c.slots.receivers}
+}
+
+// With is the Prepared of a text of the shape, by its literals. It is false where one of them is no value of its column: Prepare says
+// why.
+func (s *Shape) With(cuts []cql.Cut) (p Prepared, ok bool) {
+	p = s.prepared
+	p.literals = make([]Value, len(cuts))
+	for i := range cuts {
+		v, err := s.receivers[i].ParseLiteral(types.Literal{Class: types.LiteralClass(cuts[i].Class), Text: cuts[i].Text})
+		if err != nil {
+			return Prepared{}, false
+		}
+		p.literals[i].Bytes = v
+	}
+	return p, true
+}
+
+// cutTerm is a literal that was cut out: a value without a check, as a constant is.
+type cutTerm int
+
+func (t cutTerm) bind(values []Value, _ Context) ([]byte, bool, error) {
+	return values[t].Bytes, false, nil
+}
