@@ -12,37 +12,22 @@ func typesLiteral(l *cql.Literal) types.Literal {
 	return types.Literal{Class: types.LiteralClass(l.Class), Text: l.Text}
 }
 
-// nestedLiteral is a collection or tuple of constants as package types reads it.
-func nestedLiteral(t cql.Term) (types.Literal, error) {
-	switch t := t.(type) {
-	case *cql.Literal:
-		return typesLiteral(t), nil
-	case *cql.ListLiteral:
-		return nestedElems(types.LitList, t.Elems)
-	case *cql.SetLiteral:
-		return nestedElems(types.LitSet, t.Elems)
-	case *cql.TupleLiteral:
-		return nestedElems(types.LitTuple, t.Elems)
-	case *cql.MapLiteral:
-		elems := make([]cql.Term, 0, 2*len(t.Entries))
-		for _, e := range t.Entries {
-			elems = append(elems, e.Key, e.Value)
-		}
-		return nestedElems(types.LitMap, elems)
-	}
-	return types.Literal{}, invalidf("%s: this build takes constants inside collections", cql.FormatTerm(t))
+// literalClasses are the classes of literals of collections and tuples.
+var literalClasses = map[types.Kind]types.LiteralClass{
+	types.KindList: types.LitList, types.KindSet: types.LitSet, types.KindMap: types.LitMap, types.KindTuple: types.LitTuple,
 }
 
-func nestedElems(class types.LiteralClass, terms []cql.Term) (types.Literal, error) {
-	out := types.Literal{Class: class}
-	for _, t := range terms {
-		l, err := nestedLiteral(t)
-		if err != nil {
-			return out, err
-		}
-		out.Elems = append(out.Elems, l)
+// nestedLiteral is a constant, or a collection or tuple of constants, as package types reads it.
+func nestedLiteral(t cql.Term) types.Literal {
+	if l, ok := t.(*cql.Literal); ok {
+		return typesLiteral(l)
 	}
-	return out, nil
+	kind, elems := literalElements(t)
+	out := types.Literal{Class: literalClasses[kind]}
+	for _, e := range elems {
+		out.Elems = append(out.Elems, nestedLiteral(e))
+	}
+	return out
 }
 
 // className is the class of a literal in Cassandra's words.

@@ -129,6 +129,9 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 		}
 		return c.term(t.Operand, ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: receiver.Name, Type: of})
 	case *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral:
+		if !constantTerm(t) {
+			return c.elements(t, receiver)
+		}
 		return collectionTerm(t, receiver)
 	default:
 		return nil, invalidf("%s cannot be given as the value of %s", cql.FormatTerm(t), receiver.Name)
@@ -218,11 +221,7 @@ func termType(t cql.Term) *types.Type {
 
 // collectionTerm turns a frozen collection literal of constants into bytes.
 func collectionTerm(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
-	l, err := nestedLiteral(t)
-	if err != nil {
-		return nil, err
-	}
-	v, err := receiver.Type.ParseLiteral(l)
+	v, err := receiver.Type.ParseLiteral(nestedLiteral(t))
 	if err != nil {
 		return nil, invalidf("Invalid literal %s for %s of type %s: %v", cql.FormatTerm(t), receiver.Name, receiver.Type, err)
 	}

@@ -2,8 +2,8 @@ package types
 
 import "slices"
 
-// inOrder sorts the elements of a set, or the entries of a map by key, and keeps the last of equal ones.
-func (t *Type) inOrder(elems [][]byte) [][]byte {
+// InOrder sorts the elements of a set, or the entries of a map by key, and keeps the last of equal ones.
+func (t *Type) InOrder(elems [][]byte) [][]byte {
 	if t.kind != KindSet && t.kind != KindMap {
 		return elems
 	}

@@ -102,7 +102,7 @@ func genElems(r *rapid.T, t *Type, label string) []byte {
 		}
 		elems[i] = genValue(r, t.elems[i%len(t.elems)], label)
 	}
-	return t.AppendCollection(nil, t.inOrder(elems))
+	return t.AppendCollection(nil, t.InOrder(elems))
 }
 
 func genType(r *rapid.T) *Type { return rapid.SampledFrom(keyTypes).Draw(r, "type") }

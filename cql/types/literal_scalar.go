@@ -236,5 +236,5 @@ func (t *Type) parseElems(lit Literal) ([]byte, error) {
 		}
 		elems[i] = v
 	}
-	return t.AppendCollection(nil, t.inOrder(elems)), nil
+	return t.AppendCollection(nil, t.InOrder(elems)), nil
 }
