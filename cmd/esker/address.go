@@ -12,7 +12,7 @@ import (
 // checkExposure refuses an address that other machines reach where nobody must log in, and warns of passwords in the clear.
 func checkExposure(ctx context.Context, n *settings.Network, logger *slog.Logger) error {
 	listen := n.Address()
-	where, err := reachable(ctx, listen)
+	where, err := reachable(ctx, "listen", listen)
 	switch {
 	case err != nil || where == "":
 		return err
@@ -27,18 +27,28 @@ func checkExposure(ctx context.Context, n *settings.Network, logger *slog.Logger
 	return nil
 }
 
-// reachable says where other machines reach an address; empty: nowhere.
-func reachable(ctx context.Context, address string) (string, error) {
+// checkWatchExposure refuses metrics that other machines reach: nobody logs in there.
+func checkWatchExposure(ctx context.Context, set *settings.Server) error {
+	where, err := reachable(ctx, "metrics", set.Metrics.Address)
+	if err == nil && where != "" && !set.Network.Insecure {
+		err = fmt.Errorf("--metrics %s: %s is not a loopback address, and nobody logs in there, so whoever reaches the port sees what"+
+			" the server does (--insecure listens there nevertheless)", set.Metrics.Address, where)
+	}
+	return err
+}
+
+// reachable says where other machines reach the address of a flag; empty: nowhere.
+func reachable(ctx context.Context, flag, address string) (string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", fmt.Errorf("--listen %s: want HOST:PORT", address)
+		return "", fmt.Errorf("--%s %s: want HOST:PORT", flag, address)
 	}
 	if host == "" {
 		return "every address of this machine", nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return "", fmt.Errorf("--listen %s: %w", address, err)
+		return "", fmt.Errorf("--%s %s: %w", flag, address, err)
 	}
 	for _, ip := range ips {
 		if ip = ip.Unmap(); !ip.IsLoopback() {

@@ -121,12 +121,14 @@ func (n *node) address() string { return n.server.Addr().String() }
 func (n *node) serve() error { return n.server.Serve() }
 
 // close lets the requests in flight be answered until ctx ends, flushes, and closes everything.
-func (n *node) close(ctx context.Context) error {
+// The store is there until hide is called, which may wait for those that look at it.
+func (n *node) close(ctx context.Context, hide func()) error {
 	defer n.restore()
 	n.shown.stop()
 	if err := n.server.Shutdown(ctx); err != nil {
 		n.logger.Warn("connections were closed before all requests were answered", "cause", err)
 	}
 	flushed := n.store.FlushAll() // what it could not flush stays in the commit log
+	hide()
 	return errors.Join(flushed, n.database.Close())
 }

@@ -16,7 +16,8 @@ func newServerCommand() *cobra.Command {
 		Short: "Serve a data directory to CQL clients",
 		Long: `Serve a data directory to CQL clients over the native protocol.
 
-When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the log.
+When it is ready, "ready on HOST:PORT" goes to stderr, before and after it the log. With --metrics, "metrics on HOST:PORT" comes
+before it: metrics are at /metrics, and /healthz answers 200 while the server serves, or 503 with the reason.
 SIGTERM and SIGINT let the requests in flight be answered, flush, and exit with 0;
 a second signal exits at once, and what was acknowledged as synced is there at the next start.
 SIGHUP reads settings and certificates again: the log level changes; what else differs takes a restart, and the log says so.

@@ -42,6 +42,7 @@ type process struct {
 	address string
 	rest    sync.WaitGroup
 	log     bytes.Buffer // complete after wait
+	before  string       // the log until the server was ready
 }
 
 func startServer(t *testing.T, args ...string) *process {

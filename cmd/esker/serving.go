@@ -23,6 +23,7 @@ type serving struct {
 	level    slog.LevelVar
 	logger   *slog.Logger
 	system   supervisor
+	watch    *watch // nil: there are no metrics
 	node     *node
 }
 
@@ -95,19 +96,36 @@ func (s *serving) start(ctx context.Context) error {
 	if err := checkExposure(ctx, &set.Network, s.logger); err != nil {
 		return err
 	}
-	s.node, err = openNode(set, listener, rowsOf(s.settings.values), s.logger)
-	return err
+	if set.Metrics.Address != "" {
+		if err := checkWatchExposure(ctx, set); err != nil {
+			return err
+		}
+		if s.watch, err = startWatch(set.Metrics.Address, set.Metrics.Profiles); err != nil {
+			return err
+		}
+		s.say("metrics on %s\n", s.watch.listener.Addr())
+	}
+	if s.node, err = openNode(set, listener, rowsOf(s.settings.values), s.logger); err != nil {
+		return errors.Join(err, s.watch.close(ctx))
+	}
+	return nil
 }
 
 // ready tells everybody that clients are served.
 func (s *serving) ready() {
 	set := s.settings.server
+	s.watch.opened(s.node)
 	s.logger.Info("serving", "data", set.Data, "log_mode", set.CommitLog.Mode, "memory", set.Memory, "version", buildVersion())
-	if _, err := fmt.Fprintf(s.stderr, "ready on %s\n", s.node.address()); err != nil {
-		s.logger.Warn("stderr", "cause", err)
-	}
+	s.say("ready on %s\n", s.node.address())
 	s.warn("systemd", s.system.ready())
 	s.warn("systemd", s.system.watch(func() { s.node.store.Statistics() }))
+}
+
+// say writes a line that scripts wait for.
+func (s *serving) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(s.stderr, format, args...); err != nil {
+		s.logger.Warn("stderr", "cause", err)
+	}
 }
 
 func (s *serving) warn(what string, err error) {
@@ -149,10 +167,12 @@ func differences(before, after []settings.Value) (names []string) {
 // stop lets the requests in flight be answered, for as long as drain_timeout says, and closes everything.
 func (s *serving) stop() error {
 	s.warn("systemd", s.system.stopping())
+	s.system.close()
+	s.watch.tell(draining)
 	bounded, cancel := context.WithTimeout(context.Background(), s.settings.server.DrainFor)
 	defer cancel()
-	err := s.node.close(bounded)
-	s.system.close()
+	err := s.node.close(bounded, s.watch.hide)
+	s.warn("metrics", s.watch.close(bounded))
 	if err == nil {
 		s.logger.Info("stopped")
 	}

@@ -233,6 +233,7 @@ func started(t *testing.T, cmd *exec.Cmd) *process {
 			p.address = strings.TrimSpace(address)
 		}
 	}
+	p.before = p.log.String()
 	p.rest.Go(func() { _, _ = io.Copy(&p.log, lines) })
 	return p
 }

@@ -27,6 +27,7 @@ type Server struct {
 	Network     Network
 	Superuser   Superuser
 	Log         Log
+	Metrics     Metrics
 	DrainFor    time.Duration // how long requests in flight hold up a stop
 }
 
@@ -72,6 +73,12 @@ func (n *Network) Address() string { return net.JoinHostPort(n.Host, strconv.Ito
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // text or json
+}
+
+// Metrics is the port of metrics and health.
+type Metrics struct {
+	Address  string // host:port; empty: there is none
+	Profiles bool   // Go's profiles are there too
 }
 
 // Sources are the words given. Functions and File may be nil.

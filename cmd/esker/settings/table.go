@@ -167,6 +167,14 @@ var table = append([]Setting{
 		bind: duration(func(s *Server) *time.Duration { return &s.DrainFor }),
 	},
 	{
+		Name: "metrics_address", Flag: "metrics", Help: "`HOST:PORT` of metrics for Prometheus at /metrics, and of /healthz; without it there are none",
+		bind: text(func(s *Server) *string { return &s.Metrics.Address }, ""),
+	},
+	{
+		Name: "metrics_profiles", Flag: "metrics-profiles", Default: "false", Help: "Go's profiles at /debug/pprof/ of the metrics port; whoever reaches it sees what the server does",
+		bind: boolean(func(s *Server) *bool { return &s.Metrics.Profiles }),
+	},
+	{
 		Name: "log_level", Flag: "log-level", Default: "info", Help: "`LEVEL` of the log: debug, info, warn or error",
 		bind: word(func(s *Server) *string { return &s.Log.Level }, "debug", "info", "warn", "error"),
 	},
