@@ -19,7 +19,9 @@ import (
 )
 
 // serve starts a server in this process and returns its address.
-func serve(t *testing.T) string {
+func serve(t *testing.T) string { return serveDoor(t, server.Door{}) }
+
+func serveDoor(t *testing.T, door server.Door) string {
 	t.Helper()
 	now := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	store, err := lsm.Open(lsm.Options{FS: vfs.NewMem(), Dir: "/data", Clock: now, Tuning: lsm.Tuning{LogSegmentBytes: 1 << 20}})
@@ -30,7 +32,7 @@ func serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.Listen(server.Options{Database: db, Addr: "127.0.0.1:0"})
+	srv, err := server.Listen(server.Options{Database: db, Addr: "127.0.0.1:0", Door: door})
 	if err != nil {
 		t.Fatal(err)
 	}

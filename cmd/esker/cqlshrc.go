@@ -101,15 +101,19 @@ func first(texts ...string) string {
 	return ""
 }
 
+// secret is a value of the credentials, in the sections of either release of cqlsh, or of cqlshrc, where it is discouraged.
+func (c *cqlshrc) secret(name string) string {
+	return first(c.credentials.get("plain_text_auth", name), c.credentials.get("plaintextauthprovider", name), c.config.get("authentication", name))
+}
+
 // apply fills in what the command line left open. A certificate of the server is checked with its name, which cqlsh does not do.
 func (c *cqlshrc) apply(a *access) {
-	if a.username == "" {
-		a.username = first(c.credentials.get("plain_text_auth", "username"), c.credentials.get("plaintextauthprovider", "username"),
-			c.config.get("authentication", "username"))
-		if a.username != "" && a.password == "" && a.passwordFile == "" {
-			a.password = first(c.credentials.get("plain_text_auth", "password"), c.credentials.get("plaintextauthprovider", "password"),
-				c.config.get("authentication", "password"))
-		}
+	name := c.secret("username")
+	if a.username == "" && os.Getenv(usernameVariable) == "" {
+		a.username = name
+	}
+	if name != "" && a.username == name && a.password == "" && a.passwordFile == "" && os.Getenv(passwordFileVariable) == "" {
+		a.password = c.secret("password")
 	}
 	switch strings.ToLower(c.config.get("connection", "ssl")) {
 	case "1", "yes", "true", "on":

@@ -17,7 +17,7 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "See real sensor readings go in through the loader and come out through CQL, checked",
 		Long: `Starts a server as a child process on a free port, makes a schema, loads real readings, runs the queries a
-time-series user runs, kills the server in the middle of a load and starts it again, makes a backup and restores it.
+time-series user runs, kills the server in the middle of a load and starts it again, makes a backup and restores it, and serves over TLS with a password.
 Every answer is checked against values computed from the CSV files; a wrong one ends the demo with exit code 1. At the
 end it keeps serving if you sit at a terminal, so that you can look around.`,
 		Args: cobra.NoArgs,

@@ -20,8 +20,8 @@ type server struct {
 }
 
 // startServer starts a server and returns when it is ready.
-func startServer(ctx context.Context, program, data, listen string) (*server, error) {
-	s := &server{cmd: exec.Command(program, "server", "--data", data, "--listen", listen), done: make(chan struct{})}
+func startServer(ctx context.Context, program, data, listen string, flags ...string) (*server, error) {
+	s := &server{cmd: exec.Command(program, append([]string{"server", "--data", data, "--listen", listen}, flags...)...), done: make(chan struct{})}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	logs, err := s.cmd.StderrPipe()
 	if err != nil {
