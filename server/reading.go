@@ -32,9 +32,8 @@ func (c *conn) lead() {
 	}
 }
 
-// takeOver leads from here on: whoever led is busy.
+// takeOver leads from here on: whoever led is busy, and what it had not read is on a desk of our own.
 func (c *conn) takeOver() {
-	c.input.move()
 	c.pause()
 	c.lead()
 }
@@ -100,7 +99,7 @@ func (c *conn) catchUp() bool {
 		return true
 	}
 	if d != nil {
-		d.leave(d.scratch)
+		c.rise(d)
 	}
 	return false
 }
@@ -164,7 +163,7 @@ func (c *conn) dispatch(f wire.Frame) (leads bool, err error) {
 	if c.rests(r.since) {
 		return true, nil
 	}
-	r.desk.leave(r.desk.scratch)
+	c.rise(r.desk)
 	c.flush(true)
 	c.settleSoon()
 	return false, nil

@@ -43,15 +43,17 @@ func (s *slots) enter(down <-chan struct{}) bool {
 	defer s.waiting.Add(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.try() {
+	for {
 		select {
 		case <-down:
 			return false
 		default:
-			s.free.Wait()
 		}
+		if s.try() {
+			return true
+		}
+		s.free.Wait()
 	}
-	return true
 }
 
 // leave gives n slots back.

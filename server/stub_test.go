@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -43,7 +44,14 @@ func (s *stub) Parse(keyspace, text string) (*database.Statement, error) {
 		PartitionKeyIndexes: []uint16{0},
 		Result:              []planner.ColumnSpec{{Keyspace: "ks", Table: "t", Name: "v", Type: types.Text}},
 	}
-	return &database.Statement{ID: md5.Sum([]byte(keyspace + text)), Text: text, Keyspace: keyspace, Plan: plan}, nil
+	kind := database.KindOther
+	switch {
+	case strings.HasPrefix(text, "read"):
+		kind = database.KindRead
+	case strings.HasPrefix(text, "long"):
+		kind = database.KindLong
+	}
+	return &database.Statement{ID: md5.Sum([]byte(keyspace + text)), Text: text, Keyspace: keyspace, Plan: plan, Kind: kind}, nil
 }
 
 func (s *stub) Prepare(keyspace, text string) (*database.Statement, error) {
@@ -229,5 +237,15 @@ func (r *raw) expectEnd() {
 	r.t.Helper()
 	if f, err := r.frames.Next(nil); !errors.Is(err, io.EOF) {
 		r.t.Errorf("got %+v, %v instead of the connection's end", f.Header, err)
+	}
+}
+
+// expectLost waits for the end of the connection, whatever comes before.
+func (r *raw) expectLost() {
+	r.t.Helper()
+	for {
+		if _, err := r.frames.Next(nil); err != nil {
+			return
+		}
 	}
 }

@@ -16,6 +16,8 @@ type turn struct {
 	count   atomic.Uint64 // odd: the leader is busy; each change is one more
 	watched atomic.Bool   // the watch has the connection
 	seen    uint64        // count at the last look; the watch's alone
+
+	passing sync.Mutex // held while what is buffered moves to the desk of the next leader
 }
 
 // watch lets connections whose leaders are busy for too long be led by others.
@@ -50,9 +52,22 @@ func (c *conn) rests(since uint64) bool { return c.turn.count.CompareAndSwap(sin
 
 // passOn lets another goroutine lead, if the leader is still busy with what it was at since.
 func (c *conn) passOn(since uint64) {
-	if c.turn.count.CompareAndSwap(since, since+1) {
+	c.turn.passing.Lock()
+	passed := c.turn.count.CompareAndSwap(since, since+1)
+	if passed {
+		c.input.move()
+	}
+	c.turn.passing.Unlock()
+	if passed {
 		c.server.crew.do((*conn).takeOver, c)
 	}
+}
+
+// rise gives up the desk of a goroutine that led, once nothing is read from it any more.
+func (c *conn) rise(d *desk) {
+	c.turn.passing.Lock() // whoever passed on may not be done
+	c.turn.passing.Unlock()
+	d.leave(d.scratch)
 }
 
 func (w *watch) add(c *conn) {
