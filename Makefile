@@ -17,7 +17,7 @@ lint:
 	.ci/lint.sh
 
 bench: build
-	$(BIN) bench run --quick --shape all --tcp
+	$(BIN) bench run --quick --shape all --over both
 
 # The same rows through other stores, in the same run. Needs the network once, a C compiler (DuckDB), Java 17 and Maven (Cassandra).
 bench-peers: build
@@ -25,7 +25,7 @@ bench-peers: build
 
 # The whole workload and the peers, written into docs/benchmarks.md.
 bench-docs: build
-	$(BIN) bench run --shape all --tcp --into docs/benchmarks.md
+	$(BIN) bench run --shape all --over both --into docs/benchmarks.md
 	$(BIN) bench tables --into docs/benchmarks.md
 	$(BIN) bench rollups --into docs/benchmarks.md
 	$(BIN) bench rolling --into docs/benchmarks.md

@@ -18,6 +18,14 @@ type TCPOptions struct {
 	Program  string // the esker binary, to start a server
 	Singles  int    // rows written one by one. Default 500,000
 	Literals int    // rows written as texts. Default 250,000
+	// Peer is set for another store that speaks CQL, at Addr: esker's own options of tables and statements are left out.
+	Peer *Peer
+}
+
+// Peer is another store that speaks CQL.
+type Peer struct {
+	Name   string                          // in the report
+	Settle func(ctx context.Context) error // flushes and compacts the tables; nil: nothing does
 }
 
 // devicesMin is the most connections that write.
@@ -57,7 +65,11 @@ func RunTCP(ctx context.Context, o Options, tcp TCPOptions) (*Report, error) {
 	const day = dayMillis
 	work.Start = o.Clock.Now().UnixMilli() / day * day // its window is open, as in life
 	r := &tcpRun{Options: &o, tcp: tcp, work: work, addr: tcp.Addr, pid: tcp.PID}
-	r.section = Section{Name: "over TCP, " + string(work.Shape), Shape: work.Shape, Devices: o.Devices, Readings: o.Ticks}
+	name := "over TCP, " + string(work.Shape)
+	if tcp.Peer != nil {
+		name = tcp.Peer.Name + ", " + name
+	}
+	r.section = Section{Name: name, Shape: work.Shape, Devices: o.Devices, Readings: o.Ticks}
 	if r.dir, err = os.MkdirTemp(o.Dir, "esker-bench-"); err != nil {
 		return nil, err
 	}
@@ -138,7 +150,15 @@ func (r *tcpRun) restart(ctx context.Context) error {
 // compact makes the files what they are in a store at rest, and measures those of ours.
 func (r *tcpRun) compact(ctx context.Context) error {
 	started := r.Clock.Now()
-	if err := r.query(ctx, "ADMIN FLUSH "+Keyspace, "ADMIN COMPACT "+Keyspace); err != nil {
+	settle := func(ctx context.Context) error {
+		return r.query(ctx, "ADMIN FLUSH "+Keyspace, "ADMIN COMPACT "+Keyspace)
+	}
+	if r.tcp.Peer != nil {
+		if settle = r.tcp.Peer.Settle; settle == nil {
+			return nil
+		}
+	}
+	if err := settle(ctx); err != nil {
 		return err
 	}
 	r.note("compaction of everything", r.Clock.Now().Sub(started).Seconds(), "s", "all three tables")
@@ -171,9 +191,13 @@ const (
 )
 
 func (r *tcpRun) createTables(ctx context.Context) error {
+	options := tableOptions
+	if r.tcp.Peer != nil {
+		options = ""
+	}
 	return r.query(ctx,
 		"DROP KEYSPACE IF EXISTS "+Keyspace,
 		"CREATE KEYSPACE "+Keyspace+" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-		r.work.CreateTable(batchesTable, tableOptions), r.work.CreateTable(singlesTable, tableOptions), r.work.CreateTable(literalsTable, tableOptions),
+		r.work.CreateTable(batchesTable, options), r.work.CreateTable(singlesTable, options), r.work.CreateTable(literalsTable, options),
 	)
 }

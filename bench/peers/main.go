@@ -64,6 +64,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if report.pipelined, err = measurePipelined(ctx, &c); err != nil {
+		return err
+	}
 	if into := os.Getenv("PEERS_INTO"); into != "" {
 		return bench.Replace(into, "peers", report.markdown())
 	}

@@ -13,8 +13,9 @@ import (
 // report is what all peers did.
 type report struct {
 	bench.Report
-	config  config
-	results []result
+	config    config
+	results   []result
+	pipelined *pipelined // nil: not measured
 }
 
 // columns of the table, with their headings.
@@ -31,6 +32,9 @@ func (r *report) write(out io.Writer, format string) error {
 			if res.missing == nil {
 				r.Sections = append(r.Sections, res.section)
 			}
+		}
+		if p := r.pipelined; p != nil {
+			r.Sections = append(r.Sections, p.esker, p.cassandra)
 		}
 		return r.Write(out, "json")
 	case "markdown":
@@ -54,7 +58,14 @@ func (r *report) table(out io.Writer) error {
 	for _, res := range r.results {
 		fmt.Fprintf(out, "%s: %s\n", res.name, res.how)
 	}
-	return nil
+	if r.pipelined == nil {
+		return nil
+	}
+	fmt.Fprintln(out)
+	for _, line := range r.pipelined.lines() {
+		fmt.Fprintln(t, strings.Join(line, "\t"))
+	}
+	return t.Flush()
 }
 
 func (r *report) markdown() string {
@@ -69,6 +80,9 @@ func (r *report) markdown() string {
 	b.WriteString("\n")
 	for _, res := range r.results {
 		fmt.Fprintf(&b, "- %s: %s\n", res.name, res.how)
+	}
+	if r.pipelined != nil {
+		b.WriteString("\n" + r.pipelined.markdown())
 	}
 	return b.String()
 }

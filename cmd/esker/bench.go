@@ -101,8 +101,9 @@ const (
 )
 
 const benchRunLong = `Loads the standard workload into a store in this process, reads it back and prints what that cost: speed, bytes,
-processor time, memory. With --tcp it is then loaded, in its first shape, through CQL into a server of its own process, or into
-one that runs already (--server HOST:PORT), where the keyspace ` + bench.Keyspace + ` is lost.
+processor time, memory. With --over tcp it is loaded, in its first shape, through CQL into a server of its own process, or into
+one that runs already (--server HOST:PORT), where the keyspace ` + bench.Keyspace + ` is lost; with --over both, one after the other.
+That server may be a Cassandra (--peer NAME): the same client and the same rows, for a comparison.
 
 A speed counts only when a sample of what was loaded reads back right; else the command fails.`
 
@@ -113,12 +114,15 @@ type benchRun struct {
 	shapes  string
 	memory  string
 	quick   bool
-	overTCP bool
-	onlyTCP bool
+	over    string
+	peer    string
 	output  string
 	into    string
 	profile string
 }
+
+// overWays are the ways in which the workload gets into a store.
+var overWays = []string{"process", "tcp", "both"}
 
 func newBenchRunCommand() *cobra.Command {
 	b := &benchRun{options: bench.Options{Clock: clock.System{}, Version: buildVersion() + " " + buildCommit()}}
@@ -139,9 +143,9 @@ func newBenchRunCommand() *cobra.Command {
 	f.IntVar(&o.Reads, "reads", 2000, "reads a measurement")
 	f.BoolVar(&o.RowTimestamps, "row-timestamps", false, "a write timestamp of its own for every row instead of one for an atomic write")
 	f.StringVar(&b.memory, "memory", "256MiB", "what the store may take, as `SIZE`")
-	f.BoolVar(&b.overTCP, "tcp", false, "then through CQL into a server that is started for it")
-	f.BoolVar(&b.onlyTCP, "tcp-only", false, "only that")
-	f.StringVar(&b.tcp.Addr, "server", "", "`HOST:PORT` of a server that runs, for --tcp")
+	f.StringVar(&b.over, "over", overWays[0], strings.Join(overWays, ", ")+": into a store in this process, through CQL into a server, one after the other")
+	f.StringVar(&b.tcp.Addr, "server", "", "`HOST:PORT` of a server that runs, for --over tcp; default: one is started")
+	f.StringVar(&b.peer, "peer", "", "`NAME` of the store that the server is, if it is not esker: what only esker has is left out")
 	f.IntVar(&b.tcp.PID, "server-pid", 0, "process `ID` of that server, to tell its processor time")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
@@ -154,6 +158,16 @@ func newBenchRunCommand() *cobra.Command {
 func (b *benchRun) run(ctx context.Context) error {
 	if err := checkFormat(b.output); err != nil {
 		return err
+	}
+	switch {
+	case !slices.Contains(overWays, b.over):
+		return fmt.Errorf("--over %s: it is one of %s", b.over, strings.Join(overWays, ", "))
+	case b.over == "process" && b.tcp.Addr != "":
+		return errors.New("--server is for --over tcp")
+	case b.peer != "" && b.tcp.Addr == "":
+		return errors.New("--peer needs --server HOST:PORT, where it listens")
+	case b.peer != "":
+		b.tcp.Peer = &bench.Peer{Name: b.peer}
 	}
 	for _, name := range strings.Split(b.shapes, ",") {
 		b.options.Shapes = append(b.options.Shapes, bench.Shape(name))
@@ -199,8 +213,8 @@ func startProfile(name string) (stop func() error, err error) {
 
 // measure measures in process, over TCP, or both, into one report.
 func (b *benchRun) measure(ctx context.Context) (report *bench.Report, err error) {
-	if !b.onlyTCP {
-		if report, err = bench.Run(b.options); err != nil || !b.overTCP && b.tcp.Addr == "" {
+	if b.over != "tcp" {
+		if report, err = bench.Run(b.options); err != nil || b.over == "process" {
 			return report, err
 		}
 	}

@@ -197,6 +197,9 @@ func (n *Node) Addr() string { return n.ports.address(n.ports.cql) }
 // Dir is the folder with the node's data, conf and log.
 func (n *Node) Dir() string { return n.dir }
 
+// PID is that of the Java process, to tell its processor time.
+func (n *Node) PID() int { return n.process.pid }
+
 // Stop ends the node and every process it started, and removes its folder if Start made it. Further
 // calls return what the first one did.
 func (n *Node) Stop() error {

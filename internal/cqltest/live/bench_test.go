@@ -9,14 +9,14 @@ import (
 	"github.com/eskerdb/esker/bench"
 )
 
-// `esker bench run --tcp` loads a server of its own in three ways and reads back what it loaded, of every shape;
+// `esker bench run --over tcp` loads a server of its own in three ways and reads back what it loaded, of every shape;
 // `esker bench compare` reads what it wrote.
 func TestBenchOverTCP(t *testing.T) {
 	t.Parallel()
 	var files []string
 	for _, shape := range bench.Shapes {
 		out := Run(t, Command{Args: []string{
-			"bench", "run", "--tcp-only", "--shape", string(shape), "--devices", "10", "--readings", "450", "--reads", "20", "--output", "json",
+			"bench", "run", "--over", "tcp", "--shape", string(shape), "--devices", "10", "--readings", "450", "--reads", "20", "--output", "json",
 		}})
 		if out.Code != 0 {
 			t.Fatal(out)
