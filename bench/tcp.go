@@ -13,7 +13,9 @@ import (
 
 // TCPOptions say how to reach a server.
 type TCPOptions struct {
-	Addr     string // host:port of a server that runs; empty: one is started
+	Addr string // host:port of a server that runs; empty: one is started
+	// Client says who we are to that server, and how to encrypt.
+	Client   client.Options
 	PID      int    // of the server at Addr, to tell its processor time; 0: not known
 	Program  string // the esker binary, to start a server
 	Singles  int    // rows written one by one. Default 500,000
@@ -165,9 +167,16 @@ func (r *tcpRun) compact(ctx context.Context) error {
 	return nil
 }
 
+// client is how we connect to the server.
+func (r *tcpRun) client() client.Options {
+	o := r.tcp.Client
+	o.Addr = r.addr
+	return o
+}
+
 // query runs statements on a connection of their own.
 func (r *tcpRun) query(ctx context.Context, texts ...string) error {
-	conn, err := client.Dial(ctx, client.Options{Addr: r.addr})
+	conn, err := client.Dial(ctx, r.client())
 	if err != nil {
 		return err
 	}

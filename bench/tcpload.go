@@ -118,7 +118,9 @@ func (r *tcpRun) load(ctx context.Context, l *load) error {
 func (r *tcpRun) dial(ctx context.Context, connections, inFlight int) ([]*client.Conn, error) {
 	var conns []*client.Conn
 	for range connections {
-		conn, err := client.Dial(ctx, client.Options{Addr: r.addr, InFlight: inFlight})
+		o := r.client()
+		o.InFlight = inFlight
+		conn, err := client.Dial(ctx, o)
 		if err != nil {
 			closeAll(conns)
 			return nil, err

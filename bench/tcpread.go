@@ -54,7 +54,7 @@ func timestamp(millis int64) []byte { return types.AppendTimestampMillis(nil, mi
 
 // verify compares the rows of some devices in every table.
 func (r *tcpRun) verify(ctx context.Context) error {
-	conn, err := client.Dial(ctx, client.Options{Addr: r.addr})
+	conn, err := client.Dial(ctx, r.client())
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (r *tcpRun) text(format string) string {
 
 // reads times statements on one connection, one after the other, then one of them on many.
 func (r *tcpRun) reads(ctx context.Context) error {
-	conn, err := client.Dial(ctx, client.Options{Addr: r.addr})
+	conn, err := client.Dial(ctx, r.client())
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,7 @@ A speed counts only when a sample of what was loaded reads back right; else the 
 type benchRun struct {
 	options bench.Options
 	tcp     bench.TCPOptions
+	reach   access // to a server that runs
 	shapes  string
 	memory  string
 	quick   bool
@@ -149,6 +150,7 @@ func newBenchRunCommand() *cobra.Command {
 	f.IntVar(&b.tcp.PID, "server-pid", 0, "process `ID` of that server, to tell its processor time")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the readings")
 	f.StringVar(&o.Dir, "dir", "", "where stores are made and removed (default: the temporary directory)")
+	b.reach.addSecurityFlags(c)
 	outputFlags(c, &b.output, &b.into, "run")
 	f.StringVar(&b.profile, "cpu-profile", "", "`FILE` that gets a profile of this process, for go tool pprof")
 	f.SortFlags = false
@@ -216,6 +218,11 @@ func (b *benchRun) measure(ctx context.Context) (report *bench.Report, err error
 	if b.over != "tcp" {
 		if report, err = bench.Run(b.options); err != nil || b.over == "process" {
 			return report, err
+		}
+	}
+	if b.tcp.Addr != "" {
+		if b.tcp.Client, err = b.reach.optionsOf(b.tcp.Addr); err != nil {
+			return nil, err
 		}
 	}
 	if b.tcp.Program, err = os.Executable(); err != nil {

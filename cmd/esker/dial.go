@@ -56,7 +56,12 @@ func (a *access) addSecurityFlags(cmd *cobra.Command) {
 
 // options are those of a connection. It asks for a password where there is a name alone.
 func (a *access) options() (client.Options, error) {
-	o := client.Options{Addr: net.JoinHostPort(a.host, strconv.Itoa(int(a.port)))}
+	return a.optionsOf(net.JoinHostPort(a.host, strconv.Itoa(int(a.port))))
+}
+
+// optionsOf are options for a server at host:port, whatever the flags say of it.
+func (a *access) optionsOf(addr string) (client.Options, error) {
+	o := client.Options{Addr: addr}
 	var err error
 	if o.TLS, err = a.config(); err != nil {
 		return o, err
