@@ -204,6 +204,23 @@ func TestCompressedBombs(t *testing.T) {
 	}
 }
 
+// Clients that claim the longest bodies and send nothing of them leave the memory to others.
+func TestLengthsThatLie(t *testing.T) {
+	db, events := harmless(t)
+	account := memory.NewAccount("test", 64<<20)
+	s := start(t, Options{Database: db, Events: events, Memory: account})
+	other := dial(t, s, client.Options{})
+	for range 50 { // 16 MiB each
+		r := dialRaw(t, s)
+		r.ready()
+		r.write(wire.AppendHeader(nil, wire.Header{Version: 4, Stream: 2, Opcode: wire.OpQuery, Length: 16 << 20}))
+		serves(t, other)
+	}
+	if account.Peak() > 50*(64<<10)+1<<20 {
+		t.Errorf("%d bytes were reserved for bodies of which no byte came", account.Peak())
+	}
+}
+
 // Lengths and counts within a body that claim more than it has cost nothing: the request is refused, and the connection goes on.
 func TestLengthsThatLieWithinABody(t *testing.T) {
 	db, events := harmless(t)

@@ -295,7 +295,7 @@ func TestBodyBeyondTheMemoryIsSkipped(t *testing.T) {
 	r := dialRaw(t, s)
 	r.ready()
 	r.ask(4, 1, &wire.Query{Text: []byte(strings.Repeat("x", 200_000)), Params: wire.QueryParams{Consistency: wire.One}})
-	r.expectError(1, wire.CodeOverloaded, "overloaded: test would take more than 100000 bytes of memory with 200007 more; try again, or ask for less at a time")
+	r.expectError(1, wire.CodeOverloaded, "overloaded: test would take more than 100000 bytes of memory with 65536 more; try again, or ask for less at a time")
 	if account.Peak() > 100_000 {
 		t.Errorf("%d bytes were reserved", account.Peak())
 	}

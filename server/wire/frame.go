@@ -32,7 +32,7 @@ type FrameReader struct {
 	BodyBytesMax int
 	// Compression is what STARTUP agreed on. Default none.
 	Compression Compression
-	// Reserve is asked before memory for a body is taken, with its bytes on the wire and, if it is
+	// Reserve is asked before memory for a body is taken, with its bytes on the wire as they arrive and, if it is
 	// compressed, with those it claims to become. A body that it refuses is skipped, and Next returns a
 	// *ProtocolError with CodeOverloaded. Default: everything is allowed.
 	Reserve func(bytes int) error
@@ -66,10 +66,10 @@ func (r *FrameReader) Next(buf []byte) (Frame, error) {
 		return Frame{}, err
 	}
 	if h.Flags&FlagCompressed == 0 {
-		body, err := readBody(r.src, buf, h.Length)
+		body, err := r.body(buf, h)
 		return Frame{Header: h, Body: body}, err
 	}
-	if r.compressed, err = readBody(r.src, r.compressed, h.Length); err != nil {
+	if r.compressed, err = r.body(r.compressed, h); err != nil {
 		return Frame{}, err
 	}
 	body, err := r.open(buf, r.compressed, h)
@@ -107,13 +107,13 @@ func (r *FrameReader) NextInPlace() (Frame, error) {
 // rest reads a body into Scratch.
 func (r *FrameReader) rest(h Header) (Frame, error) {
 	if h.Flags&FlagCompressed == 0 {
-		body, err := readBody(r.src, r.Scratch, h.Length)
+		body, err := r.body(r.Scratch, h)
 		if err == nil {
 			r.Scratch = body
 		}
 		return Frame{Header: h, Body: body}, err
 	}
-	compressed, err := readBody(r.src, nil, h.Length)
+	compressed, err := r.body(nil, h)
 	if err != nil {
 		return Frame{}, err
 	}
@@ -124,19 +124,24 @@ func (r *FrameReader) rest(h Header) (Frame, error) {
 	return Frame{Header: h, Body: body}, err
 }
 
-// begin reads a header and reserves memory for the body, which it skips if there is none.
+// begin reads a header and reserves memory for the first step of the body, which it skips if there is none.
 func (r *FrameReader) begin() (Header, error) {
 	h, err := r.header()
 	if err != nil {
 		return Header{}, err
 	}
-	if err := r.reserve(h.Length, h.Stream); err != nil {
-		if _, skipped := r.src.Discard(h.Length); skipped != nil {
-			return Header{}, unexpected(skipped)
-		}
-		return Header{}, err
+	if err := r.reserve(min(h.Length, bodyStepBytes), h.Stream); err != nil {
+		return Header{}, r.skip(h.Length, err)
 	}
 	return h, nil
+}
+
+// skip takes what is left of a body for which there is no memory, and returns cause.
+func (r *FrameReader) skip(bytes int, cause error) error {
+	if _, err := r.src.Discard(bytes); err != nil {
+		return unexpected(err)
+	}
+	return cause
 }
 
 // open decompresses a body into buf if it fits.
@@ -195,18 +200,26 @@ func (r *FrameReader) header() (Header, error) {
 	return h, err
 }
 
-// readBody fills buf with n bytes. It takes memory in steps that double, so that a lying n costs no more than twice
-// what arrived.
-func readBody(src io.Reader, buf []byte, n int) ([]byte, error) {
+// body reads a body into buf, or into new memory. It reserves and takes memory in steps that double, so that a lying length
+// costs no more than twice what arrived.
+func (r *FrameReader) body(buf []byte, h Header) ([]byte, error) {
 	buf = buf[:0]
-	for len(buf) < n {
+	reserved := min(h.Length, bodyStepBytes) // by begin
+	for len(buf) < h.Length {
+		if len(buf) == reserved {
+			step := min(h.Length-reserved, reserved)
+			if err := r.reserve(step, h.Stream); err != nil {
+				return nil, r.skip(h.Length-len(buf), err)
+			}
+			reserved += step
+		}
 		if len(buf) == cap(buf) {
-			grown := make([]byte, len(buf), min(n, max(bodyStepBytes, 2*len(buf))))
+			grown := make([]byte, len(buf), reserved)
 			copy(grown, buf)
 			buf = grown
 		}
-		part := buf[len(buf):min(n, cap(buf))]
-		if _, err := io.ReadFull(src, part); err != nil {
+		part := buf[len(buf):min(reserved, cap(buf))]
+		if _, err := io.ReadFull(r.src, part); err != nil {
 			return nil, unexpected(err)
 		}
 		buf = buf[:len(buf)+len(part)]
