@@ -82,7 +82,7 @@ var doors = map[string][]string{
 	"golang.org/x/sys":                    {"internal/vfs", "lsm/memtable", "cmd/esker"},
 	"gopkg.in/inf.v0":                     {"cql/types", "downsample", "planner"},
 	"net":                                 {"server", "client", "cmd/esker", "cmd/esker/demo", "cmd/esker/settings"},
-	"net/http":                            {"cmd/esker"},
+	"net/http":                            {"cmd/esker", "cmd/esker/demo"},
 	"os":                                  {"internal/vfs", "cmd/esker", "cmd/esker/demo", "shell", "ingest", "bench", "server"},
 	"os/exec":                             {"cmd/esker/demo", "bench"},
 }

@@ -16,12 +16,15 @@ import (
 type server struct {
 	cmd  *exec.Cmd
 	addr string
-	done chan struct{} // closed when its standard error has ended
+	// metrics is host:port of the metrics.
+	metrics string
+	done    chan struct{} // closed when its standard error has ended
 }
 
 // startServer starts a server and returns when it is ready.
 func startServer(ctx context.Context, program, data, listen string, flags ...string) (*server, error) {
-	s := &server{cmd: exec.Command(program, append([]string{"server", "--data", data, "--listen", listen}, flags...)...), done: make(chan struct{})}
+	args := append([]string{"server", "--data", data, "--listen", listen, "--metrics", "127.0.0.1:0"}, flags...)
+	s := &server{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	logs, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -39,6 +42,9 @@ func startServer(ctx context.Context, program, data, listen string, flags ...str
 			if addr, ok := strings.CutPrefix(lines.Text(), "ready on "); ok {
 				ready <- addr
 				continue
+			}
+			if addr, ok := strings.CutPrefix(lines.Text(), "metrics on "); ok {
+				s.metrics = addr // before ready is sent
 			}
 			last = append(last, lines.Text())
 			last = last[max(0, len(last)-10):]

@@ -322,3 +322,38 @@ func FuzzReadFile(f *testing.F) {
 		}
 	})
 }
+
+// The table of the documentation is the table of the program.
+func TestTheDocumentationHasTheTable(t *testing.T) {
+	const name, head = "../../../docs/configuration.md", "|---|---|---|---|---|\n"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, found := strings.Cut(string(page), head)
+	if !found {
+		t.Fatalf("%s has no table", name)
+	}
+	for strings.HasPrefix(after, "|") {
+		_, after, _ = strings.Cut(after, "\n")
+	}
+	var rows strings.Builder
+	for _, row := range Table() {
+		flag, standard := "", "none"
+		if row.Flag != "" {
+			flag = "`--" + row.Flag + "`"
+		}
+		if row.Default != "" {
+			standard = "`" + row.Default + "`"
+		}
+		rows.WriteString("| `" + row.Name + "` | " + flag + " | " + row.Kind() + " | " + standard + " | " + strings.ReplaceAll(row.Help, "`", "") + " |\n")
+	}
+	want := before + head + rows.String() + after
+	if *rewrite {
+		if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(page) {
+		t.Errorf("%s is not up to date: run the test with -rewrite", name)
+	}
+}
