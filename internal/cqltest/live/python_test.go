@@ -1,7 +1,6 @@
 package live
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,7 +11,7 @@ func python(t *testing.T, program string) {
 	server := Start(t, dataDir(t))
 	out := Run(t, Command{
 		Program: Tool(t, "python"),
-		Args:    []string{filepath.Join(Root(t), "internal", "cqltest", "live", "testdata", program), server.Host, server.Port},
+		Args:    []string{source(t, "python", program), server.Host, server.Port},
 	})
 	if out.Code != 0 || !strings.HasSuffix(out.Stdout, "done\n") {
 		t.Fatal(out)
