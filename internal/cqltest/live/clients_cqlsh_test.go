@@ -154,13 +154,13 @@ func (r *cqlshRun) types(table string, args ...string) error {
 }
 
 func cqlshBatches(r *cqlshRun) (string, error) {
-	text := "CREATE TABLE k.batches (k text, n int, PRIMARY KEY (k, n)); "
+	text := "CREATE TABLE k.batches (k text, n int, PRIMARY KEY (k, n))"
 	for _, kind := range []string{"", "UNLOGGED "} {
-		text += "BEGIN " + kind + "BATCH "
+		text += "; BEGIN " + kind + "BATCH "
 		for n := range 900 {
 			text += fmt.Sprintf("INSERT INTO k.batches (k, n) VALUES ('b%s', %d); ", kind, n)
 		}
-		text += "APPLY BATCH; SELECT count(*) FROM k.batches WHERE k = 'b" + kind + "'; "
+		text += "APPLY BATCH; SELECT count(*) FROM k.batches WHERE k = 'b" + kind + "'"
 	}
 	out, err := r.sh(text)
 	if err == nil && strings.Count(out, "\n   900\n") != 2 {

@@ -481,7 +481,6 @@ func goConditions(r *goRun) {
 }
 
 func goTLS(r *goRun) {
-	goConnects(r)
 	goTypes(r, "types_tls")
 	o := r.o
 	o.ca = ""

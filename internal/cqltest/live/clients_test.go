@@ -50,8 +50,8 @@ var features = []feature{
 	{name: "errors", what: "errors of the right class"},
 	{name: "lz4", what: "compression with lz4"},
 	{name: "snappy", what: "compression with snappy"},
-	{name: "restart", what: "goes on after a restart of the server"},
 	{name: "lwt", what: "IF NOT EXISTS, IF EXISTS, IF column = value", there: hasConditions},
+	{name: "restart", what: "goes on after a restart of the server"}, // after what uses the session of before
 	{name: "tls", what: "TLS with a CA", there: func(t *testing.T) bool { return hasFlag(t, "--tls-cert") }},
 	{name: "login", what: "login with a password", there: func(t *testing.T) bool { return hasFlag(t, "--auth") }},
 }

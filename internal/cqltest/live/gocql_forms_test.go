@@ -1,45 +1,13 @@
 package live
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
-	"github.com/apache/cassandra-gocql-driver/v2/lz4"
-	"github.com/apache/cassandra-gocql-driver/v2/snappy"
 )
-
-func TestGocqlCompression(t *testing.T) {
-	t.Parallel()
-	server := Start(t, dataDir(t))
-	run(t, session(t, server), createKeyspace, "CREATE TABLE k.t (k int PRIMARY KEY, v blob)")
-	for _, compressor := range []gocql.Compressor{snappy.SnappyCompressor{}, lz4.LZ4Compressor{}} {
-		t.Run(compressor.Name(), func(t *testing.T) {
-			s := session(t, server, func(c *gocql.ClusterConfig) { c.Compressor = compressor })
-			for i, size := range []int{0, 1, 511, 512, 1 << 12, 1 << 20} {
-				want := bytes.Repeat([]byte{byte(i), 1, 2, 3}, size/4+1)[:size]
-				if err := s.Query("INSERT INTO k.t (k, v) VALUES (?, ?)", i, want).Exec(); err != nil {
-					t.Fatal(err)
-				}
-				var got []byte
-				if err := s.Query("SELECT v FROM k.t WHERE k = ?", i).Scan(&got); err != nil || !bytes.Equal(got, want) {
-					t.Errorf("%d bytes: read %d, %v", size, len(got), err)
-				}
-			}
-		})
-	}
-}
-
-func TestGocqlWithPassword(t *testing.T) {
-	t.Parallel()
-	s := session(t, Start(t, dataDir(t)), func(c *gocql.ClusterConfig) {
-		c.Authenticator = gocql.PasswordAuthenticator{Username: "cassandra", Password: "cassandra"}
-	})
-	run(t, s, createKeyspace) // there is no login yet: the server does not ask
-}
 
 func TestGocqlMarkers(t *testing.T) {
 	t.Parallel()
