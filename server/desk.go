@@ -15,6 +15,8 @@ const (
 	// scratchBytesMax is the largest memory of a body that is kept for the next one, and the longest body whose
 	// decoder is kept, as that refers to the body.
 	scratchBytesMax = 64 << 10
+	// contentBytesMax is the largest memory of rows that is kept for the next answer.
+	contentBytesMax = 64 << 10
 )
 
 // desk is the memory for reading requests and carrying out one after another. Only connections that have something to
@@ -26,6 +28,7 @@ type desk struct {
 	values  []planner.Value
 	entries []database.BatchEntry
 	rows    wire.Rows
+	content []byte // memory of the rows of an answer
 	columns []wire.Column
 	lease   memory.Lease // of the request that is carried out
 }
@@ -37,6 +40,9 @@ var desks = sync.Pool{New: func() any { return new(desk) }}
 func (d *desk) trim(bodyBytes int) {
 	if bodyBytes > scratchBytesMax {
 		d.decoder, d.values, d.entries = wire.RequestDecoder{}, nil, nil
+	}
+	if cap(d.content) > contentBytesMax {
+		d.content = nil
 	}
 	d.rows = wire.Rows{}
 }

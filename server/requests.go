@@ -135,7 +135,7 @@ func (r *request) execute(m wire.Request) (wire.Answer, error) {
 func (r *request) run(st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
 	c, d := r.conn, r.desk
 	d.values = appendValues(d.values[:0], p.Values)
-	req := database.Request{User: c.login.user, Values: d.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: &d.lease}
+	req := database.Request{User: c.login.user, Values: d.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: &d.lease, Buffer: d.content}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
 	}
@@ -145,6 +145,9 @@ func (r *request) run(st *database.Statement, p *wire.QueryParams) (wire.Answer,
 	result, err := r.begin(st, req)
 	if err != nil {
 		return wire.Answer{}, err
+	}
+	if st.Kind == database.KindRead && result.Kind == database.ResultRows {
+		d.content = result.Rows.Rows[:0] // other answers may not be ours to write over
 	}
 	if result.Kind == database.ResultKeyspace {
 		c.keyspace.Store(&result.Keyspace)
