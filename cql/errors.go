@@ -18,16 +18,37 @@ type SyntaxError struct {
 	Excerpt string // the line of the text, cut to a window around the place
 	Caret   int    // characters of Excerpt before the place
 
+	hidden       bool // the text holds a password and is not shown
 	unterminated bool // the text ends inside a string, a quoted name or a comment
 }
 
 // Error is three lines: `line 1:14 message` as Cassandra writes it, the line of the text, and a caret under the place.
-// It is the message alone where the place is not known, because the text had been read already.
+// It is the message alone where the place is not known, because the text had been read already, and the first line alone where the text is
+// not to be shown.
 func (e *SyntaxError) Error() string {
 	if e.Pos.Line == 0 {
 		return e.Message
 	}
+	if e.hidden {
+		return fmt.Sprintf("line %d:%d %s", e.Pos.Line, e.Pos.Column, e.Message)
+	}
 	return fmt.Sprintf("line %d:%d %s\n%s\n%s^", e.Pos.Line, e.Pos.Column, e.Message, e.Excerpt, strings.Repeat(" ", e.Caret))
+}
+
+// withoutSecrets is the error of a text that holds a password: errors are logged. The text is not shown, nor what stands where it is hidden.
+func (e *SyntaxError) withoutSecrets(text string) *SyntaxError {
+	spans := secrets(text)
+	if len(spans) == 0 {
+		return e
+	}
+	out := *e
+	out.Excerpt, out.Caret, out.hidden = "", 0, true
+	for _, s := range spans {
+		if e.Pos.Offset >= s.from && e.Pos.Offset < s.to {
+			out.Message = "no viable alternative at input '" + hiddenText + "'"
+		}
+	}
+	return &out
 }
 
 const (
@@ -97,7 +118,7 @@ func printable(text string) string {
 func position(p lexer.Position) Pos { return Pos{Offset: p.Offset, Line: p.Line, Column: p.Column} }
 
 // syntaxError turns an error of the grammar into Cassandra's words.
-func syntaxError(text string, err error) error {
+func syntaxError(text string, err error) *SyntaxError {
 	var own *SyntaxError
 	if errors.As(err, &own) {
 		return own

@@ -26,6 +26,8 @@ func (p *printer) statement(stmt Statement) {
 		p.describe(s)
 	case *Admin:
 		p.admin(s)
+	case *CreateRole, *AlterRole, *DropRole, *GrantRole, *GrantPermission, *ListRoles, *ListPermissions:
+		p.roles(stmt)
 	case *Unsupported:
 		p.WriteString(s.What)
 	default:

@@ -12,7 +12,7 @@ import (
 func Parse(text string) (Statement, error) {
 	stmt, err := parse(text)
 	if err != nil {
-		return nil, syntaxError(text, err)
+		return nil, syntaxError(text, err).withoutSecrets(text)
 	}
 	return stmt, nil
 }
@@ -129,6 +129,11 @@ type grammar struct {
 	CreateRetention *createRetentionGrammar  `parser:"| @@"`
 	AlterRetention  *alterRetentionGrammar   `parser:"| @@"`
 	DropRetention   *dropRetentionGrammar    `parser:"| @@"`
+	CreateRole      *createRoleGrammar       `parser:"| @@"`
+	AlterRole       *alterRoleGrammar        `parser:"| @@"`
+	DropRole        *dropRoleGrammar         `parser:"| @@"`
+	Grant           *grantGrammar            `parser:"| @@"`
+	List            *listGrammar             `parser:"| @@"`
 }
 
 // root looks no token back: what a production has begun it must end, so errors point at the token that is wrong.
@@ -179,6 +184,10 @@ var readers = map[string]reader{
 	"ADMIN":            production((*builder).admin),
 	"CREATE RETENTION": production((*builder).createRetention), "ALTER RETENTION": production((*builder).alterRetention),
 	"DROP RETENTION": production((*builder).dropRetention),
+	"CREATE ROLE":    production((*builder).createRole), "CREATE USER": production((*builder).createRole),
+	"ALTER ROLE": production((*builder).alterRole), "ALTER USER": production((*builder).alterRole),
+	"DROP ROLE": production((*builder).dropRole), "DROP USER": production((*builder).dropRole),
+	"GRANT": production((*builder).grant), "REVOKE": production((*builder).grant), "LIST": production((*builder).list),
 }
 
 var readRetention = production((*builder).explainRetention)
@@ -189,11 +198,10 @@ var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, 
 // unsupported are the first words of statements that are known and refused.
 var unsupported = []string{
 	"CREATE TYPE", "CREATE FUNCTION", "CREATE AGGREGATE", "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE AGGREGATE",
-	"CREATE TRIGGER", "CREATE ROLE", "CREATE USER",
-	"ALTER TYPE", "ALTER ROLE", "ALTER USER",
-	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP ROLE", "DROP USER", "DROP IDENTITY",
-	"ADD IDENTITY", "GRANT", "REVOKE",
-	"LIST ROLES", "LIST USERS", "LIST SUPERUSERS", "LIST ALL PERMISSIONS", "LIST",
+	"CREATE TRIGGER",
+	"ALTER TYPE",
+	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP IDENTITY",
+	"ADD IDENTITY",
 }
 
 // statement reads the statement at the beginning of the stream.

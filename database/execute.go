@@ -54,7 +54,7 @@ func (d *Database) carryOut(st *Statement, plan planner.Plan, req Request) (*Res
 	case *planner.Read:
 		return d.readNow(st, plan, &req)
 	case *planner.Alter:
-		return d.alter(st)
+		return d.alter(st, req.User)
 	case *planner.Truncate:
 		return d.truncate(plan)
 	case *planner.Use:
@@ -75,6 +75,8 @@ func (d *Database) carryOut(st *Statement, plan planner.Plan, req Request) (*Res
 		return d.rebuild(plan)
 	case *planner.Admin:
 		return d.admin(st, plan)
+	case *planner.Roles:
+		return d.changeRoles(plan, st.Plan.Result, req.User)
 	}
 	return nil, fmt.Errorf("database: plan %T is unknown", plan)
 }

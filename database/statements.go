@@ -22,6 +22,7 @@ type Statement struct {
 
 	tree    cql.Statement // nil if Parse knew its shape
 	version [16]byte      // of the schema it was planned against
+	needs   []need         // permissions
 }
 
 // Estimates of what a kept statement takes: its plan and tree grow with its text.
@@ -127,7 +128,7 @@ func (d *Database) planWith(keyspace, text string, tree cql.Statement, statistic
 	if err != nil {
 		return nil, err
 	}
-	return &Statement{ID: statementID(keyspace, text), Text: text, Keyspace: keyspace, Plan: plan, Kind: kindOf(tree), tree: tree, version: s.Version}, nil
+	return &Statement{ID: statementID(keyspace, text), Text: text, Keyspace: keyspace, Plan: plan, Kind: kindOf(tree), tree: tree, version: s.Version, needs: needsOf(s, keyspace, tree)}, nil
 }
 
 // Prepare parses and plans a statement and keeps it under its ID.

@@ -49,6 +49,8 @@ func (c *compiler) prepare(stmt cql.Statement) (*Prepared, error) {
 		return c.prepareRefreshRollup(stmt)
 	case *cql.CheckRollup:
 		return c.prepareCheckRollup(stmt)
+	case *cql.CreateRole, *cql.AlterRole, *cql.DropRole, *cql.GrantRole, *cql.GrantPermission, *cql.ListRoles, *cql.ListPermissions:
+		return c.prepareRoles(stmt)
 	case *cql.Unsupported:
 		return nil, unsupported(stmt)
 	default:
@@ -151,8 +153,8 @@ var insteads = map[string]string{
 	"CREATE AGGREGATE": "use a built-in aggregate: count, sum, avg, min, max, first, last",
 	"INSERT JSON":      "name the columns and VALUES",
 	"CREATE TYPE":      "use one column for each field",
-	"CREATE ROLE":      "this build has no roles; it listens on loopback",
-	"CREATE USER":      "this build has no users; it listens on loopback",
+	"ADD IDENTITY":     "roles log in with a password; a client certificate is checked beside it",
+	"DROP IDENTITY":    "roles log in with a password; there are no identities",
 }
 
 func unsupported(stmt *cql.Unsupported) error {

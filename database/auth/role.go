@@ -112,5 +112,8 @@ func (c *Change) Forget(gone func(Resource) bool) {
 	}
 }
 
-// Snapshot is the roles as the change leaves them. The change must not be used any more.
+// HasSuperuser reports whether a superuser may log in once the change is made.
+func (c *Change) HasSuperuser() bool { return c.Snapshot().HasSuperuser() }
+
+// Snapshot is the roles as the change leaves them. It must not be changed any further then.
 func (c *Change) Snapshot() *Snapshot { return NewSnapshot(slices.Collect(maps.Values(c.roles))) }

@@ -45,15 +45,13 @@ func (s *Snapshot) Of(name string) []string { return s.resolve(name).roles }
 // Superuser reports whether a role, or one that it is a member of, is a superuser.
 func (s *Snapshot) Superuser(name string) bool { return s.resolve(name).super }
 
-// MayLogin reports whether a role, or one that it is a member of, may log in.
-func (s *Snapshot) MayLogin(name string) bool {
-	return slices.ContainsFunc(s.Of(name), func(r string) bool { return s.roles[r].Login })
-}
+// MayLogin reports whether a role may log in. That is not inherited.
+func (s *Snapshot) MayLogin(name string) bool { r := s.roles[name]; return r != nil && r.Login }
 
-// Of all superusers one can log in with a password.
+// HasSuperuser reports whether a superuser may log in with a password.
 func (s *Snapshot) HasSuperuser() bool {
 	for name, r := range s.roles {
-		if r.Hash != "" && s.Superuser(name) && s.MayLogin(name) {
+		if r.Hash != "" && r.Login && s.Superuser(name) {
 			return true
 		}
 	}
