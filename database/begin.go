@@ -29,6 +29,9 @@ func (t Ticket) Later(o Ticket) Ticket {
 // the result must not be told to anybody. What it is given is no longer used when it returns. A ticket needs no other
 // care: one that is never awaited does no harm.
 func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
+	if err := d.permit(req.User, st.needs); err != nil {
+		return nil, Ticket{}, err
+	}
 	values, err := arrange(st.Plan.Markers, &req)
 	if err != nil {
 		return nil, Ticket{}, err
@@ -54,6 +57,9 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 
 // BeginBatch is Batch without the wait for the commit log, as Begin is.
 func (d *Database) BeginBatch(entries []BatchEntry, req Request) (*Result, Ticket, error) {
+	if err := d.permitBatch(req.User, entries); err != nil {
+		return nil, Ticket{}, err
+	}
 	w := d.newWriting()
 	defer w.done()
 	plan, err := d.bindBatch(w, entries, &req)

@@ -88,7 +88,7 @@ func (n *needs) definition(tree cql.Statement) {
 	case *cql.CreateQueryTable:
 		n.alter(stmt.Base)
 	case *cql.CreateMaterializedView:
-		n.alter(stmt.Base)
+		n.alter(stmt.Select.From)
 	case *cql.CreateRollup:
 		n.alter(stmt.Select.From)
 	case *cql.CreateRetentionPolicy:

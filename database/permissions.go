@@ -28,6 +28,19 @@ func (d *Database) permit(u *auth.User, list []need) error {
 	return nil
 }
 
+// permitBatch is permit for the statements of a batch.
+func (d *Database) permitBatch(u *auth.User, entries []BatchEntry) error {
+	if !d.auth {
+		return nil
+	}
+	for i := range entries {
+		if err := d.permit(u, entries[i].Statement.needs); err != nil {
+			return err
+		}
+	}
+	return d.permit(u, nil)
+}
+
 func permitOne(roles *auth.Snapshot, u *auth.User, n *need) error {
 	if n.superuser {
 		if !roles.Superuser(u.Name) {

@@ -291,6 +291,9 @@ func (c *roleChange) grant(stmt *cql.GrantPermission, keyspace string) (warnings
 	if !resourceExists(c.schema, c.roles, on) {
 		return nil, &planner.InvalidError{Message: fmt.Sprintf("Resource %s doesn't exist", on)}
 	}
+	if !stmt.Revoke && auth.SystemKeyspace(on.Keyspace) && p != auth.Select {
+		return nil, unauthorized("Granting permissions on system keyspaces is strictly limited, this operation is not permitted")
+	}
 	if stmt.Revoke {
 		if missing := p &^ role.Grants[on]; missing != 0 {
 			warnings = append(warnings, fmt.Sprintf("Role '%s' was not granted %s on %s", to, missing, on))

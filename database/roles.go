@@ -79,6 +79,10 @@ func (d *Database) saveRoles(change *auth.Change) error {
 	if _, err := d.store.Apply(record); err != nil {
 		return err
 	}
+	// A REVOKE must not come undone by a power cut, however seldom the log is synced otherwise.
+	if err := d.store.Sync(); err != nil {
+		return err
+	}
 	d.roles.Store(next)
 	return nil
 }
@@ -87,6 +91,29 @@ func (d *Database) saveRoles(change *auth.Change) error {
 func (d *Database) forgetGrants(s *schema.Snapshot) error {
 	change := d.roles.Load().Change()
 	change.Forget(func(on auth.Resource) bool { return !resourceExists(s, d.roles.Load(), on) })
+	return d.saveRoles(change)
+}
+
+// grantToCreator grants a user everything on the keyspaces and tables that a change of the schema makes, before it takes effect: if it does
+// not, openRoles revokes it. What is derived from a table belongs to that. The caller holds schemaMu.
+func (d *Database) grantToCreator(u *auth.User, before, after *schema.Snapshot) error {
+	if u == nil || !d.auth {
+		return nil
+	}
+	change := d.roles.Load().Change()
+	for name, k := range after.Keyspaces {
+		if before.Keyspaces[name] == nil {
+			change.Grant(u.Name, auth.OnKeyspace(name), auth.OnKeyspace(name).Applicable())
+		}
+		if before.Keyspaces[name] == k {
+			continue
+		}
+		for table, t := range k.Tables {
+			if on := auth.OnTable(name, table); t.Kind == schema.Base && before.Table(name, table) == nil {
+				change.Grant(u.Name, on, on.Applicable())
+			}
+		}
+	}
 	return d.saveRoles(change)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/mutation"
@@ -158,10 +159,14 @@ func (d *Database) Listen(f func(Change)) (stop func()) {
 
 // alter carries out a schema change: the statement is planned again under the schema lock, so that
 // two changes at once cannot lose one another.
-func (d *Database) alter(st *Statement) (*Result, error) {
+func (d *Database) alter(st *Statement, u *auth.User) (*Result, error) {
 	d.schemaMu.Lock()
 	defer d.schemaMu.Unlock()
 	before := d.Schema()
+	// Again: a name may be another object's than when the statement was planned.
+	if err := d.permit(u, needsOf(before, st.Keyspace, st.tree)); err != nil {
+		return nil, err
+	}
 	prepared, err := planner.Prepare(before, st.Keyspace, st.tree, estimates{d})
 	if err != nil {
 		return nil, err
@@ -177,7 +182,16 @@ func (d *Database) alter(st *Statement) (*Result, error) {
 	if err := d.requireEqualCopies(before, change.Next); err != nil {
 		return nil, err
 	}
+	if err := d.grantToCreator(u, before, change.Next); err != nil {
+		return nil, err
+	}
 	if err := d.installMoved(before, change.Next); err != nil {
+		if left := d.forgetGrants(before); left != nil {
+			err = errors.Join(err, left)
+		}
+		return nil, err
+	}
+	if err := d.forgetGrants(d.Schema()); err != nil {
 		return nil, err
 	}
 	if leavesBehind(before, change.Next) {

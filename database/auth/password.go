@@ -115,6 +115,12 @@ func (p *Passwords) Verify(ctx context.Context, role, hash, password string) (bo
 	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
 		return false, nil
 	}
+	p.remember(role, verifiedPassword{hash, mac})
+	return true, nil
+}
+
+// remember keeps a password that was right.
+func (p *Passwords) remember(role string, password verifiedPassword) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, there := p.verified[role]; !there && len(p.verified) >= verifiedMax {
@@ -123,8 +129,7 @@ func (p *Passwords) Verify(ctx context.Context, role, hash, password string) (bo
 			break
 		}
 	}
-	p.verified[role] = verifiedPassword{hash, mac}
-	return true, nil
+	p.verified[role] = password
 }
 
 // generatedLength is how many characters a generated password has: about 119 bits.

@@ -60,6 +60,19 @@ func (r Resource) Parent() (Resource, bool) {
 	return r, false
 }
 
+// SystemKeyspace reports whether a keyspace is the server's own. What is granted on all keyspaces does not hold for it, and of what is
+// granted on itself SELECT alone.
+func SystemKeyspace(name string) bool {
+	if !strings.HasPrefix(name, "system") {
+		return false
+	}
+	switch name {
+	case "system", "system_auth", "system_distributed", "system_schema", "system_traces", "system_views", "system_virtual_schema":
+		return true
+	}
+	return false
+}
+
 // Applicable are the permissions that mean something on the resource.
 func (r Resource) Applicable() Permissions {
 	switch r.Kind {

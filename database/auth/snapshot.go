@@ -101,6 +101,9 @@ func (r *resolved) permit(p Permissions, on Resource) bool {
 		if r.grants[on]&p != 0 {
 			return true
 		}
+		if on.Kind == Keyspace && SystemKeyspace(on.Keyspace) {
+			return false // all keyspaces are those of users
+		}
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package cqltest
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type Options struct {
 	Shaped bool
 	// Events of the server that a Served has.
 	Events server.Events
+	// Auth as of the database. There is a superuser cassandra with the password cassandra then, whom the first connection is of.
+	Auth bool
 }
 
 // Embedded is a database in this process, on files in memory, with a clock that only scripts move.
@@ -54,6 +57,7 @@ type Embedded struct {
 	store    *lsm.Store
 	db       *database.Database
 	keyspace string
+	user     *auth.User // whose statements these are; nil without Options.Auth
 }
 
 // Open opens an empty database.
@@ -62,7 +66,26 @@ func Open(o Options) (*Embedded, error) {
 		o.MemtableBytes = 1 << 20
 	}
 	e := &Embedded{options: o, fs: vfs.NewMem(), clock: clock.NewManual(Epoch), rng: rand.New(rand.NewPCG(o.Seed, 1))}
-	return e, e.open()
+	if err := e.open(); err != nil || !o.Auth {
+		return e, err
+	}
+	if err := e.db.CreateSuperuser(firstUser, firstUser); err != nil {
+		return nil, errors.Join(err, e.db.Close())
+	}
+	return e, e.Login(firstUser, firstUser)
+}
+
+// firstUser is the name, and the password, of the superuser that a fresh Cassandra has.
+const firstUser = "cassandra"
+
+// Login implements LoginTarget.
+func (e *Embedded) Login(name, password string) error {
+	user, err := e.db.Login(context.Background(), name, password)
+	if err != nil {
+		return refusalOf(err)
+	}
+	e.user = user
+	return nil
 }
 
 func (e *Embedded) open() error {
@@ -74,7 +97,7 @@ func (e *Embedded) open() error {
 	if err != nil {
 		return err
 	}
-	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: e.clock, BuildRowsMax: e.options.BuildRowsMax})
+	db, err := database.Open(database.Options{Store: database.Local{Store: store}, Clock: e.clock, BuildRowsMax: e.options.BuildRowsMax, Auth: e.options.Auth})
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
@@ -132,7 +155,7 @@ func (e *Embedded) run(st *database.Statement, values []planner.Value, pageSize 
 	out := &Answer{}
 	var state []byte
 	for {
-		r, err := e.db.Execute(st, database.Request{Values: values, PageSize: pageSize, PagingState: state})
+		r, err := e.db.Execute(st, database.Request{User: e.user, Values: values, PageSize: pageSize, PagingState: state})
 		if err != nil {
 			return nil, refusalOf(err)
 		}

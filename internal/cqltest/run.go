@@ -84,6 +84,8 @@ func (r *Run) step(step *Step) (*Difference, error) {
 	switch step.Verb {
 	case VerbCQL:
 		return r.statements(step, body)
+	case VerbLogin:
+		return r.login(step, body)
 	case VerbPlan:
 		if r.Judge {
 			r.note(nil)
@@ -100,6 +102,23 @@ func (r *Run) step(step *Step) (*Difference, error) {
 	}
 	r.note(nil)
 	return nil, r.Target.Weather(step)
+}
+
+// LoginTarget is a Target that asks who it talks to.
+type LoginTarget interface {
+	Target
+	// Login goes on as a role, in the keyspace in use. What the client is told of is a *Refusal: it goes on as before then.
+	Login(name, password string) error
+}
+
+func (r *Run) login(step *Step, body string) (*Difference, error) {
+	target, ok := r.Target.(LoginTarget)
+	if !ok {
+		return nil, errors.New("nobody is asked to log in here")
+	}
+	name, password, _ := strings.Cut(body, " ")
+	err := target.Login(name, password)
+	return r.compare(step, "login "+name, &Answer{}, err)
 }
 
 // prepared cuts the body of prepare into statement and values.

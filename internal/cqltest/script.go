@@ -28,12 +28,14 @@ const (
 	VerbCrash   Verb = "crash"   // the power fails, then opens
 	VerbAdvance Verb = "advance" // time passes: advance 2h
 	VerbSettle  Verb = "settle"  // waits for rollups
+	VerbLogin   Verb = "login"   // goes on as another role: login name password
 )
 
 // bodies tells which verbs there are, and which of them have a text.
 var bodies = map[Verb]bool{
 	VerbCQL: true, VerbPrepare: true, VerbPlan: true,
 	VerbFlush: false, VerbCompact: false, VerbRestart: false, VerbCrash: false, VerbAdvance: false, VerbSettle: false,
+	VerbLogin: true,
 }
 
 const (
@@ -136,7 +138,9 @@ func parseStep(lines []string, at int) (Step, error) {
 		end++
 	}
 	step.bodyEnd, step.wantEnd = end, end
-	if step.Verb == VerbAdvance {
+	if step.Verb == VerbLogin {
+		step.Body = []string{argument}
+	} else if step.Verb == VerbAdvance {
 		var err error
 		if step.Advance, err = parseDuration(argument); err != nil {
 			return step, err
@@ -151,6 +155,9 @@ func parseStep(lines []string, at int) (Step, error) {
 	if i := slices.Index(lines[at:end], separator); i >= 0 {
 		step.bodyEnd = at + i
 		step.Want = lines[at+i+1 : end]
+	}
+	if step.Verb == VerbLogin {
+		return step, nil
 	}
 	step.Body = lines[at+1 : step.bodyEnd]
 	if len(step.Body) == 0 {

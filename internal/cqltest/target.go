@@ -28,16 +28,33 @@ var ErrSkip = errors.New("the rest says nothing here")
 // Conn is a Target over the protocol.
 type Conn struct {
 	ctx  context.Context
+	addr string
 	conn *client.Conn
 }
 
 // Dial connects to a server; ctx bounds all that is done over the connection.
 func Dial(ctx context.Context, addr, keyspace string) (*Conn, error) {
-	c, err := client.Dial(ctx, client.Options{Addr: addr, Keyspace: keyspace})
+	return DialAs(ctx, addr, keyspace, "", "")
+}
+
+// DialAs is Dial with a login, unless the name is empty.
+func DialAs(ctx context.Context, addr, keyspace, name, password string) (*Conn, error) {
+	c, err := client.Dial(ctx, client.Options{Addr: addr, Keyspace: keyspace, Username: name, Password: password})
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{ctx: ctx, conn: c}, nil
+	return &Conn{ctx: ctx, addr: addr, conn: c}, nil
+}
+
+// Login implements LoginTarget.
+func (c *Conn) Login(name, password string) error {
+	next, err := DialAs(c.ctx, c.addr, c.conn.Keyspace(), name, password)
+	if err != nil {
+		return refusal(err)
+	}
+	err = c.conn.Close()
+	c.conn = next.conn
+	return err
 }
 
 // Close ends the connection.

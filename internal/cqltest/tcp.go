@@ -15,6 +15,7 @@ type Served struct {
 	served   chan error // of capacity 1: what Serve returned
 	conn     *Conn
 	keyspace string
+	login    [2]string // name and password of the connection; empty: nobody asks
 }
 
 // OpenServed opens an empty database behind a server; ctx bounds all that is done over the connection.
@@ -24,6 +25,9 @@ func OpenServed(ctx context.Context, o Options) (*Served, error) {
 		return nil, err
 	}
 	s := &Served{Embedded: e, ctx: ctx}
+	if o.Auth {
+		s.login = [2]string{firstUser, firstUser}
+	}
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -33,12 +37,16 @@ func OpenServed(ctx context.Context, o Options) (*Served, error) {
 // listen starts the server and connects.
 func (s *Served) listen() error {
 	var err error
-	if s.server, err = server.Listen(server.Options{Database: s.db, Addr: "127.0.0.1:0", Events: s.options.Events}); err != nil {
+	o := server.Options{Database: s.db, Addr: "127.0.0.1:0", Events: s.options.Events}
+	if s.options.Auth {
+		o.Door.Logins = s.db
+	}
+	if s.server, err = server.Listen(o); err != nil {
 		return err
 	}
 	s.served = make(chan error, 1)
 	go func() { s.served <- s.server.Serve() }()
-	if s.conn, err = Dial(s.ctx, s.server.Addr().String(), s.keyspace); err != nil {
+	if s.conn, err = DialAs(s.ctx, s.server.Addr().String(), s.keyspace, s.login[0], s.login[1]); err != nil {
 		return errors.Join(err, s.hangUp())
 	}
 	return nil
@@ -68,6 +76,15 @@ func (s *Served) Query(text string, pageSize int) (*Answer, error) {
 func (s *Served) Execute(text string, lines []string, pageSize int) (*Answer, error) {
 	s.clock.Advance(tick)
 	return s.conn.Execute(text, lines, pageSize)
+}
+
+// Login implements LoginTarget over the connection.
+func (s *Served) Login(name, password string) error {
+	err := s.conn.Login(name, password)
+	if err == nil {
+		s.login = [2]string{name, password}
+	}
+	return err
 }
 
 // Weather implements Target. A database that goes down takes its server with it.
