@@ -1,6 +1,7 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -69,7 +70,9 @@ func hashOf(tree cql.Statement) (hash, generated string, err error) {
 	text := password.Text
 	switch password.Kind {
 	case cql.PasswordHashed:
-		if err := auth.CheckHash(text); err != nil {
+		if err := auth.CheckHash(text); errors.Is(err, auth.ErrNoHash) {
+			return "", "", &planner.InvalidError{Message: "Invalid hashed password value. Please use jBcrypt."}
+		} else if err != nil {
 			return "", "", &planner.InvalidError{Message: err.Error()}
 		}
 		return text, "", nil

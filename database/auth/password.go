@@ -36,14 +36,14 @@ func Hash(password string) (string, error) {
 	return string(hash), err
 }
 
-// errNoHash is what Cassandra says.
-var errNoHash = errors.New("Invalid hashed password value. Please use jBcrypt.")
+// ErrNoHash is a text that is no hash of bcrypt.
+var ErrNoHash = errors.New("not a hash of bcrypt")
 
 // CheckHash reports whether a text is a hash of bcrypt that may be stored.
 func CheckHash(hash string) error {
 	cost, err := bcrypt.Cost([]byte(hash))
 	if err != nil || len(hash) != 60 {
-		return errNoHash
+		return ErrNoHash
 	}
 	if cost > hashCostMax {
 		return fmt.Errorf("the hashed password has cost %d; the most is %d: each login would take too long", cost, hashCostMax)
