@@ -22,7 +22,7 @@ type Statement struct {
 
 	tree    cql.Statement // nil if Parse knew its shape
 	version [16]byte      // of the schema it was planned against
-	needs   []need         // permissions
+	needs   []need        // permissions
 }
 
 // Estimates of what a kept statement takes: its plan and tree grow with its text.
