@@ -10,6 +10,8 @@ import (
 
 const (
 	readBufferBytes = 64 << 10
+	// writeBytesMax is how much goes in segments at a time.
+	writeBytesMax = 256 << 10
 	// keptBytesMax is the largest buffer that waits for its next use.
 	keptBytesMax = 1 << 20
 )
@@ -115,6 +117,7 @@ func (c *Conn) roundTrip(ctx context.Context, m wire.Request, trace bool) (wire.
 func (c *Conn) write() {
 	defer c.join.Done()
 	var spare []byte
+	segments := segments{Segmenter: wire.Segmenter{Compression: c.options.Compression}}
 	for {
 		select {
 		case <-c.wake:
@@ -122,14 +125,20 @@ func (c *Conn) write() {
 			return
 		}
 		c.mu.Lock()
-		out := c.out
+		out, framed := c.out, c.framed
 		c.out = spare
 		c.mu.Unlock()
 		if len(out) == 0 { // the frame behind this token went with an earlier write
 			spare = out
 			continue
 		}
-		if _, err := c.socket.Write(out); err != nil {
+		var err error
+		if framed {
+			err = c.writeSegments(&segments, out)
+		} else {
+			_, err = c.socket.Write(out)
+		}
+		if err != nil {
 			c.lost(err)
 			return
 		}
@@ -140,10 +149,31 @@ func (c *Conn) write() {
 	}
 }
 
+// segments is what the writer keeps to wrap frames.
+type segments struct {
+	wire.Segmenter
+	buf []byte
+}
+
+func (c *Conn) writeSegments(s *segments, frames []byte) error {
+	for len(frames) > 0 {
+		part, carried, err := s.Append(s.buf[:0], frames, writeBytesMax)
+		if err != nil {
+			return err
+		}
+		if _, err := c.socket.Write(part); err != nil {
+			return err
+		}
+		s.buf, frames = part, frames[carried:]
+	}
+	return nil
+}
+
 // read hands each answer to its call.
 func (c *Conn) read() {
 	defer c.join.Done()
 	var buf []byte
+	started := false // STARTUP is answered: it is the first request
 	for {
 		f, err := c.frames.Next(buf)
 		var broken *wire.ProtocolError
@@ -156,6 +186,12 @@ func (c *Conn) read() {
 		if err != nil {
 			c.lost(err)
 			return
+		}
+		if !started {
+			started = true
+			if c.options.ProtocolVersion >= 5 && f.Header.Opcode != wire.OpError {
+				c.segment()
+			}
 		}
 		answer, err := wire.DecodeAnswer(f)
 		buf = f.Body

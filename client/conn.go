@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -17,6 +18,7 @@ import (
 type Conn struct {
 	options Options // with defaults; not changed
 	socket  net.Conn
+	source  wire.Source       // the socket; the reader's alone
 	frames  *wire.FrameReader // the reader's alone
 	free    chan int16        // streams without a call; InFlight of them fit
 	wake    chan struct{}     // one token: the writer has something to do
@@ -25,16 +27,42 @@ type Conn struct {
 
 	keyspace atomic.Pointer[string]
 
-	mu    sync.Mutex // never held while doing I/O
-	err   error      // guarded by mu; why the connection ended
-	out   []byte     // guarded by mu; frames that wait for the writer
-	calls []*Call    // guarded by mu; by stream
+	mu     sync.Mutex // never held while doing I/O
+	err    error      // guarded by mu; why the connection ended
+	out    []byte     // guarded by mu; frames that wait for the writer
+	framed bool       // guarded by mu; frames go in segments
+	calls  []*Call    // guarded by mu; by stream
 }
 
 // Dial connects, logs in, registers for events and chooses the keyspace. ctx bounds all of that and nothing after it.
-// A server that refuses gives an *Error.
+// A server that refuses gives an *Error; one that refuses the protocol's version is asked for the next lower one.
 func Dial(ctx context.Context, o Options) (*Conn, error) {
 	o = o.withDefaults()
+	if o.ProtocolVersion != 0 {
+		return dial(ctx, o)
+	}
+	o.ProtocolVersion = wire.VersionMax
+	if o.Compression == wire.CompressionSnappy {
+		o.ProtocolVersion = 4 // version 5 does not have it
+	}
+	for {
+		c, err := dial(ctx, o)
+		if err == nil || o.ProtocolVersion == wire.VersionMin || !refusesVersion(err) {
+			return c, err
+		}
+		o.ProtocolVersion--
+	}
+}
+
+// refusesVersion tells whether the server asks for another version of the protocol. The words are Cassandra's; other
+// errors have the same code.
+func refusesVersion(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Code == wire.CodeProtocol && strings.Contains(refused.Message, "protocol version")
+}
+
+// dial speaks the version in o.
+func dial(ctx context.Context, o Options) (*Conn, error) {
 	socket, err := connect(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
@@ -42,12 +70,13 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	c := &Conn{
 		options: o,
 		socket:  socket,
-		frames:  wire.NewResponseReader(bufio.NewReaderSize(socket, readBufferBytes)),
+		source:  bufio.NewReaderSize(socket, readBufferBytes),
 		free:    make(chan int16, o.InFlight),
 		wake:    make(chan struct{}, 1),
 		down:    make(chan struct{}),
 		calls:   make([]*Call, o.InFlight),
 	}
+	c.frames = wire.NewResponseReader(c.source)
 	c.frames.BodyBytesMax = o.AnswerBytesMax
 	c.frames.Compression = o.Compression
 	for stream := range o.InFlight {
@@ -61,6 +90,14 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
 	}
 	return c, nil
+}
+
+// segment makes frames come and go in segments, as they do after the answer to STARTUP from version 5 on.
+func (c *Conn) segment() {
+	c.frames.ReadFrom(wire.NewSegmentReader(c.source, c.options.Compression))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.framed = true
 }
 
 func connect(ctx context.Context, o Options) (net.Conn, error) {

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -246,7 +248,7 @@ func TestKeyspaceFollowsUse(t *testing.T) {
 }
 
 func TestRefusedStartup(t *testing.T) {
-	_, err := dialStub(t, Options{}, func(s *stub) {
+	_, err := dialStub(t, Options{ProtocolVersion: 5}, func(s *stub) {
 		expect[*wire.Startup](s)
 		s.say(wire.UnsupportedVersion(66).Response())
 	})
@@ -262,6 +264,61 @@ func TestRefusedStartup(t *testing.T) {
 	}
 	if _, err := dialStub(t, Options{}, func(*stub) {}); !errors.Is(err, ErrLost) {
 		t.Errorf("silent server: %v", err)
+	}
+}
+
+// A client without a version of its own goes down from the highest, until the server agrees.
+func TestVersionsGoDown(t *testing.T) {
+	for greatest := wire.VersionMin; greatest <= wire.VersionMax; greatest++ {
+		for _, compression := range []wire.Compression{wire.CompressionNone, wire.CompressionLZ4, wire.CompressionSnappy} {
+			var over sync.WaitGroup
+			var asked []byte
+			text := strings.Repeat("long enough to be compressed ", 100)
+			c, err := Dial(t.Context(), Options{Addr: "stub", Compression: compression, DialContext: func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				s := &stub{t: t, socket: far, source: bufio.NewReader(far), answers: compression}
+				s.frames = wire.NewRequestReader(s.source)
+				s.frames.Compression = compression
+				over.Go(func() {
+					defer func() { _ = far.Close() }()
+					expect[*wire.Startup](s)
+					asked = append(asked, s.version)
+					if s.version > greatest {
+						s.say(wire.UnsupportedVersion(s.version).Response())
+						return
+					}
+					s.say(&wire.Ready{})
+					if m := expect[*wire.Query](s); m == nil || string(m.Text) != text {
+						t.Errorf("query %+v", m)
+					}
+					s.say(oneCell(text))
+				})
+				return near, nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := wire.VersionMax
+			if compression == wire.CompressionSnappy {
+				first = 4
+			}
+			want := []byte{min(first, greatest)}
+			for v := min(first, greatest) + 1; v <= first; v++ {
+				want = append([]byte{v}, want...)
+			}
+			if !bytes.Equal(asked, want) || c.ProtocolVersion() != want[len(want)-1] {
+				t.Errorf("greatest %d: asked for %v, want %v", greatest, asked, want)
+			}
+			r, err := c.Query(t.Context(), text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row, err := r.Next(t.Context()); err != nil || string(row[0]) != text {
+				t.Errorf("answer %q, %v", row, err)
+			}
+			_ = c.Close()
+			over.Wait()
+		}
 	}
 }
 
@@ -300,8 +357,8 @@ func TestBrokenAnswerEndsItsCallAlone(t *testing.T) {
 	c := mustDial(t, Options{}, func(s *stub) {
 		s.ready()
 		expect[*wire.Query](s)
-		raw := wire.AppendHeader(nil, wire.Header{Version: 4, Response: true, Stream: s.stream, Opcode: wire.OpResult, Length: 4})
-		_, _ = s.socket.Write(append(raw, 0, 0, 0, 99))
+		raw := wire.AppendHeader(nil, wire.Header{Version: s.version, Response: true, Stream: s.stream, Opcode: wire.OpResult, Length: 4})
+		s.write(append(raw, 0, 0, 0, 99))
 		expect[*wire.Query](s)
 		s.say(&wire.Void{})
 	})
@@ -365,7 +422,8 @@ func TestTLS(t *testing.T) {
 	roots.AddCert(certificate)
 	serve := func(s *stub) {
 		s.socket = tls.Server(s.socket, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
-		s.frames = newFrames(s.socket)
+		s.source = bufio.NewReader(s.socket)
+		s.frames = wire.NewRequestReader(s.source)
 		if f, err := s.frames.Next(nil); err == nil { // a client that does not trust ends the handshake
 			s.stream, s.version = f.Header.Stream, f.Header.Version
 			s.say(&wire.Ready{})

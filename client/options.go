@@ -32,7 +32,7 @@ type Options struct {
 	Compression wire.Compression
 	// Keyspace to USE at once; exactly as it is named, without quotes. Default none.
 	Keyspace string
-	// ProtocolVersion. Default 4.
+	// ProtocolVersion, from 3 to 5. Default is the highest that the server speaks.
 	ProtocolVersion byte
 	// InFlight is how many requests may wait for their answers. Default 128, at most 32768.
 	InFlight int
@@ -46,9 +46,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.ProtocolVersion == 0 {
-		o.ProtocolVersion = 4
-	}
 	if o.InFlight <= 0 {
 		o.InFlight = inFlightDefault
 	}
@@ -75,6 +72,12 @@ type RequestOptions struct {
 	// HasTimestamp makes Timestamp, in microseconds, the time of the write. Default is the server's clock.
 	HasTimestamp bool
 	Timestamp    int64
+	// Keyspace to run a text in instead of the connection's; exactly as it is named, without quotes. It needs version 5.
+	Keyspace string
+	// HasNow makes NowSeconds, in seconds since 1970, the moment by which TTLs have ended. It needs version 5. Default
+	// is the server's clock.
+	HasNow     bool
+	NowSeconds uint32
 	// SkipMetadata leaves the columns out of an EXECUTE's answer: those of the statement are taken, which are out of
 	// date if the table was altered since it was prepared.
 	SkipMetadata bool
@@ -89,16 +92,26 @@ func (o RequestOptions) consistency() wire.Consistency {
 	return o.Consistency
 }
 
+func (o RequestOptions) tail() wire.Tail {
+	t := wire.Tail{
+		SerialConsistency: o.SerialConsistency,
+		HasTimestamp:      o.HasTimestamp, DefaultTimestamp: o.Timestamp,
+		HasNow: o.HasNow, NowSeconds: o.NowSeconds,
+	}
+	if o.Keyspace != "" {
+		t.Keyspace = []byte(o.Keyspace)
+	}
+	return t
+}
+
 func (o RequestOptions) params(values []wire.Value) wire.QueryParams {
 	p := wire.QueryParams{
-		Consistency:       o.consistency(),
-		SerialConsistency: o.SerialConsistency,
-		SkipMetadata:      o.SkipMetadata,
-		HasTimestamp:      o.HasTimestamp,
-		DefaultTimestamp:  o.Timestamp,
-		PageSize:          o.PageSize,
-		PagingState:       o.PagingState,
-		Values:            values,
+		Consistency:  o.consistency(),
+		SkipMetadata: o.SkipMetadata,
+		PageSize:     o.PageSize,
+		PagingState:  o.PagingState,
+		Values:       values,
+		Tail:         o.tail(),
 	}
 	if p.PageSize == 0 {
 		p.PageSize = pageRowsDefault

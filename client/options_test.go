@@ -8,7 +8,7 @@ import (
 
 func TestDefaults(t *testing.T) {
 	o := Options{}.withDefaults()
-	if o.ProtocolVersion != 4 || o.InFlight != 128 || o.AnswerBytesMax != 256<<20 || o.DialContext == nil {
+	if o.ProtocolVersion != 0 || o.InFlight != 128 || o.AnswerBytesMax != 256<<20 || o.DialContext == nil {
 		t.Errorf("defaults %+v", o)
 	}
 	for asked, want := range map[int]int{1: 1, inFlightMax: inFlightMax, inFlightMax + 1: inFlightMax, -1: inFlightDefault} {

@@ -13,7 +13,9 @@ import (
 // server.
 type Statement struct {
 	Text     string
+	Keyspace string // that PrepareIn named
 	ID       []byte
+	ResultID []byte        // of Result; from version 5
 	Binds    []wire.Column // a bind marker each: its name and type
 	KeyBinds []uint16      // for each partition key column its bind marker; empty if not all are bound
 	Result   []wire.Column // empty for what is not a SELECT
@@ -28,15 +30,27 @@ type BatchEntry struct {
 
 // Prepare asks the server for a statement.
 func (c *Conn) Prepare(ctx context.Context, text string) (*Statement, error) {
-	answer, err := c.roundTrip(ctx, &wire.Prepare{Text: []byte(text)}, false)
+	return c.PrepareIn(ctx, "", text)
+}
+
+// PrepareIn asks the server for a statement in a keyspace, which is named exactly, without quotes. The empty name is the
+// connection's keyspace; any other needs version 5.
+func (c *Conn) PrepareIn(ctx context.Context, keyspace, text string) (*Statement, error) {
+	m := &wire.Prepare{Text: []byte(text)}
+	if keyspace != "" {
+		m.Keyspace = []byte(keyspace)
+	}
+	answer, err := c.roundTrip(ctx, m, false)
 	if err != nil {
 		return nil, err
 	}
-	m, ok := answer.Message.(*wire.Prepared)
+	p, ok := answer.Message.(*wire.Prepared)
 	if !ok {
 		return nil, fmt.Errorf("PREPARE was answered by %s", answer.Message.Opcode())
 	}
-	return &Statement{Text: text, ID: m.ID, Binds: m.Binds, KeyBinds: m.KeyBinds, Result: m.Result}, nil
+	return &Statement{
+		Text: text, Keyspace: keyspace, ID: p.ID, ResultID: p.ResultID, Binds: p.Binds, KeyBinds: p.KeyBinds, Result: p.Result,
+	}, nil
 }
 
 // Query runs a statement's text with the default options.
@@ -59,7 +73,7 @@ func (c *Conn) QueryWith(ctx context.Context, text string, values []wire.Value, 
 // Execute runs a prepared statement; if the server has forgotten it, it is prepared again. values are used until the
 // last page is read.
 func (c *Conn) Execute(ctx context.Context, s *Statement, values []wire.Value, o RequestOptions) (*Result, error) {
-	m := &wire.Execute{ID: s.ID, Params: o.params(values)}
+	m := &wire.Execute{ID: s.ID, ResultID: s.ResultID, Params: o.params(values)}
 	return newResult(ctx, s.Result, func(ctx context.Context, state []byte) (wire.Answer, error) {
 		if state != nil {
 			m.Params.PagingState = state
@@ -78,7 +92,7 @@ func (c *Conn) Execute(ctx context.Context, s *Statement, values []wire.Value, o
 // SendExecute puts an execution on its way without waiting for its answer, as Send does. A forgotten statement is for
 // the caller to prepare again: the call ends with an *Error of wire.CodeUnprepared.
 func (c *Conn) SendExecute(ctx context.Context, s *Statement, values []wire.Value, o RequestOptions) (*Call, error) {
-	return c.send(ctx, &wire.Execute{ID: s.ID, Params: o.params(values)}, o.Trace)
+	return c.send(ctx, &wire.Execute{ID: s.ID, ResultID: s.ResultID, Params: o.params(values)}, o.Trace)
 }
 
 // Batch runs statements together; those that the server has forgotten are prepared again. Of o, paging does not count.
@@ -110,12 +124,10 @@ func (c *Conn) SendBatch(ctx context.Context, kind wire.BatchKind, entries []Bat
 
 func batchOf(kind wire.BatchKind, entries []BatchEntry, o RequestOptions) *wire.Batch {
 	m := &wire.Batch{
-		Kind:              kind,
-		Consistency:       o.consistency(),
-		SerialConsistency: o.SerialConsistency,
-		HasTimestamp:      o.HasTimestamp,
-		DefaultTimestamp:  o.Timestamp,
-		Entries:           make([]wire.BatchEntry, len(entries)),
+		Kind:        kind,
+		Consistency: o.consistency(),
+		Entries:     make([]wire.BatchEntry, len(entries)),
+		Tail:        o.tail(),
 	}
 	for i, e := range entries {
 		m.Entries[i] = wire.BatchEntry{Values: e.Values}
@@ -150,7 +162,7 @@ func statementOf(entries []BatchEntry, id []byte) *Statement {
 // prepareAgain makes the server know s. Another id than before means that the text now means something else, as after
 // USE, and the values do not fit any more.
 func (c *Conn) prepareAgain(ctx context.Context, s *Statement) error {
-	again, err := c.Prepare(ctx, s.Text)
+	again, err := c.PrepareIn(ctx, s.Keyspace, s.Text)
 	if err != nil {
 		return fmt.Errorf("prepare again: %w", err)
 	}

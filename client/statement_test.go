@@ -32,7 +32,7 @@ func TestPrepareAndExecute(t *testing.T) {
 		}
 	})
 	s, err := c.Prepare(t.Context(), "SELECT")
-	want := &Statement{Text: "SELECT", ID: []byte("id"), Binds: textColumn, KeyBinds: []uint16{0}, Result: textColumn}
+	want := &Statement{Text: "SELECT", ID: []byte("id"), ResultID: []byte{}, Binds: textColumn, KeyBinds: []uint16{0}, Result: textColumn}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("statement %+v, %v", s, err)
 	}
@@ -45,8 +45,8 @@ func TestPrepareAndExecute(t *testing.T) {
 	if row, err := r.Next(t.Context()); row != nil || err != nil {
 		t.Errorf("row of a write: %q, %v", row, err)
 	}
-	wantParams := wire.QueryParams{Consistency: wire.Quorum, HasTimestamp: true, DefaultTimestamp: 7,
-		SerialConsistency: wire.LocalSerial, PageSize: pageRowsDefault, Values: values}
+	wantParams := wire.QueryParams{Consistency: wire.Quorum, PageSize: pageRowsDefault, Values: values,
+		Tail: wire.Tail{HasTimestamp: true, DefaultTimestamp: 7, SerialConsistency: wire.LocalSerial}}
 	if !reflect.DeepEqual(executed, wantParams) {
 		t.Errorf("executed with %+v", executed)
 	}

@@ -24,6 +24,8 @@ type stub struct {
 	stream  int16 // of the last request
 	flags   byte  // of the last request
 	answers wire.Compression
+	source  *bufio.Reader
+	framed  bool // answers go in segments
 }
 
 // request reads the next request; nil at the end of the connection.
@@ -53,7 +55,24 @@ func (s *stub) answerOn(stream int16, a wire.Answer) {
 	if err != nil {
 		s.t.Errorf("stub: %v", err)
 	}
-	_, _ = s.socket.Write(raw) // the client may have left
+	s.write(raw)
+	if s.version >= 5 && !s.framed && a.Message.Opcode() != wire.OpError {
+		s.framed = true
+		s.frames = wire.NewRequestReader(bufio.NewReader(wire.NewSegmentReader(s.source, s.answers)))
+	}
+}
+
+// write sends frames.
+func (s *stub) write(frames []byte) {
+	if s.framed {
+		segmenter := wire.Segmenter{Compression: s.answers}
+		wrapped, carried, err := segmenter.Append(nil, frames, len(frames)+1)
+		if err != nil || carried != len(frames) {
+			s.t.Errorf("stub: %d bytes of %d: %v", carried, len(frames), err)
+		}
+		frames = wrapped
+	}
+	_, _ = s.socket.Write(frames) // the client may have left
 }
 
 // expect reads a request of type M.
@@ -64,10 +83,6 @@ func expect[M wire.Request](s *stub) M {
 		s.t.Errorf("stub: got %T instead of %T", m, wanted)
 	}
 	return wanted
-}
-
-func newFrames(socket net.Conn) *wire.FrameReader {
-	return wire.NewRequestReader(bufio.NewReader(socket))
 }
 
 func (s *stub) ready() {
@@ -84,7 +99,8 @@ func dialStub(t *testing.T, o Options, script func(*stub)) (*Conn, error) {
 	near, far := net.Pipe()
 	o.Addr = "stub:9042"
 	o.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
-	s := &stub{t: t, socket: far, frames: newFrames(far), answers: o.Compression}
+	s := &stub{t: t, socket: far, source: bufio.NewReader(far), answers: o.Compression}
+	s.frames = wire.NewRequestReader(s.source)
 	s.frames.Compression = o.Compression
 	over := make(chan struct{})
 	go func() {

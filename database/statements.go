@@ -19,6 +19,7 @@ type Statement struct {
 	Keyspace string // of the connection that prepared it
 	Plan     *planner.Prepared
 	Kind     Kind
+	ResultID [16]byte // hash of the result's columns; of a statement that is kept
 
 	tree    cql.Statement // nil if Parse knew its shape
 	version [16]byte      // of the schema it was planned against
@@ -140,8 +141,20 @@ func (d *Database) Prepare(keyspace, text string) (*Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	st.ResultID = ResultID(st.Plan.Result)
 	d.statements.put(st)
 	return st, nil
+}
+
+// ResultID is a hash of columns: the same on every connection, before and after a restart.
+func ResultID(columns []planner.ColumnSpec) [16]byte {
+	var text []byte
+	for _, c := range columns {
+		for _, part := range []string{c.Keyspace, c.Table, c.Name, c.Type.String()} {
+			text = append(append(text, part...), 0)
+		}
+	}
+	return md5.Sum(text)
 }
 
 // Prepared returns the statement with that id, or nil when there is none: never prepared, forgotten,
@@ -168,6 +181,7 @@ func (d *Database) current(st *Statement) (*Statement, error) {
 		d.statements.remove(st.ID)
 		return nil, err
 	}
+	fresh.ResultID = ResultID(fresh.Plan.Result)
 	d.statements.put(fresh)
 	return fresh, nil
 }

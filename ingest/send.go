@@ -90,7 +90,7 @@ type sender struct {
 
 func newSender(l *lane, timestamp int64) *sender {
 	return &sender{lane: l, message: wire.Batch{
-		Kind: wire.BatchUnlogged, Consistency: wire.LocalOne, HasTimestamp: true, DefaultTimestamp: timestamp,
+		Kind: wire.BatchUnlogged, Consistency: wire.LocalOne, Tail: wire.Tail{HasTimestamp: true, DefaultTimestamp: timestamp},
 	}}
 }
 

@@ -85,7 +85,9 @@ func (s *stub) stop() {
 
 func (s *stub) serve(socket net.Conn) {
 	defer func() { _ = socket.Close() }()
-	frames := wire.NewRequestReader(bufio.NewReader(socket))
+	source := bufio.NewReader(socket)
+	frames := wire.NewRequestReader(source)
+	segmented := false
 	var decoder wire.RequestDecoder
 	for {
 		f, err := frames.Next(nil)
@@ -105,8 +107,17 @@ func (s *stub) serve(socket net.Conn) {
 		if err != nil {
 			s.t.Errorf("stub: %v", err)
 		}
+		if segmented {
+			if raw, _, err = new(wire.Segmenter).Append(nil, raw, len(raw)+1); err != nil {
+				s.t.Errorf("stub: %v", err)
+			}
+		}
 		if _, err := socket.Write(raw); err != nil {
 			return
+		}
+		if f.Header.Version >= 5 && !segmented {
+			segmented = true
+			frames.ReadFrom(wire.NewSegmentReader(source, wire.CompressionNone))
 		}
 	}
 }

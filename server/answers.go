@@ -36,6 +36,8 @@ type answers struct {
 	counted     int        // guarded by mu; those of unread that memory counts
 	err         error      // guarded by mu; why the socket is of no use any more
 	compression wire.Compression
+	plain       int             // guarded by mu; bytes at the start of out that stand before the first segment
+	segmented   bool            // guarded by mu; what follows them goes in segments
 	memory      *memory.Account // counts unread, but what the socket takes at once
 }
 
@@ -72,6 +74,13 @@ func (a *answers) compress(c wire.Compression) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.compression = c
+}
+
+// segment makes all later answers go in segments.
+func (a *answers) segment() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.plain, a.segmented = len(a.out), true
 }
 
 // fail says that nothing can be written any more; it is false if that is known.

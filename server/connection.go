@@ -45,8 +45,10 @@ type front struct {
 	login  loginState
 	input  input
 	frames *wire.FrameReader
-	bytes  int64         // reserved for the frame being read
-	owes   time.Duration // since when answers may be due; 0: none are
+	// segments is between input and frames, from version 5 on once STARTUP is answered; else nil.
+	segments *wire.SegmentReader
+	bytes    int64         // reserved for the frame being read
+	owes     time.Duration // since when answers may be due; 0: none are
 }
 
 // noKeyspace is what a connection begins with.
@@ -79,6 +81,14 @@ func (c *conn) serve() {
 		return
 	}
 	c.lead()
+}
+
+// segment makes frames come and go in segments, from the next one on: the answer to STARTUP is queued.
+func (c *conn) segment() {
+	c.segments = wire.NewSegmentReader(&c.input, c.frames.Compression)
+	c.segments.Begun = c.frames.Begun
+	c.frames.ReadFrom(c.segments)
+	c.answers.segment()
 }
 
 // end closes the connection once what was read is answered. The error is nil if the client left or the server drains.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/database"
@@ -21,6 +22,12 @@ type unpreparedError struct{ id []byte }
 func (e *unpreparedError) Error() string {
 	return fmt.Sprintf("Prepared query with ID %s not found (either the query was not prepared on this host (maybe the host"+
 		" has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)", hex.EncodeToString(e.id))
+}
+
+// tombstoneFailure is what drivers are told of a ReadFailureError: this node failed, because of too many tombstones.
+var tombstoneFailure = wire.ReadFailure{
+	Consistency: wire.One, BlockFor: 1, Failures: 1,
+	Reasons: []wire.FailureReason{{Node: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Code: wire.ReasonTombstones}},
 }
 
 // errorMessage is the ERROR that tells a client of err.
@@ -57,7 +64,7 @@ func errorMessage(err error) *wire.Error {
 	case errors.As(err, &unprepared):
 		out.Code, out.Detail = wire.CodeUnprepared, wire.Unprepared{ID: unprepared.id}
 	case errors.As(err, &failed):
-		out.Code, out.Detail = wire.CodeReadFailure, wire.ReadFailure{Consistency: wire.One, BlockFor: 1, Failures: 1}
+		out.Code, out.Detail = wire.CodeReadFailure, tombstoneFailure
 	case errors.Is(err, lsm.ErrTooLarge), errors.Is(err, lsm.ErrUnknownTable):
 		out.Code = wire.CodeInvalid
 	case errors.Is(err, lsm.ErrReadOnly):

@@ -36,7 +36,7 @@ func TestErrorCodes(t *testing.T) {
 		{lsm.ErrOverloaded, wire.CodeOverloaded, nil},
 		{lsm.ErrDiskFull, wire.CodeOverloaded, nil},
 		{&database.RateError{Message: "too much"}, wire.CodeOverloaded, nil},
-		{&database.ReadFailureError{Message: "too many tombstones"}, wire.CodeReadFailure, wire.ReadFailure{Consistency: wire.One, BlockFor: 1, Failures: 1}},
+		{&database.ReadFailureError{Message: "too many tombstones"}, wire.CodeReadFailure, tombstoneFailure},
 		{lsm.ErrTooLarge, wire.CodeInvalid, nil},
 		{lsm.ErrUnknownTable, wire.CodeInvalid, nil},
 		{lsm.ErrReadOnly, wire.CodeServer, nil},

@@ -16,7 +16,7 @@ func TestGocql(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, version := range []int{3, 4, 0} { // 0: it tries from its highest downwards
+	for _, version := range []int{3, 4, 5, 0} { // 0: it tries from its highest downwards
 		cluster := gocql.NewCluster(host)
 		cluster.Port, err = strconv.Atoi(port)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 var supported = map[string][]string{
 	"CQL_VERSION":       {catalog.CQLVersion},
 	"COMPRESSION":       {wire.CompressionLZ4.String(), wire.CompressionSnappy.String()},
-	"PROTOCOL_VERSIONS": {"3/v3", "4/v4"},
+	"PROTOCOL_VERSIONS": {"3/v3", "4/v4", "5/v5"},
 }
 
 // converse answers what is no statement. The reader does it itself: the frame after STARTUP may be compressed.
@@ -55,6 +55,9 @@ func (c *conn) startup(version byte, m *wire.Startup) wire.Answer {
 	compression, err := wire.ParseCompression(m.Options["COMPRESSION"])
 	if err != nil {
 		return wire.Answer{Message: errorMessage(err)}
+	}
+	if version >= 5 && compression == wire.CompressionSnappy {
+		return unexpected("Snappy compression is not supported in protocol V5")
 	}
 	c.frames.Compression = compression
 	c.answers.compress(compression)

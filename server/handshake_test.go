@@ -23,7 +23,7 @@ func TestSupported(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(options.Options["COMPRESSION"]) != 2 || len(options.Options["PROTOCOL_VERSIONS"]) != 2 {
+	if len(options.Options["COMPRESSION"]) != 2 || len(options.Options["PROTOCOL_VERSIONS"]) != 3 {
 		t.Errorf("%v", options.Options)
 	}
 	r.ready() // Node asks the other way round; both must do
@@ -65,15 +65,15 @@ func TestRefusedHandshakes(t *testing.T) {
 func TestUnsupportedVersions(t *testing.T) {
 	s := start(t, Options{Database: echo()})
 	for version, message := range map[byte]string{
-		5:    "Invalid or unsupported protocol version (5); the lowest supported version is 3 and the greatest is 4",
-		0x42: "Invalid or unsupported protocol version (66); the lowest supported version is 3 and the greatest is 4",
-		2:    "Invalid or unsupported protocol version (2); the lowest supported version is 3 and the greatest is 4",
+		6:    "Invalid or unsupported protocol version (6); the lowest supported version is 3 and the greatest is 5",
+		0x42: "Invalid or unsupported protocol version (66); the lowest supported version is 3 and the greatest is 5",
+		2:    "Invalid or unsupported protocol version (2); the lowest supported version is 3 and the greatest is 5",
 	} {
 		r := dialRaw(t, s)
 		r.ask(version, 9, &wire.Startup{Options: map[string]string{"CQL_VERSION": "3.0.0"}})
 		h, m := r.answer()
 		e, ok := m.(*wire.Error)
-		if !ok || h.Stream != 0 || h.Version != 4 || e.Code != wire.CodeProtocol || e.Message != message {
+		if !ok || h.Stream != 0 || h.Version != 5 || e.Code != wire.CodeProtocol || e.Message != message {
 			t.Errorf("version %d: %s: %+v", version, h, m)
 		}
 		r.expectEnd()

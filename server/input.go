@@ -151,6 +151,9 @@ func (in *input) rise() {
 func (in *input) move() {
 	before, from, to := in.desk, in.from, in.to
 	in.desk, in.from, in.to = nil, 0, 0
+	if in.conn.segments != nil {
+		in.conn.segments.Leave()
+	}
 	if before != nil {
 		in.sit()
 		in.to = copy(in.desk.read[:], before.read[from:to])

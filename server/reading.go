@@ -39,7 +39,12 @@ func (c *conn) takeOver() {
 }
 
 // ahead is how many bytes of requests can be read without waiting.
-func (c *conn) ahead() int { return c.input.buffered() }
+func (c *conn) ahead() int {
+	if c.segments != nil {
+		return c.segments.Buffered() + c.input.buffered()
+	}
+	return c.input.buffered()
+}
 
 // next reads a frame that can be taken. Frames that break the protocol are answered. There is no more when the
 // connection ends; the error is then nil if it ends in peace.
@@ -130,6 +135,9 @@ func (c *conn) take(f wire.Frame) (leads bool, err error) {
 	a := c.converse(f)
 	c.meter.answered(f.Header.Opcode, a.Message, c.server.clock.Now().Sub(begun))
 	c.send(f.Header, a)
+	if version == 0 && c.version.Load() >= 5 {
+		c.segment()
+	}
 	return true, nil
 }
 

@@ -108,19 +108,19 @@ func (r *request) execute(m wire.Request) (wire.Answer, error) {
 	}
 	switch m := m.(type) {
 	case *wire.Query:
-		st, err := db.Parse(*c.keyspace.Load(), string(m.Text))
+		st, err := db.Parse(c.keyspaceFor(m.Params.Keyspace), string(m.Text))
 		if err != nil {
 			return wire.Answer{}, err
 		}
-		return r.run(st, &m.Params)
+		return r.run(st, &m.Params, nil)
 	case *wire.Execute:
 		st := db.Prepared(m.ID)
 		if st == nil {
 			return wire.Answer{}, &unpreparedError{id: m.ID}
 		}
-		return r.run(st, &m.Params)
+		return r.run(st, &m.Params, m)
 	case *wire.Prepare:
-		st, err := db.Prepare(*c.keyspace.Load(), string(m.Text))
+		st, err := db.Prepare(c.keyspaceFor(m.Keyspace), string(m.Text))
 		if err != nil {
 			return wire.Answer{}, err
 		}
@@ -131,17 +131,34 @@ func (r *request) execute(m wire.Request) (wire.Answer, error) {
 	return wire.Answer{}, fmt.Errorf("server: %s is no statement", m.Opcode())
 }
 
-// run executes one statement with the parameters of its message.
-func (r *request) run(st *database.Statement, p *wire.QueryParams) (wire.Answer, error) {
+// keyspaceFor is the one that a request names, or else the connection's.
+func (c *conn) keyspaceFor(named []byte) string {
+	if named != nil {
+		return string(named)
+	}
+	return *c.keyspace.Load()
+}
+
+// end puts what a request ends with into req.
+func end(req *database.Request, t *wire.Tail) {
+	if t.HasTimestamp {
+		req.Timestamp = &t.DefaultTimestamp
+	}
+	if t.HasNow {
+		now := int64(t.NowSeconds)
+		req.NowSeconds = &now
+	}
+}
+
+// run executes one statement with the parameters of its message, which is execute if it was prepared.
+func (r *request) run(st *database.Statement, p *wire.QueryParams, execute *wire.Execute) (wire.Answer, error) {
 	c, d := r.conn, r.desk
 	d.values = appendValues(d.values[:0], p.Values)
 	req := database.Request{User: c.login.user, Values: d.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: &d.lease, Buffer: d.content}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
 	}
-	if p.HasTimestamp {
-		req.Timestamp = &p.DefaultTimestamp
-	}
+	end(&req, &p.Tail)
 	result, err := r.begin(st, req)
 	if err != nil {
 		return wire.Answer{}, err
@@ -152,7 +169,11 @@ func (r *request) run(st *database.Statement, p *wire.QueryParams) (wire.Answer,
 	if result.Kind == database.ResultKeyspace {
 		c.keyspace.Store(&result.Keyspace)
 	}
-	m, err := d.message(result, p.SkipMetadata && !st.Plan.Conditional) // the columns of an answer to IF depend on what was found
+	knows := execute == nil || execute.ResultID == nil || string(execute.ResultID) == string(st.ResultID[:])
+	m, err := d.message(result, p.SkipMetadata && knows && !st.Plan.Conditional) // the columns of an answer to IF depend on what was found
+	if !knows && !st.Plan.Conditional {
+		d.rows.Metadata.ChangedID = st.ResultID[:]
+	}
 	return wire.Answer{Message: m, Warnings: result.Warnings}, err
 }
 
@@ -186,7 +207,7 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 	d.values, d.entries = d.values[:0], d.entries[:0]
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		st, err := child(c, e)
+		st, err := child(c, m.Keyspace, e)
 		if err != nil {
 			return wire.Answer{}, err
 		}
@@ -196,9 +217,7 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 		d.entries = append(d.entries, database.BatchEntry{Statement: st, Values: d.values[from:len(d.values):len(d.values)]})
 	}
 	req := database.Request{User: c.login.user}
-	if m.HasTimestamp {
-		req.Timestamp = &m.DefaultTimestamp
-	}
+	end(&req, &m.Tail)
 	result, ticket, err := c.server.database.BeginBatch(d.entries, req)
 	if err != nil {
 		return wire.Answer{}, err
@@ -209,9 +228,9 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 }
 
 // child is the statement of one entry of a batch.
-func child(c *conn, e *wire.BatchEntry) (*database.Statement, error) {
+func child(c *conn, keyspace []byte, e *wire.BatchEntry) (*database.Statement, error) {
 	if e.ID == nil {
-		return c.server.database.Parse(*c.keyspace.Load(), string(e.Text))
+		return c.server.database.Parse(c.keyspaceFor(keyspace), string(e.Text))
 	}
 	if st := c.server.database.Prepared(e.ID); st != nil {
 		return st, nil

@@ -58,8 +58,8 @@ func TestParametersReachTheDatabase(t *testing.T) {
 			wire.QueryParams{PageSize: 10, PagingState: []byte("state")},
 			database.Request{PageSize: 10, PagingState: []byte("state")},
 		},
-		"timestamp":   {wire.QueryParams{HasTimestamp: true, DefaultTimestamp: at}, database.Request{Timestamp: &at}},
-		"consistency": {wire.QueryParams{Consistency: wire.EachQuorum, SerialConsistency: wire.LocalSerial}, database.Request{}},
+		"timestamp":   {wire.QueryParams{Tail: wire.Tail{HasTimestamp: true, DefaultTimestamp: at}}, database.Request{Timestamp: &at}},
+		"consistency": {wire.QueryParams{Consistency: wire.EachQuorum, Tail: wire.Tail{SerialConsistency: wire.LocalSerial}}, database.Request{}},
 	} {
 		r.ask(4, 1, &wire.Query{Text: []byte("q"), Params: c.sent})
 		if _, m := r.answer(); m.Opcode() != wire.OpResult {

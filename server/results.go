@@ -30,7 +30,7 @@ func (d *desk) message(r *database.Result, skipMetadata bool) (wire.Response, er
 
 func prepared(st *database.Statement) *wire.Prepared {
 	return &wire.Prepared{
-		ID: st.ID[:], Binds: appendColumns(nil, st.Plan.Markers), KeyBinds: st.Plan.PartitionKeyIndexes,
+		ID: st.ID[:], ResultID: st.ResultID[:], Binds: appendColumns(nil, st.Plan.Markers), KeyBinds: st.Plan.PartitionKeyIndexes,
 		Result: appendColumns(nil, st.Plan.Result),
 	}
 }

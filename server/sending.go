@@ -16,6 +16,8 @@ type sender struct {
 	whole  []byte  // all of them
 	frames []byte  // that are due and not in part yet
 	plain  int     // bytes at the start of frames that stand before the first segment
+	wraps  wire.Segmenter
+	around *buffer // memory of part where it is segments; nil: none
 	part   []byte  // what is written now
 	stands int     // for how many bytes of frames
 }
@@ -86,11 +88,33 @@ func (c *conn) cut() (more bool, err error) {
 	if len(s.frames) == 0 && !c.answers.take(s) {
 		return false, nil
 	}
-	s.stands = min(s.plain, writeBytesMax)
-	s.part = s.frames[:s.stands]
-	s.plain -= s.stands
+	if s.plain > 0 {
+		s.stands = min(s.plain, writeBytesMax)
+		s.part = s.frames[:s.stands]
+		s.plain -= s.stands
+	} else if err := s.wrap(); err != nil {
+		return false, err
+	}
 	s.frames = s.frames[s.stands:]
-	return true, err
+	return true, nil
+}
+
+// wrap makes a part of segments.
+func (s *sender) wrap() (err error) {
+	if s.around == nil {
+		s.around = buffers.Get().(*buffer)
+	}
+	s.part, s.stands, err = s.wraps.Append(s.around.bytes[:0], s.frames, writeBytesMax)
+	s.around.bytes = s.part
+	return err
+}
+
+// unwrap gives the memory of segments up.
+func (s *sender) unwrap() {
+	if s.around != nil && cap(s.around.bytes) <= keptBytesMax {
+		buffers.Put(s.around)
+	}
+	s.around = nil
 }
 
 // take gives a sender what is due; it is false if nothing is, and the sender ends.
@@ -102,12 +126,17 @@ func (a *answers) take(s *sender) bool {
 		buffers.Put(s.memory)
 	}
 	s.memory, s.whole = nil, nil
+	s.unwrap()
 	if a.err != nil || len(a.out) == 0 {
 		a.sending = false
 		a.changed.Broadcast()
 		return false
 	}
 	s.memory, s.whole, s.frames, s.plain = a.memoryOf, a.out, a.out, len(a.out)
+	if a.segmented {
+		s.plain, a.plain = a.plain, 0
+		s.wraps.Compression = a.compression
+	}
 	a.out = nil
 	return true
 }

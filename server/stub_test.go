@@ -51,7 +51,8 @@ func (s *stub) Parse(keyspace, text string) (*database.Statement, error) {
 	case strings.HasPrefix(text, "long"):
 		kind = database.KindLong
 	}
-	return &database.Statement{ID: md5.Sum([]byte(keyspace + text)), Text: text, Keyspace: keyspace, Plan: plan, Kind: kind}, nil
+	return &database.Statement{ID: md5.Sum([]byte(keyspace + text)), Text: text, Keyspace: keyspace, Plan: plan, Kind: kind,
+		ResultID: database.ResultID(plan.Result)}, nil
 }
 
 func (s *stub) Prepare(keyspace, text string) (*database.Statement, error) {

@@ -160,7 +160,7 @@ PAGING sideways
 `)
 	for _, want := range []string{
 		"Commands of the shell:", "Page size: 1", "(2 rows)", "@ Row 1\n---\n n | 1\n v | 1.5\n", "Keyspace k\n----------\nt",
-		"CREATE TABLE k.t (", "Native protocol v4",
+		"CREATE TABLE k.t (", "Native protocol v5",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output lacks %q:\n%s", want, out)

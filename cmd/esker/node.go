@@ -17,6 +17,7 @@ import (
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/server"
+	"github.com/eskerdb/esker/server/wire"
 )
 
 // node is an open data directory with a server before it.
@@ -85,7 +86,7 @@ func openNode(set *settings.Server, listener net.Listener, rows map[string]strin
 
 // nodeOf is what the catalogue tells drivers of this node.
 func nodeOf(listener net.Listener) catalog.Node {
-	n := catalog.Node{ProtocolVersion: "4", StartedSec: clock.System{}.Now().Unix()}
+	n := catalog.Node{ProtocolVersion: strconv.Itoa(int(wire.VersionMax)), StartedSec: clock.System{}.Now().Unix()}
 	if at, ok := listener.Addr().(*net.TCPAddr); ok {
 		n.Address, n.Port = at.IP, at.Port
 		if four := at.IP.To4(); four != nil {

@@ -40,12 +40,10 @@ type BatchEntry struct {
 
 // Batch runs statements together.
 type Batch struct {
-	Kind              BatchKind
-	HasTimestamp      bool
-	Consistency       Consistency
-	SerialConsistency Consistency // Serial or LocalSerial; 0 if absent
-	DefaultTimestamp  int64       // microseconds; counts if HasTimestamp
-	Entries           []BatchEntry
+	Kind        BatchKind
+	Consistency Consistency
+	Entries     []BatchEntry
+	Tail
 
 	values []Value // memory of all entries' values when decoded
 }
@@ -64,12 +62,12 @@ func (m *Batch) decode(c *cursor, version byte) {
 		m.Entries = append(m.Entries, m.decodeEntry(c, version))
 	}
 	m.Consistency = c.consistency()
-	flags := c.byte()
+	flags := c.flags(version)
 	if flags&queryNames != 0 {
 		// The names would stand where the entries are read already: the format cannot work.
 		c.fail(invalidf("named values are not supported"))
 	}
-	m.SerialConsistency, m.DefaultTimestamp, m.HasTimestamp = c.serialAndTimestamp(flags)
+	m.Tail = c.tail(flags)
 }
 
 func (m *Batch) decodeEntry(c *cursor, version byte) BatchEntry {
@@ -103,15 +101,8 @@ func (m *Batch) appendBody(dst []byte, version byte) ([]byte, error) {
 			return nil, fmt.Errorf("batch: statement %d: %w", i, err)
 		}
 	}
-	var flags byte
-	if m.SerialConsistency != 0 {
-		flags |= querySerialConsistency
-	}
-	if m.HasTimestamp {
-		flags |= queryTimestamp
-	}
-	dst = append(appendShort(dst, int(m.Consistency)), flags)
-	return appendSerialAndTimestamp(dst, flags, m.SerialConsistency, m.DefaultTimestamp), nil
+	dst = appendFlags(appendShort(dst, int(m.Consistency)), version, m.Tail.flags())
+	return m.Tail.append(dst, version)
 }
 
 func (e *BatchEntry) append(dst []byte, version byte) (_ []byte, err error) {

@@ -19,6 +19,7 @@ const (
 	CodeReadFailure     ErrorCode = 0x1300
 	CodeFunctionFailure ErrorCode = 0x1400
 	CodeWriteFailure    ErrorCode = 0x1500
+	CodeCASUnknown      ErrorCode = 0x1700
 	CodeSyntax          ErrorCode = 0x2000
 	CodeUnauthorized    ErrorCode = 0x2100
 	CodeInvalid         ErrorCode = 0x2200
@@ -32,7 +33,7 @@ var codeNames = map[ErrorCode]string{
 	CodeUnavailable: "unavailable", CodeOverloaded: "overloaded", CodeBootstrapping: "is bootstrapping",
 	CodeTruncate: "truncate error", CodeWriteTimeout: "write timeout", CodeReadTimeout: "read timeout",
 	CodeReadFailure: "read failure", CodeFunctionFailure: "function failure", CodeWriteFailure: "write failure",
-	CodeSyntax: "syntax error", CodeUnauthorized: "unauthorized", CodeInvalid: "invalid request",
+	CodeCASUnknown: "outcome of a conditional write unknown", CodeSyntax: "syntax error", CodeUnauthorized: "unauthorized", CodeInvalid: "invalid request",
 	CodeConfig: "configuration error", CodeAlreadyExists: "already exists", CodeUnprepared: "unprepared",
 }
 

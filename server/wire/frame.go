@@ -56,6 +56,9 @@ func NewResponseReader(src Source) *FrameReader {
 	return &FrameReader{src: src, responses: true}
 }
 
+// ReadFrom makes the frames from the next one on come from src.
+func (r *FrameReader) ReadFrom(src Source) { r.src = src }
+
 // Next reads one frame. Its body is in buf if that is large enough, else in new memory; pass the body back as buf to
 // reuse it. The end of the stream between two frames is io.EOF, within one io.ErrUnexpectedEOF. Bytes that break the
 // protocol are a *ProtocolError; unless it is fatal, Next goes on with the following frame. Memory grows with what
@@ -65,7 +68,7 @@ func (r *FrameReader) Next(buf []byte) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	if h.Flags&FlagCompressed == 0 {
+	if !h.compressed() {
 		body, err := r.body(buf, h)
 		return Frame{Header: h, Body: body}, err
 	}
@@ -96,7 +99,7 @@ func (r *FrameReader) NextInPlace() (Frame, error) {
 	if _, err := r.src.Discard(h.Length); err != nil {
 		return Frame{}, err
 	}
-	if h.Flags&FlagCompressed != 0 {
+	if h.compressed() {
 		if body, err = r.open(r.Scratch, body, h); err == nil {
 			r.Scratch = body
 		}
@@ -106,7 +109,7 @@ func (r *FrameReader) NextInPlace() (Frame, error) {
 
 // rest reads a body into Scratch.
 func (r *FrameReader) rest(h Header) (Frame, error) {
-	if h.Flags&FlagCompressed == 0 {
+	if !h.compressed() {
 		body, err := r.body(r.Scratch, h)
 		if err == nil {
 			r.Scratch = body
@@ -234,8 +237,12 @@ func unexpected(err error) error {
 	return err
 }
 
-// finishFrame compresses the body that follows the header at start, if that is worth it, and writes its length.
+// finishFrame compresses the body that follows the header at start, if that is worth it, and writes its length. From
+// version 5 on segments are compressed instead.
 func finishFrame(dst []byte, start int, c Compression) ([]byte, error) {
+	if dst[start]&^directionBit >= 5 {
+		c = CompressionNone
+	}
 	dst, compressed, err := c.compressTail(dst, start+HeaderBytes)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ func (h Header) String() string {
 	return fmt.Sprintf("v%d %s %s stream %d flags 0x%02X length %d", h.Version, direction, h.Opcode, h.Stream, h.Flags, h.Length)
 }
 
+// compressed tells whether the body is. From version 5 on segments are compressed instead, and the flag says nothing.
+func (h Header) compressed() bool { return h.Flags&FlagCompressed != 0 && h.Version < 5 }
+
 // AppendHeader appends the nine bytes of h.
 func AppendHeader(dst []byte, h Header) []byte {
 	version := h.Version

@@ -40,15 +40,11 @@ func drawValues(t *rapid.T, version byte) []Value {
 
 func drawParams(t *rapid.T, version byte) QueryParams {
 	p := QueryParams{
-		Consistency:       Consistency(rapid.IntRange(0, 10).Draw(t, "consistency")),
-		SkipMetadata:      rapid.Bool().Draw(t, "skip"),
-		HasTimestamp:      rapid.Bool().Draw(t, "timestamped"),
-		PageSize:          int32(rapid.IntRange(0, 5).Draw(t, "page")),
-		SerialConsistency: rapid.SampledFrom([]Consistency{0, Serial, LocalSerial}).Draw(t, "serial"),
-		Values:            drawValues(t, version),
-	}
-	if p.HasTimestamp {
-		p.DefaultTimestamp = rapid.Int64Min(-1<<62).Draw(t, "timestamp")
+		Consistency:  Consistency(rapid.IntRange(0, 10).Draw(t, "consistency")),
+		SkipMetadata: rapid.Bool().Draw(t, "skip"),
+		PageSize:     int32(rapid.IntRange(0, 5).Draw(t, "page")),
+		Values:       drawValues(t, version),
+		Tail:         drawTail(t, version),
 	}
 	if rapid.Bool().Draw(t, "paged") {
 		p.PagingState = append([]byte{}, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "state")...)
@@ -61,19 +57,50 @@ func drawParams(t *rapid.T, version byte) QueryParams {
 	return p
 }
 
+func drawTail(t *rapid.T, version byte) Tail {
+	tail := Tail{
+		SerialConsistency: rapid.SampledFrom([]Consistency{0, Serial, LocalSerial}).Draw(t, "serial"),
+		HasTimestamp:      rapid.Bool().Draw(t, "timestamped"),
+	}
+	if tail.HasTimestamp {
+		tail.DefaultTimestamp = rapid.Int64Min(-1<<62).Draw(t, "timestamp")
+	}
+	if version >= 5 && rapid.Bool().Draw(t, "keyspace") {
+		tail.Keyspace = append([]byte{}, rapid.String().Draw(t, "name of the keyspace")...)
+	}
+	if version >= 5 && rapid.Bool().Draw(t, "moment") {
+		tail.HasNow, tail.NowSeconds = true, rapid.Uint32().Draw(t, "now")
+	}
+	return tail
+}
+
+// drawID is absent before version 5.
+func drawID(t *rapid.T, version byte) []byte {
+	if version < 5 {
+		return nil
+	}
+	return append([]byte{}, rapid.String().Draw(t, "result")...)
+}
+
 // One decoder for all: nothing of one request may shine through in the next.
 func TestReusedDecoderForgets(t *testing.T) {
 	var d RequestDecoder
 	rapid.Check(t, func(t *rapid.T) {
 		version := rapid.ByteRange(VersionMin, VersionMax).Draw(t, "version")
 		var m Request
-		switch rapid.IntRange(0, 2).Draw(t, "kind") {
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0:
 			m = &Query{Text: []byte(rapid.String().Draw(t, "text")), Params: drawParams(t, version)}
 		case 1:
-			m = &Execute{ID: []byte(rapid.String().Draw(t, "id")), Params: drawParams(t, version)}
+			m = &Execute{ID: []byte(rapid.String().Draw(t, "id")), ResultID: drawID(t, version), Params: drawParams(t, version)}
+		case 3:
+			p := &Prepare{Text: []byte(rapid.String().Draw(t, "text"))}
+			if id := drawID(t, version); len(id) > 0 {
+				p.Keyspace = id
+			}
+			m = p
 		case 2:
-			b := &Batch{Kind: BatchKind(rapid.IntRange(0, 2).Draw(t, "batch")), Entries: []BatchEntry{}}
+			b := &Batch{Kind: BatchKind(rapid.IntRange(0, 2).Draw(t, "batch")), Entries: []BatchEntry{}, Tail: drawTail(t, version)}
 			for range rapid.IntRange(0, 5).Draw(t, "entries") {
 				e := BatchEntry{Values: append([]Value{}, drawValues(t, version)...)}
 				if rapid.Bool().Draw(t, "prepared") {
@@ -116,7 +143,7 @@ func normalBatch(m Request) Request {
 
 func TestSteadyDecodingTakesNoMemory(t *testing.T) {
 	values := []Value{{Bytes: []byte("12345678")}, {Bytes: []byte("12345678")}, Null}
-	execute := &Execute{ID: []byte("0123456789abcdef"), Params: QueryParams{Values: values, HasTimestamp: true}}
+	execute := &Execute{ID: []byte("0123456789abcdef"), Params: QueryParams{Values: values, Tail: Tail{HasTimestamp: true}}}
 	batch := &Batch{}
 	for range 100 {
 		batch.Entries = append(batch.Entries, BatchEntry{ID: execute.ID, Values: values})
@@ -149,14 +176,14 @@ func TestBrokenRequests(t *testing.T) {
 		"negative text":       {OpPrepare, AppendNull(nil), "PREPARE: long string of negative length -1", CodeProtocol},
 		"text cut":            {OpPrepare, text[:4], "PREPARE: long string of 1 bytes at byte 4 exceeds the body of 4 bytes", CodeProtocol},
 		"unknown consistency": {OpQuery, with(text, []byte{0, 11, 0}), "QUERY: unknown code 11 for a consistency level", CodeProtocol},
-		"value length -3":     {OpQuery, with(text, []byte{0, 1, queryValues, 0, 1}, AppendInt(nil, -3)), "QUERY: value of negative length -3", CodeProtocol},
-		"serial is ONE":       {OpQuery, with(text, []byte{0, 1, querySerialConsistency, 0, 1}), "QUERY: invalid serial consistency ONE: must be SERIAL or LOCAL_SERIAL", CodeInvalid},
-		"least timestamp": {OpQuery, with(text, []byte{0, 1, queryTimestamp, 0x80, 0, 0, 0, 0, 0, 0, 0}),
+		"value length -3":     {OpQuery, with(text, []byte{0, 1, byte(queryValues), 0, 1}, AppendInt(nil, -3)), "QUERY: value of negative length -3", CodeProtocol},
+		"serial is ONE":       {OpQuery, with(text, []byte{0, 1, byte(querySerialConsistency), 0, 1}), "QUERY: invalid serial consistency ONE: must be SERIAL or LOCAL_SERIAL", CodeInvalid},
+		"least timestamp": {OpQuery, with(text, []byte{0, 1, byte(queryTimestamp), 0x80, 0, 0, 0, 0, 0, 0, 0}),
 			"QUERY: default timestamp out of bounds, must be in [-9223372036854775807, 9223372036854775807]", CodeProtocol},
 		"event":        {OpRegister, []byte{0, 1, 0, 1, 'X'}, `REGISTER: unknown event type "X"`, CodeProtocol},
 		"batch kind":   {OpBatch, []byte{3, 0, 0, 0, 1, 0}, "BATCH: invalid kind of batch 3", CodeProtocol},
 		"entry kind":   {OpBatch, []byte{0, 0, 1, 2, 0, 0, 0, 1, 0}, "BATCH: invalid kind of statement 2: must be 0 or 1", CodeProtocol},
-		"batch names":  {OpBatch, []byte{0, 0, 0, 0, 1, queryNames}, "BATCH: named values are not supported", CodeInvalid},
+		"batch names":  {OpBatch, []byte{0, 0, 0, 0, 1, byte(queryNames)}, "BATCH: named values are not supported", CodeInvalid},
 		"many entries": {OpBatch, []byte{0, 0xFF, 0xFF}, "BATCH: byte of 1 bytes at byte 3 exceeds the body of 3 bytes", CodeProtocol},
 	} {
 		_, err := new(RequestDecoder).Decode(Frame{Header: Header{Version: 4, Stream: 12, Opcode: c.op}, Body: c.body})
@@ -168,7 +195,7 @@ func TestBrokenRequests(t *testing.T) {
 }
 
 func TestNegativeLengthsAreNullBeforeVersion4(t *testing.T) {
-	body := append(AppendBytes(nil, []byte("q")), 0, 1, queryValues, 0, 1, 0xFF, 0xFF, 0xFF, 0xFE)
+	body := append(AppendBytes(nil, []byte("q")), 0, 1, byte(queryValues), 0, 1, 0xFF, 0xFF, 0xFF, 0xFE)
 	for version, want := range map[byte]Value{3: Null, 4: Unset} {
 		m, err := new(RequestDecoder).Decode(Frame{Header: Header{Version: version, Opcode: OpQuery}, Body: body})
 		if err != nil || !reflect.DeepEqual(m.(*Query).Params.Values, []Value{want}) {
@@ -216,9 +243,9 @@ func answerFrame(t testing.TB, version byte, a Answer) Frame {
 
 func TestVersion3IsToldWhatItKnows(t *testing.T) {
 	for name, c := range map[string]struct{ sent, want Response }{
-		"read failure": {&Error{CodeReadFailure, "m", ReadFailure{One, 1, 2, 3, true}}, &Error{CodeReadTimeout, "m", ReadTimeout{One, 1, 2, true}}},
-		"write failure": {&Error{CodeWriteFailure, "m", WriteFailure{One, 1, 2, 3, "CAS"}},
-			&Error{CodeWriteTimeout, "m", WriteTimeout{One, 1, 2, "CAS"}}},
+		"read failure": {&Error{CodeReadFailure, "m", ReadFailure{One, 1, 2, 3, true, nil}}, &Error{CodeReadTimeout, "m", ReadTimeout{One, 1, 2, true}}},
+		"write failure": {&Error{CodeWriteFailure, "m", WriteFailure{One, 1, 2, 3, "CAS", nil}},
+			&Error{CodeWriteTimeout, "m", WriteTimeout{One, 1, 2, "CAS", 0}}},
 		"function failure": {&Error{CodeFunctionFailure, "m", FunctionFailure{"k", "f", nil}}, &Error{CodeInvalid, "m", nil}},
 		"function": {&SchemaResult{SchemaChange{Change: ChangeCreated, Target: TargetFunction, Keyspace: "ks", Name: "f"}},
 			&SchemaResult{SchemaChange{Change: ChangeUpdated, Target: TargetKeyspace, Keyspace: "ks"}}},
@@ -247,7 +274,7 @@ func TestYoungTypesAreCustomToOldVersions(t *testing.T) {
 
 func TestErrorsWithoutDetailAreWhole(t *testing.T) {
 	for code := range codeNames {
-		got, err := DecodeAnswer(answerFrame(t, 4, Answer{Message: &Error{Code: code, Message: "m"}}))
+		got, err := DecodeAnswer(answerFrame(t, 5, Answer{Message: &Error{Code: code, Message: "m"}}))
 		if err != nil || got.Message.(*Error).Code != code {
 			t.Errorf("%s: %+v, %v", code, got.Message, err)
 		}
@@ -359,12 +386,12 @@ func TestNames(t *testing.T) {
 // What is decoded and written again must be decoded to the same.
 func FuzzRequest(f *testing.F) {
 	for _, p := range requestPairs() {
-		frame := requestFrame(f, 4, p.ours)
-		f.Add(byte(frame.Header.Opcode), byte(4), byte(0), frame.Body)
+		frame := requestFrame(f, p.until, p.ours)
+		f.Add(byte(frame.Header.Opcode), p.until, byte(0), frame.Body)
 	}
 	f.Add(byte(OpPrepare), byte(4), FlagCustomPayload, []byte{0, 1, 0, 1, 'k', 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, op, version, flags byte, body []byte) {
-		h := Header{Version: VersionMin + version%2, Opcode: Opcode(op), Flags: flags}
+		h := Header{Version: VersionMin + version%3, Opcode: Opcode(op), Flags: flags}
 		m, err := new(RequestDecoder).Decode(Frame{Header: h, Body: body})
 		if err != nil {
 			var p *ProtocolError
@@ -390,11 +417,11 @@ func FuzzRequest(f *testing.F) {
 
 func FuzzAnswer(f *testing.F) {
 	for _, p := range append(append(resultPairs(), otherAnswerPairs()...), errorPairs()...) {
-		frame := answerFrame(f, 4, Answer{Message: p.ours, Warnings: []string{"w"}})
-		f.Add(byte(frame.Header.Opcode), byte(4), frame.Header.Flags, frame.Body)
+		frame := answerFrame(f, p.until, Answer{Message: p.ours, Warnings: []string{"w"}})
+		f.Add(byte(frame.Header.Opcode), p.until, frame.Header.Flags, frame.Body)
 	}
 	f.Fuzz(func(t *testing.T, op, version, flags byte, body []byte) {
-		h := Header{Version: VersionMin + version%2, Response: true, Opcode: Opcode(op), Flags: flags}
+		h := Header{Version: VersionMin + version%3, Response: true, Opcode: Opcode(op), Flags: flags}
 		a, err := DecodeAnswer(Frame{Header: h, Body: body})
 		if err != nil {
 			return

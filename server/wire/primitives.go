@@ -233,13 +233,18 @@ func (c *cursor) uuid() (id [16]byte) {
 	return id
 }
 
-func (c *cursor) inet() netip.AddrPort {
+func (c *cursor) inetaddr() netip.Addr {
 	n := c.byte()
 	if n != 4 && n != 16 {
 		c.fail(protocolf("inet of %d bytes", n))
-		return netip.AddrPort{}
+		return netip.Addr{}
 	}
 	addr, _ := netip.AddrFromSlice(c.take(int(n), "inet"))
+	return addr
+}
+
+func (c *cursor) inet() netip.AddrPort {
+	addr := c.inetaddr()
 	port := c.int()
 	if port < 0 || port > math.MaxUint16 {
 		c.fail(protocolf("inet with port %d", port))

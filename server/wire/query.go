@@ -5,15 +5,17 @@ import (
 	"math"
 )
 
-// Flags of query parameters.
+// Flags of query parameters: a [byte], from version 5 on an [int].
 const (
-	queryValues            byte = 0x01
-	querySkipMetadata      byte = 0x02
-	queryPageSize          byte = 0x04
-	queryPagingState       byte = 0x08
-	querySerialConsistency byte = 0x10
-	queryTimestamp         byte = 0x20
-	queryNames             byte = 0x40
+	queryValues            uint32 = 0x01
+	querySkipMetadata      uint32 = 0x02
+	queryPageSize          uint32 = 0x04
+	queryPagingState       uint32 = 0x08
+	querySerialConsistency uint32 = 0x10
+	queryTimestamp         uint32 = 0x20
+	queryNames             uint32 = 0x40
+	queryKeyspace          uint32 = 0x80  // from version 5
+	queryNow               uint32 = 0x100 // from version 5
 )
 
 // ValueState tells whether a Value is there. Its number is never sent.
@@ -44,17 +46,25 @@ func (v Value) IsNull() bool { return v.State == ValueNull }
 // IsUnset tells whether v leaves what is stored as it is.
 func (v Value) IsUnset() bool { return v.State == ValueUnset }
 
+// Tail is what QUERY, EXECUTE and BATCH end with.
+type Tail struct {
+	SerialConsistency Consistency // Serial or LocalSerial; 0 if absent
+	HasTimestamp      bool
+	HasNow            bool
+	DefaultTimestamp  int64  // microseconds; counts if HasTimestamp
+	Keyspace          []byte // the one to run in instead of the connection's; nil if absent; from version 5
+	NowSeconds        uint32 // the moment by which TTLs end, seconds since 1970; counts if HasNow; from version 5
+}
+
 // QueryParams go with QUERY and EXECUTE.
 type QueryParams struct {
-	Consistency       Consistency
-	SkipMetadata      bool
-	HasTimestamp      bool
-	PageSize          int32       // rows; 0 or less means no paging
-	SerialConsistency Consistency // Serial or LocalSerial; 0 if absent
-	DefaultTimestamp  int64       // microseconds; counts if HasTimestamp
-	PagingState       []byte      // nil if absent
-	Values            []Value
-	Names             []string // empty: the values are positional; else one for each
+	Consistency  Consistency
+	SkipMetadata bool
+	PageSize     int32  // rows; 0 or less means no paging
+	PagingState  []byte // nil if absent
+	Values       []Value
+	Names        []string // empty: the values are positional; else one for each
+	Tail
 }
 
 // Query runs a statement's text.
@@ -65,8 +75,9 @@ type Query struct {
 
 // Execute runs a prepared statement.
 type Execute struct {
-	ID     []byte
-	Params QueryParams
+	ID       []byte
+	ResultID []byte // of the result's columns that the client knows, see Prepared; from version 5
+	Params   QueryParams
 }
 
 // Opcode returns OpQuery.
@@ -81,14 +92,17 @@ func (m *Query) decode(c *cursor, version byte) {
 }
 
 func (m *Execute) decode(c *cursor, version byte) {
-	m.ID = c.shortBytes()
+	m.ID, m.ResultID = c.shortBytes(), nil
+	if version >= 5 {
+		m.ResultID = c.shortBytes()
+	}
 	m.Params.decode(c, version)
 }
 
 func (p *QueryParams) decode(c *cursor, version byte) {
 	*p = QueryParams{Values: p.Values[:0], Names: p.Names[:0]}
 	p.Consistency = c.consistency()
-	flags := c.byte()
+	flags := c.flags(version)
 	p.SkipMetadata = flags&querySkipMetadata != 0
 	if flags&queryValues != 0 {
 		p.decodeValues(c, version, flags&queryNames != 0)
@@ -99,7 +113,22 @@ func (p *QueryParams) decode(c *cursor, version byte) {
 	if flags&queryPagingState != 0 {
 		p.PagingState = c.bytes()
 	}
-	p.SerialConsistency, p.DefaultTimestamp, p.HasTimestamp = c.serialAndTimestamp(flags)
+	p.Tail = c.tail(flags)
+}
+
+// flags reads the flags of parameters. Those that a version does not know are ignored.
+func (c *cursor) flags(version byte) uint32 {
+	if version >= 5 {
+		return uint32(c.int())
+	}
+	return uint32(c.byte()) &^ queryKeyspace
+}
+
+func appendFlags(dst []byte, version byte, flags uint32) []byte {
+	if version >= 5 {
+		return AppendInt(dst, int32(flags))
+	}
+	return append(dst, byte(flags))
 }
 
 func (p *QueryParams) decodeValues(c *cursor, version byte, named bool) {
@@ -112,21 +141,26 @@ func (p *QueryParams) decodeValues(c *cursor, version byte, named bool) {
 	}
 }
 
-// serialAndTimestamp reads what QUERY, EXECUTE and BATCH end with.
-func (c *cursor) serialAndTimestamp(flags byte) (serial Consistency, timestamp int64, has bool) {
+func (c *cursor) tail(flags uint32) (t Tail) {
 	if flags&querySerialConsistency != 0 {
-		serial = c.consistency()
-		if c.err == nil && serial != Serial && serial != LocalSerial {
-			c.fail(invalidf("invalid serial consistency %s: must be SERIAL or LOCAL_SERIAL", serial))
+		t.SerialConsistency = c.consistency()
+		if c.err == nil && t.SerialConsistency != Serial && t.SerialConsistency != LocalSerial {
+			c.fail(invalidf("invalid serial consistency %s: must be SERIAL or LOCAL_SERIAL", t.SerialConsistency))
 		}
 	}
 	if flags&queryTimestamp != 0 {
-		timestamp, has = c.long(), true
-		if timestamp == math.MinInt64 {
+		t.DefaultTimestamp, t.HasTimestamp = c.long(), true
+		if t.DefaultTimestamp == math.MinInt64 {
 			c.fail(protocolf("default timestamp out of bounds, must be in [%d, %d]", int64(math.MinInt64+1), int64(math.MaxInt64)))
 		}
 	}
-	return serial, timestamp, has
+	if flags&queryKeyspace != 0 {
+		t.Keyspace = c.take(c.short(), "keyspace")
+	}
+	if flags&queryNow != 0 {
+		t.NowSeconds, t.HasNow = uint32(c.int()), true
+	}
+	return t
 }
 
 func (m *Query) appendBody(dst []byte, version byte) ([]byte, error) {
@@ -139,15 +173,18 @@ func (m *Query) appendBody(dst []byte, version byte) ([]byte, error) {
 
 func (m *Execute) appendBody(dst []byte, version byte) ([]byte, error) {
 	dst, err := appendID(dst, m.ID)
+	if err == nil && version >= 5 {
+		dst, err = appendID(dst, m.ResultID)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return m.Params.append(dst, version)
 }
 
-func (p *QueryParams) flags() byte {
-	var flags byte
-	set := func(on bool, flag byte) {
+func (p *QueryParams) flags() uint32 {
+	flags := p.Tail.flags()
+	set := func(on bool, flag uint32) {
 		if on {
 			flags |= flag
 		}
@@ -157,14 +194,26 @@ func (p *QueryParams) flags() byte {
 	set(p.SkipMetadata, querySkipMetadata)
 	set(p.PageSize > 0, queryPageSize)
 	set(p.PagingState != nil, queryPagingState)
-	set(p.SerialConsistency != 0, querySerialConsistency)
-	set(p.HasTimestamp, queryTimestamp)
+	return flags
+}
+
+func (t *Tail) flags() uint32 {
+	var flags uint32
+	set := func(on bool, flag uint32) {
+		if on {
+			flags |= flag
+		}
+	}
+	set(t.SerialConsistency != 0, querySerialConsistency)
+	set(t.HasTimestamp, queryTimestamp)
+	set(t.Keyspace != nil, queryKeyspace)
+	set(t.HasNow, queryNow)
 	return flags
 }
 
 func (p *QueryParams) append(dst []byte, version byte) ([]byte, error) {
 	flags := p.flags()
-	dst = append(appendShort(dst, int(p.Consistency)), flags)
+	dst = appendFlags(appendShort(dst, int(p.Consistency)), version, flags)
 	if flags&queryValues != 0 {
 		var err error
 		if dst, err = appendValues(dst, version, p.Values, p.Names); err != nil {
@@ -177,17 +226,29 @@ func (p *QueryParams) append(dst []byte, version byte) ([]byte, error) {
 	if flags&queryPagingState != 0 {
 		dst = AppendBytes(dst, p.PagingState)
 	}
-	return appendSerialAndTimestamp(dst, flags, p.SerialConsistency, p.DefaultTimestamp), nil
+	return p.Tail.append(dst, version)
 }
 
-func appendSerialAndTimestamp(dst []byte, flags byte, serial Consistency, timestamp int64) []byte {
-	if flags&querySerialConsistency != 0 {
-		dst = appendShort(dst, int(serial))
+func (t *Tail) append(dst []byte, version byte) ([]byte, error) {
+	if version < 5 && (t.Keyspace != nil || t.HasNow) {
+		return nil, fmt.Errorf("request: a keyspace and a moment of its own need protocol version 5")
 	}
-	if flags&queryTimestamp != 0 {
-		dst = appendLong(dst, timestamp)
+	if t.SerialConsistency != 0 {
+		dst = appendShort(dst, int(t.SerialConsistency))
 	}
-	return dst
+	if t.HasTimestamp {
+		dst = appendLong(dst, t.DefaultTimestamp)
+	}
+	if t.Keyspace != nil {
+		if len(t.Keyspace) > shortMax {
+			return nil, fmt.Errorf("request: keyspace of %d bytes exceeds the maximum of %d", len(t.Keyspace), shortMax)
+		}
+		dst = appendShortBytes(dst, t.Keyspace)
+	}
+	if t.HasNow {
+		dst = AppendInt(dst, int32(t.NowSeconds))
+	}
+	return dst, nil
 }
 
 func appendValues(dst []byte, version byte, values []Value, names []string) ([]byte, error) {

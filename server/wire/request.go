@@ -30,8 +30,12 @@ type Register struct {
 
 // Prepare asks for the id of a statement.
 type Prepare struct {
-	Text []byte
+	Text     []byte
+	Keyspace []byte // the one to prepare in instead of the connection's; nil if absent; from version 5
 }
+
+// prepareKeyspace is the flag of a PREPARE that names its keyspace.
+const prepareKeyspace int32 = 0x01
 
 // Opcode returns OpStartup.
 func (*Startup) Opcode() Opcode { return OpStartup }
@@ -71,8 +75,28 @@ func (m *Register) appendBody(dst []byte, _ byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (m *Prepare) appendBody(dst []byte, _ byte) ([]byte, error) {
-	return appendLongString(dst, m.Text)
+func (m *Prepare) appendBody(dst []byte, version byte) ([]byte, error) {
+	dst, err := appendLongString(dst, m.Text)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Keyspace == nil && version < 5:
+		return dst, nil
+	case m.Keyspace == nil:
+		return AppendInt(dst, 0), nil
+	case version < 5:
+		return nil, fmt.Errorf("prepare: a keyspace of its own needs protocol version 5")
+	case len(m.Keyspace) > shortMax:
+		return nil, fmt.Errorf("prepare: keyspace of %d bytes exceeds the maximum of %d", len(m.Keyspace), shortMax)
+	}
+	return appendShortBytes(AppendInt(dst, prepareKeyspace), m.Keyspace), nil
+}
+
+func (m *Prepare) decode(c *cursor, version byte) {
+	m.Text, m.Keyspace = c.longString(), nil
+	if version >= 5 && c.int()&prepareKeyspace != 0 {
+		m.Keyspace = c.take(c.short(), "keyspace")
+	}
 }
 
 func (m *Register) decode(c *cursor) {
@@ -147,7 +171,7 @@ func (d *RequestDecoder) message(c *cursor, h Header) Request {
 		d.register.decode(c)
 		return &d.register
 	case OpPrepare:
-		d.prepare.Text = c.longString()
+		d.prepare.decode(c, h.Version)
 		return &d.prepare
 	case OpQuery:
 		d.query.decode(c, h.Version)

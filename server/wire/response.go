@@ -141,7 +141,7 @@ func DecodeAnswer(f Frame) (Answer, error) {
 func (c *cursor) response(h Header) Response {
 	switch h.Opcode {
 	case OpError:
-		return c.errorMessage()
+		return c.errorMessage(h.Version)
 	case OpReady:
 		return &Ready{}
 	case OpAuthenticate:

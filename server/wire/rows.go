@@ -14,6 +14,7 @@ const (
 	metadataGlobalTable int32 = 0x0001
 	metadataMorePages   int32 = 0x0002
 	metadataNone        int32 = 0x0004
+	metadataChanged     int32 = 0x0008 // from version 5
 )
 
 // columnsMax is how many columns a decoded result may have; a table cannot have more.
@@ -31,6 +32,7 @@ type Column struct {
 type Metadata struct {
 	Columns     []Column
 	PagingState []byte // nil on the last page
+	ChangedID   []byte // of these columns, if they are not those the client knew; else nil; from version 5
 	// Skip leaves the columns' descriptions out, as a client may ask.
 	Skip bool
 	// Count is how many columns each row has. It is read where the descriptions are left out; written is
@@ -48,6 +50,7 @@ type Rows struct {
 // Prepared answers PREPARE.
 type Prepared struct {
 	ID       []byte
+	ResultID []byte   // of Result: EXECUTE brings it back, so that changed columns are found out; from version 5
 	Binds    []Column // a bind marker each
 	KeyBinds []uint16 // for each partition key column its bind marker; empty if not all are bound; from version 4
 	Result   []Column // the columns of what EXECUTE answers; empty for what is not a SELECT
@@ -66,6 +69,9 @@ func (m *Rows) appendBody(dst []byte, version byte) []byte {
 
 func (m *Prepared) appendBody(dst []byte, version byte) []byte {
 	dst = appendShortBytes(AppendInt(dst, resultPrepared), m.ID)
+	if version >= 5 {
+		dst = appendShortBytes(dst, m.ResultID)
+	}
 	flags := int32(0)
 	if oneTable(m.Binds) {
 		flags = metadataGlobalTable
@@ -88,6 +94,10 @@ func (m *Metadata) append(dst []byte, version byte) []byte {
 	if m.PagingState != nil {
 		flags |= metadataMorePages
 	}
+	changed := m.ChangedID != nil && version >= 5
+	if changed {
+		flags |= metadataChanged
+	}
 	if m.Skip {
 		flags |= metadataNone
 		if count == 0 {
@@ -99,6 +109,9 @@ func (m *Metadata) append(dst []byte, version byte) []byte {
 	dst = AppendInt(AppendInt(dst, flags), int32(count))
 	if m.PagingState != nil {
 		dst = AppendBytes(dst, m.PagingState)
+	}
+	if changed {
+		dst = appendShortBytes(dst, m.ChangedID)
 	}
 	if m.Skip {
 		return dst
@@ -146,6 +159,9 @@ func (c *cursor) metadata() Metadata {
 	if flags&metadataMorePages != 0 {
 		m.PagingState = c.bytes()
 	}
+	if flags&metadataChanged != 0 {
+		m.ChangedID = c.shortBytes()
+	}
 	if !m.Skip {
 		m.Columns = c.columns(m.Count, flags&metadataGlobalTable != 0)
 	}
@@ -181,6 +197,9 @@ func (c *cursor) columns(n int, global bool) []Column {
 
 func (c *cursor) prepared(version byte) *Prepared {
 	m := &Prepared{ID: c.shortBytes()}
+	if version >= 5 {
+		m.ResultID = c.shortBytes()
+	}
 	flags, n := c.int(), c.columnCount()
 	if version >= 4 {
 		keys := c.int()

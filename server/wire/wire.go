@@ -1,4 +1,4 @@
-// Package wire is the CQL native protocol, versions 3 and 4, as bytes: frame headers, requests and responses, each
+// Package wire is the CQL native protocol, versions 3 to 5, as bytes: segments, frame headers, requests and responses, each
 // both encoded and decoded. It knows the layout of messages, their limits and their compression; it does not know
 // sockets, CQL, what a value means or who answers. Decoded requests are slices of the frame's body: they live as long
 // as the body does.
@@ -9,7 +9,7 @@ import "fmt"
 // Protocol versions that this package speaks.
 const (
 	VersionMin byte = 3
-	VersionMax byte = 4
+	VersionMax byte = 5
 )
 
 // Flags of a frame's header.
