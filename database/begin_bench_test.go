@@ -1,7 +1,9 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,46 +83,65 @@ func (i *ingestBench) reading(row, device, tick int) []planner.Value {
 	return values
 }
 
-// BenchmarkBeginSingle begins writes of one row and awaits every 128th, as a connection with 128 requests in flight does. The time is that of a row.
-func BenchmarkBeginSingle(b *testing.B) {
-	i := newIngestBench(b, 1)
+// measured begins b.N rows, so many a call, and reports what a row takes. Of each so many calls the last ticket is awaited, by somebody else and
+// with eight such waits outstanding, as connections of a server do.
+func (i *ingestBench) measured(b *testing.B, rows, calls int, begin func(n int) (Ticket, error)) {
+	tickets := make(chan Ticket, 8)
+	awaited := make(chan error)
+	go func() {
+		var first error
+		for t := range tickets {
+			first = cmp.Or(first, i.db.Await(t))
+		}
+		awaited <- first
+	}()
 	b.ReportAllocs()
 	b.ResetTimer()
-	for n := range b.N {
-		_, ticket, err := i.db.Begin(i.insert, Request{Values: i.reading(0, n%benchDevices, n/benchDevices)})
+	before := cpuTime(b)
+	for n := 0; n*rows < b.N; n++ {
+		ticket, err := begin(n)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if n%128 == 127 || n == b.N-1 {
-			if err := i.db.Await(ticket); err != nil {
-				b.Fatal(err)
-			}
+		if n%calls == calls-1 || (n+1)*rows >= b.N {
+			tickets <- ticket
 		}
 	}
-	b.ReportMetric(float64(time.Second)/float64(b.Elapsed())*float64(b.N), "rows/s")
+	close(tickets)
+	if err := <-awaited; err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// BenchmarkBeginBatch100 begins batches of 100 rows of one device and awaits every eighth. The time is that of a row.
+// cpuTime is what the process has taken of processors.
+func cpuTime(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// BenchmarkBeginSingle begins writes of one row, as connections with 128 requests in flight do. The time is that of a row.
+func BenchmarkBeginSingle(b *testing.B) {
+	i := newIngestBench(b, 1)
+	i.measured(b, 1, 128, func(n int) (Ticket, error) {
+		_, ticket, err := i.db.Begin(i.insert, Request{Values: i.reading(0, n%benchDevices, n/benchDevices)})
+		return ticket, err
+	})
+}
+
+// BenchmarkBeginBatch100 begins batches of 100 rows of one device, as connections with 8 requests in flight do. The time is that of a row.
 func BenchmarkBeginBatch100(b *testing.B) {
 	const rows = 100
 	i := newIngestBench(b, rows)
 	entries := make([]BatchEntry, rows)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for n := 0; n < b.N; n += rows {
-		batch := n / rows
+	i.measured(b, rows, 8, func(n int) (Ticket, error) {
 		for row := range entries {
-			entries[row] = BatchEntry{Statement: i.insert, Values: i.reading(row, batch%benchDevices, batch/benchDevices*rows+row)}
+			entries[row] = BatchEntry{Statement: i.insert, Values: i.reading(row, n%benchDevices, n/benchDevices*rows+row)}
 		}
 		_, ticket, err := i.db.BeginBatch(entries, Request{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if batch%8 == 7 || n+rows >= b.N {
-			if err := i.db.Await(ticket); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(float64(time.Second)/float64(b.Elapsed())*float64(b.N), "rows/s")
+		return ticket, err
+	})
 }

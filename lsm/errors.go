@@ -22,6 +22,9 @@ var (
 	// ErrDiskFull means that there was no space for the write. It was not done; it may be
 	// tried again once there is space.
 	ErrDiskFull = vfs.ErrDiskFull
+	// ErrUncertain means that there was no space to log what was written. The store goes on trying: it may be durable and visible
+	// later, or lost if the store is closed or stops before.
+	ErrUncertain = errors.New("the write is not durable yet, and may not become so")
 	// ErrCorrupt means that a file lacks what was synced to it.
 	ErrCorrupt = errors.New("corrupt")
 	// ErrInUse means that another process has the data directory open.
@@ -47,6 +50,7 @@ var kinds = []struct{ of, is error }{
 	{commitlog.ErrVersion, ErrVersion},
 	{commitlog.ErrTooLarge, ErrTooLarge},
 	{commitlog.ErrFailed, ErrReadOnly},
+	{commitlog.ErrUnwritten, ErrUncertain},
 	{commitlog.ErrClosed, ErrClosed},
 	{manifest.ErrCorrupt, ErrCorrupt},
 	{manifest.ErrVersion, ErrVersion},

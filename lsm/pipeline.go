@@ -2,97 +2,90 @@ package lsm
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/eskerdb/esker/lsm/commitlog"
 )
 
-// commit is a record on its way: logged, then applied, then durable, then visible.
+// commit is a record on its way: enqueued, then applied, then durable, then visible. Those under way have sequences without gaps.
 type commit struct {
-	sequence uint64
-	ticket   commitlog.Ticket
-	applied  bool // guarded by pipeline.mu
-	skipped  bool // there is no such record; guarded by pipeline.mu
+	end     commitlog.Position // of the record in the log
+	applied bool
 }
 
 // pipeline publishes records in the order of their sequences. A record is visible once
 // it and all before it are applied and durable (R44).
 type pipeline struct {
-	mu      sync.Mutex // taken after Store.mu and Store.versionMu
-	wake    sync.Cond  // L is mu; visible has moved
-	pending []*commit  // ascending; guarded by mu
-	visible uint64     // guarded by mu
+	visible atomic.Uint64 // written with mu held
+
+	mu      sync.Mutex         // taken after Store.mu and Store.versionMu
+	wake    sync.Cond          // L is mu; visible has moved
+	pending []commit           // of the sequences behind visible, ascending; guarded by mu
+	durable commitlog.Position // as of the last publish; guarded by mu
+	waiting int                // in wait; guarded by mu
 }
 
-// begin queues c behind all others. Store.mu is held, so that the order is the log's.
-func (p *pipeline) begin(c *commit) {
+// begin queues a record behind all others. Store.mu is held, so that the order is the log's.
+func (p *pipeline) begin(end commitlog.Position) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.pending = append(p.pending, c)
+	p.pending = append(p.pending, commit{end: end})
+	p.mu.Unlock()
 }
 
-func (p *pipeline) applied(c *commit) {
+// applied tells that the memtables have a record. Whoever waits for it to be durable publishes it; if it is already, this does.
+func (p *pipeline) applied(sequence uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.applied = true
-}
-
-// skip is applied for a record that was refused after it had its sequence.
-func (p *pipeline) skip(c *commit) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c.applied, c.skipped = true, true
+	p.pending[sequence-p.visible.Load()-1].applied = true
+	if p.waiting > 0 {
+		p.publishLocked()
+	}
 }
 
 // publish makes visible what is applied and lies before durable.
-func (p *pipeline) publish(durable commitlog.Position, all bool) {
+func (p *pipeline) publish(durable commitlog.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.durable.Less(durable) {
+		p.durable = durable
+	}
+	p.publishLocked()
+}
+
+func (p *pipeline) publishLocked() {
 	n := 0
-	for _, c := range p.pending {
-		if !c.applied || !c.skipped && !all && durable.Less(c.ticket.Position) {
-			break
-		}
-		p.visible = c.sequence
+	for n < len(p.pending) && p.pending[n].applied && !p.durable.Less(p.pending[n].end) {
 		n++
 	}
 	if n == 0 {
 		return
 	}
-	clear(p.pending[:n])
-	if p.pending = p.pending[n:]; len(p.pending) == 0 {
-		p.pending = nil
-	}
+	p.pending = p.pending[:copy(p.pending, p.pending[n:])]
+	p.visible.Add(uint64(n))
 	p.wake.Broadcast()
 }
 
-func (p *pipeline) visibleSequence() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.visible
-}
+func (p *pipeline) visibleSequence() uint64 { return p.visible.Load() }
 
 // wait returns when sequence is visible. All records up to it are durable or need not be, so
 // that only writers that are applying are waited for.
 func (p *pipeline) wait(sequence uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.visible < sequence {
+	p.waiting++
+	for p.visible.Load() < sequence {
 		p.wake.Wait()
 	}
+	p.waiting--
 }
 
 // position returns the end of the last record up to the given sequence; zero if all is visible already.
 func (p *pipeline) position(sequence uint64) (end commitlog.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.pending) == 0 {
-		return end
-	}
-	i := min(max(sequence, p.pending[0].sequence)-p.pending[0].sequence, uint64(len(p.pending)-1))
-	for ; i > 0 && p.pending[i].skipped; i-- {
-	}
-	if !p.pending[i].skipped {
-		end = p.pending[i].ticket.Position
+	visible := p.visible.Load()
+	if n := min(sequence, visible+uint64(len(p.pending))); n > visible {
+		end = p.pending[n-visible-1].end
 	}
 	return end
 }

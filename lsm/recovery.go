@@ -32,7 +32,7 @@ func (s *Store) recover() error {
 	}, r.record)
 	if err == nil {
 		s.lastSequence = max(state.Sequence, s.log.LastSequence())
-		s.pipeline.visible = s.lastSequence
+		s.pipeline.visible.Store(s.lastSequence)
 		err = r.finish()
 	}
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // Apply writes ms as one record: after a crash all of it is there or nothing. It returns the
 // record's sequence when the record is durable by the mode of the log and visible to new
 // Views. ErrOverloaded, ErrDiskFull, ErrTooLarge and ErrUnknownTable say that nothing was
-// written; after ErrReadOnly the record may or may not be found when the store opens again.
+// written; after ErrReadOnly the record may or may not be found when the store opens again, and after ErrUncertain
+// it may be visible later.
 func (s *Store) Apply(ms []mutation.Mutation) (uint64, error) {
 	c, err := s.ApplyUnsynced(ms)
 	if err != nil {
@@ -26,7 +27,7 @@ func (s *Store) Apply(ms []mutation.Mutation) (uint64, error) {
 }
 
 // ApplyUnsynced is Apply without the wait: it returns when the newest state has the
-// record. A caller that holds a latch lets go of it and then calls WaitDurable, before which
+// record, and its place in the log is sure. A caller that holds a latch lets go of it and then calls WaitDurable, before which
 // the write must not be acknowledged.
 func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 	if err := s.admit(); err != nil {
@@ -35,24 +36,16 @@ func (s *Store) ApplyUnsynced(ms []mutation.Mutation) (uint64, error) {
 	g := newGroup(ms)
 	defer g.release()
 	s.holdBack(g.bytes())
-	c, err := s.enter(g)
+	sequence, err := s.enter(g)
 	if err != nil {
 		return 0, err
 	}
-	// Without Store.mu: what others log meanwhile goes to the file in one write.
-	if err := s.log.Write(c.ticket); err != nil {
-		s.pipeline.skip(c)
-		g.leave()
-		s.publish()
-		return 0, s.writeFailed(err)
-	}
 	g.forget(s.oldestRead())
-	g.apply(c.sequence)
-	s.pipeline.applied(c)
+	g.apply(sequence)
+	s.pipeline.applied(sequence)
 	g.leave()
-	s.publish()
 	s.considerFlush(g)
-	return c.sequence, nil
+	return sequence, nil
 }
 
 // WaitDurable returns when the record with the given sequence, and so all before it, are
@@ -83,7 +76,8 @@ func (s *Store) Sync() error {
 
 // group is the parts of one record.
 type group struct {
-	parts []part
+	parts  []part
+	record commitlog.Record
 }
 
 // part is the mutations of a record for one table.
@@ -146,7 +140,8 @@ func (g *group) release() {
 	if cap(g.parts) > groupPartsKept {
 		return
 	}
-	g.parts = g.parts[:0]
+	clear(g.record.Parts)
+	g.parts, g.record.Parts = g.parts[:0], g.record.Parts[:0]
 	groups.Put(g)
 }
 
@@ -174,31 +169,30 @@ func (s *Store) admit() error {
 // enter gives the group a sequence, enters its memtables and enqueues its record. The
 // epochs in the record are those of the memtables entered: none of them can be flushed before the
 // group is applied.
-func (s *Store) enter(g *group) (*commit, error) {
-	r := commitlog.Record{Parts: make([]commitlog.Part, len(g.parts))}
+func (s *Store) enter(g *group) (sequence uint64, err error) {
+	r := &g.record
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range g.parts {
 		p := &g.parts[i]
 		t, found := s.current.tables[p.table]
 		if !found {
-			return nil, fmt.Errorf("%w: %x", ErrUnknownTable, p.table)
+			return 0, fmt.Errorf("%w: %x", ErrUnknownTable, p.table)
 		}
 		p.memory = t.active
-		r.Parts[i] = commitlog.Part{Table: p.table, Epoch: t.active.epoch, Payload: p.payload}
+		r.Parts = append(r.Parts, commitlog.Part{Table: p.table, Epoch: t.active.epoch, Payload: p.payload})
 	}
 	r.Sequence = s.lastSequence + 1
-	ticket, err := s.log.Enqueue(&r)
+	end, err := s.log.Enqueue(r)
 	if err != nil {
-		return nil, s.writeFailed(err)
+		return 0, s.writeFailed(err)
 	}
 	s.lastSequence = r.Sequence
 	for i := range g.parts {
-		g.parts[i].memory.enterLocked(ticket.Position, r.Sequence, g.parts[i].oldest)
+		g.parts[i].memory.enterLocked(end, r.Sequence, g.parts[i].oldest)
 	}
-	c := &commit{sequence: r.Sequence, ticket: ticket}
-	s.pipeline.begin(c)
-	return c, nil
+	s.pipeline.begin(end)
+	return r.Sequence, nil
 }
 
 // enterLocked is called with Store.mu held, before a part is applied. oldest is the smallest
@@ -272,7 +266,11 @@ func (g *group) leave() {
 	}
 }
 
-// publish makes visible what has become durable.
+// publish makes visible what has become durable by the mode of the log.
 func (s *Store) publish() {
-	s.pipeline.publish(s.log.Synced(), s.opts.LogMode == LogPeriodic)
+	if s.opts.LogMode == LogPeriodic {
+		s.pipeline.publish(s.log.Written())
+		return
+	}
+	s.pipeline.publish(s.log.Synced())
 }

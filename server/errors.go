@@ -67,7 +67,7 @@ func errorMessage(err error) *wire.Error {
 		out.Code, out.Detail = wire.CodeReadFailure, tombstoneFailure
 	case errors.Is(err, lsm.ErrTooLarge), errors.Is(err, lsm.ErrUnknownTable):
 		out.Code = wire.CodeInvalid
-	case errors.Is(err, lsm.ErrReadOnly):
+	case errors.Is(err, lsm.ErrReadOnly), errors.Is(err, lsm.ErrUncertain):
 		// Not a write failure: drivers show that without its text, and the text says what the operator must do.
 		out.Code = wire.CodeServer
 	case errors.Is(err, lsm.ErrOverloaded), errors.Is(err, lsm.ErrDiskFull), errors.As(err, &full), errors.As(err, &limited):

@@ -22,6 +22,9 @@ var (
 	// ErrDiskFull means that a record was refused for want of space. Nothing of it is in the
 	// log; appending may succeed once there is space again.
 	ErrDiskFull = vfs.ErrDiskFull
+	// ErrUnwritten means that there was no space to write records that have their place in the log. They are kept in memory and written
+	// once there is; whether they are found after a crash is not known until then.
+	ErrUnwritten = errors.New("not yet in the commit log")
 	// ErrTooLarge means that a record is larger than Options.RecordBytesMax.
 	ErrTooLarge = errors.New("record too large")
 	// ErrFailed means that a write or sync failed earlier: what is on the disk is unknown,
@@ -64,9 +67,9 @@ type Mode uint8
 const (
 	// Group acknowledges what a sync has covered; one sync covers all that wait for it.
 	Group Mode = 1
-	// Batch syncs each record by itself.
+	// Batch lets everybody who waits run a sync of his own.
 	Batch Mode = 2
-	// Periodic acknowledges at once and syncs every Options.SyncPeriod; a crash of the
+	// Periodic acknowledges what the files have and syncs every Options.SyncPeriod; a crash of the
 	// machine may lose what was written since.
 	Periodic Mode = 3
 )

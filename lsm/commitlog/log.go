@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -43,9 +44,8 @@ func (o Options) withDefaults() Options {
 
 // Log is an open commit log. Its methods may be called from several goroutines.
 //
-// A record goes through three doors: Enqueue gives it its place, Write returns when the file has
-// it, Wait when it is durable. Records that were enqueued while a write was running go to the
-// file together, and so do syncs.
+// A record goes through two doors: Enqueue gives it its place and copies it, Wait returns when it is durable. What was enqueued goes
+// to the file with the sync that somebody waits for, all of it in one write; meanwhile others enqueue behind it.
 type Log struct {
 	fs   vfs.FS
 	dir  string
@@ -56,7 +56,9 @@ type Log struct {
 	idle     sync.Cond  // L is mu; a write or the making of a segment has ended
 	fileSet             // guarded by mu
 	writes              // guarded by mu
+	end      Position   // of the last record enqueued; guarded by mu
 	written  Position   // the end of the last record that its file has; guarded by mu
+	synced   Position   // as far as it may be promised; guarded by mu
 	promised Position   // by the last sync offset enqueued; guarded by mu
 	closed   bool       // guarded by mu
 
@@ -69,42 +71,35 @@ type Log struct {
 
 // writes is what is on its way to the current segment.
 type writes struct {
-	batch   *batch // takes records; nil: none are waiting
-	writing bool   // of the batch before
-	spare   []byte // memory of a batch that is done
+	frames  []byte // enqueued behind what is being written, without checksums
+	records int64  // in frames
+	writing bool
+	spare   []byte // memory of a write that is done
+	full    error  // why the last write failed for want of space; nil: it did not
 }
 
-// batch is records that go to a file in one write, all or none.
-type batch struct {
-	frames   []byte   // without checksums
-	offset   int64    // in the segment
-	records  int64    // how many
-	promised Position // Log.promised when it began, and again if it fails
-	done     bool
-	err      error // why none of it counts
-}
-
-// Ticket names an enqueued record.
-type Ticket struct {
-	Position // where the record ends
-	batch    *batch
-}
+const (
+	// framesBytesMax is how much may be enqueued before whoever enqueues more writes it.
+	framesBytesMax = 1 << 20
+	// spareBytesMax is how much memory is kept for frames; more is given back.
+	spareBytesMax = 2 * framesBytesMax
+)
 
 // Append enqueues r and writes it: Enqueue and Write.
 func (l *Log) Append(r *Record) (Position, error) {
-	t, err := l.Enqueue(r)
+	end, err := l.Enqueue(r)
 	if err == nil {
-		err = l.Write(t)
+		err = l.Write(end)
 	}
-	return t.Position, err
+	return end, err
 }
 
-// Enqueue gives r its place behind all records before and copies it. Write must be called next.
+// Enqueue gives r its place behind all records before, copies it, and returns where it ends. Wait tells when it is durable.
 // When it is refused with ErrDiskFull or ErrTooLarge nothing of it is in the log.
-func (l *Log) Enqueue(r *Record) (Ticket, error) {
+func (l *Log) Enqueue(r *Record) (Position, error) {
 	body := recordBytes(r)
 	if body > l.opts.RecordBytesMax || len(r.Parts) > partsMax {
-		return Ticket{}, fmt.Errorf("record of %d parts and %d bytes, at most %d bytes are possible: %w",
+		return Position{}, fmt.Errorf("record of %d parts and %d bytes, at most %d bytes are possible: %w",
 			len(r.Parts), body, l.opts.RecordBytesMax, ErrTooLarge)
 	}
 	need := int64(framesBytes(body) + syncFrameBytes)
@@ -112,121 +107,104 @@ func (l *Log) Enqueue(r *Record) (Ticket, error) {
 	defer l.mu.Unlock()
 	for {
 		if err := l.usableLocked(); err != nil {
-			return Ticket{}, err
+			return Position{}, err
+		}
+		if l.full != nil || len(l.frames) > framesBytesMax {
+			if err := l.advanceLocked(); err != nil {
+				return Position{}, err
+			}
+			continue
 		}
 		if l.current != nil && !l.mustRotate && l.current.offset+need <= l.current.bytes {
 			break
 		}
-		if l.drainLocked() {
+		if l.writing || len(l.frames) > 0 {
+			if err := l.advanceLocked(); err != nil {
+				return Position{}, err
+			}
 			continue // others may have come in between
 		}
 		if err := l.rotateLocked(need); err != nil {
-			return Ticket{}, err
+			return Position{}, err
 		}
 	}
-	t := l.enqueueLocked(r, body)
+	l.enqueueLocked(r, body)
 	l.prepareLocked()
-	return t, nil
+	return l.end, nil
 }
 
-func (l *Log) enqueueLocked(r *Record, body int) Ticket {
-	s, b := l.current, l.batch
-	if b == nil {
-		b = &batch{frames: l.spare[:0], offset: s.offset, promised: l.promised}
-		l.batch, l.spare = b, nil
+func (l *Log) enqueueLocked(r *Record, body int) {
+	if l.frames == nil {
+		l.frames, l.spare = l.spare[:0], nil
 	}
-	before := len(b.frames)
-	if done := l.syncs.position(); l.promised.Less(done) {
-		b.frames = appendSync(b.frames, done)
-		l.promised = done
+	before := len(l.frames)
+	if l.promised.Less(l.synced) {
+		l.frames = appendSync(l.frames, l.synced)
+		l.promised = l.synced
 	}
-	b.frames = appendRecord(b.frames, r, body)
-	b.records++
-	s.offset += int64(len(b.frames) - before)
-	return Ticket{Position{s.number, s.offset}, b}
+	l.frames = appendRecord(l.frames, r, body)
+	l.records++
+	l.current.offset += int64(len(l.frames) - before)
+	l.end = Position{l.current.number, l.current.offset}
 }
 
-// Write returns when the file has the record of t. It writes what was enqueued if nobody else does.
-// After ErrDiskFull nothing of the record is in the log, and others may be tried.
-func (l *Log) Write(t Ticket) error {
+// Write returns when the files have everything before pos, which is a record's end. A crash of the program loses it no more; one of the
+// machine may. After ErrUnwritten it is tried again by the next one who writes, waits or enqueues.
+func (l *Log) Write(pos Position) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !t.batch.done {
-		l.advanceLocked()
+	for l.written.Less(pos) {
+		if err := l.usableLocked(); err != nil {
+			return err
+		}
+		if err := l.advanceLocked(); errors.Is(err, ErrDiskFull) {
+			return fmt.Errorf("%w: %w", ErrUnwritten, err)
+		} else if err != nil {
+			return err
+		}
 	}
-	return t.batch.err
+	return nil
 }
 
-// drainLocked waits until everything enqueued is written. It is false if nothing was, in which case
-// mu was held all the time.
-func (l *Log) drainLocked() bool {
-	waited := false
-	for l.writing || l.batch != nil {
-		l.advanceLocked()
-		waited = true
-	}
-	return waited
-}
-
-// advanceLocked waits for the write that is running, or does the next. It lets go of mu meanwhile.
-func (l *Log) advanceLocked() {
+// advanceLocked waits for the write that is running, or does the next. It lets go of mu meanwhile. An error says that the write
+// was done in vain.
+func (l *Log) advanceLocked() error {
 	if l.writing {
 		l.idle.Wait()
-		return
+		return nil
 	}
-	b, s := l.batch, l.current
-	l.batch, l.writing = nil, true
+	frames, records, s := l.frames, l.records, l.current
+	if len(frames) == 0 {
+		return nil
+	}
+	at := s.offset - int64(len(frames))
+	l.frames, l.records, l.writing = nil, 0, true
 	l.mu.Unlock()
-	sealFrames(b.frames, Position{s.number, b.offset})
-	err := b.write(s.file)
+	sealFrames(frames, Position{s.number, at})
+	_, err := s.file.WriteAt(frames, at)
 	l.mu.Lock()
 	l.writing = false
 	if err == nil {
-		l.wroteLocked(b)
+		l.wroteLocked(frames, records, Position{s.number, at + int64(len(frames))})
 	} else {
-		l.undoLocked(b, l.refuse(fmt.Errorf("%s: offset %d: %w", fileName(s.number), b.offset, err)))
+		err = l.refuse(fmt.Errorf("%s: offset %d: %w", fileName(s.number), at, err))
+		// What the file got of it is written over with the same. Others may have enqueued behind it.
+		l.frames, l.records, l.full = append(frames, l.frames...), records+l.records, err
 	}
 	l.idle.Broadcast()
-}
-
-// write writes the frames. Of several records some could be whole in the file though the write failed, and would be
-// found after a crash: so the head of the first frame goes last, without which nothing behind it counts.
-func (b *batch) write(file vfs.File) error {
-	head := 0
-	if b.records > 1 {
-		head = frameHeadBytes
-	}
-	_, err := file.WriteAt(b.frames[head:], b.offset+int64(head))
-	if err == nil && head > 0 {
-		_, err = file.WriteAt(b.frames[:head], b.offset)
-	}
 	return err
 }
 
-func (l *Log) wroteLocked(b *batch) {
-	n := int64(len(b.frames))
-	l.written = Position{l.current.number, b.offset + n}
-	l.live[len(l.live)-1].bytes = l.written.Offset
+func (l *Log) wroteLocked(frames []byte, records int64, end Position) {
+	n := int64(len(frames))
+	l.written, l.full = end, nil
+	l.live[len(l.live)-1].bytes = end.Offset
 	l.counts.live.Add(n)
 	l.counts.appended.Add(n)
-	l.counts.records.Add(b.records)
+	l.counts.records.Add(records)
 	l.counts.writes.Add(1)
-	b.done = true
-	const keepBytesMax = 1 << 20 // more is given back
-	if cap(b.frames) <= keepBytesMax && cap(l.spare) < cap(b.frames) {
-		l.spare = b.frames
-	}
-	b.frames = nil
-}
-
-// undoLocked takes back a batch that was not written, and what was enqueued behind it: the next
-// record overwrites what they left.
-func (l *Log) undoLocked(b *batch, err error) {
-	l.current.offset, l.promised = b.offset, b.promised
-	b.done, b.err, b.frames = true, err, nil
-	if next := l.batch; next != nil {
-		next.done, next.err, next.frames = true, err, nil
-		l.batch = nil
+	if cap(frames) <= spareBytesMax && cap(l.spare) < cap(frames) {
+		l.spare = frames[:0]
 	}
 }
 
@@ -246,8 +224,15 @@ func (l *Log) usableLocked() error {
 	return l.syncs.failure()
 }
 
-// End returns where the last record ends that was written.
+// End returns where the last record ends.
 func (l *Log) End() Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end
+}
+
+// Written returns up to where the files have the log.
+func (l *Log) Written() Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.written

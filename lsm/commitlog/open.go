@@ -46,7 +46,7 @@ func Open(fs vfs.FS, dir string, opts Options, fn func(Position, *Record) error)
 
 // adopt takes over the files found.
 func (l *Log) adopt(files []segmentFile, released []uint64) error {
-	l.written, l.nextNumber = l.tail.end, l.opts.First
+	l.end, l.written, l.synced, l.nextNumber = l.tail.end, l.tail.end, l.tail.end, l.opts.First
 	l.syncs.done = l.tail.end
 	counts := make(map[uint64]bool)
 	for i, h := range l.tail.chain {

@@ -51,7 +51,7 @@ func (l *Log) rotateLocked(need int64) error {
 	if l.current != nil && !l.mustRotate && l.current.offset+need <= l.current.bytes {
 		return nil // somebody else did
 	}
-	if l.batch != nil || l.writing {
+	if len(l.frames) > 0 || l.writing {
 		return nil // likewise, and it is full again
 	}
 	if l.next == nil {
@@ -248,11 +248,10 @@ func (l *Log) Close() error {
 	}
 	l.stopPeriodic()
 	l.making.Wait()
-	l.mu.Lock()
-	l.drainLocked()
-	l.closed = true
-	l.mu.Unlock()
-	err := l.Sync()
+	err := l.drain()
+	if err == nil {
+		err = l.Sync()
+	}
 	l.making.Wait() // a segment may have been begun in between
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -266,6 +265,19 @@ func (l *Log) Close() error {
 	}
 	if err == nil {
 		l.discardLocked()
+	}
+	return err
+}
+
+// drain ends enqueueing, and writes what was enqueued.
+func (l *Log) drain() (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for err == nil && (l.writing || len(l.frames) > 0) {
+		if err = l.syncs.failure(); err == nil {
+			err = l.advanceLocked()
+		}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,11 +12,12 @@ import (
 // syncer lets one caller sync for all that wait. Whoever finds no sync running begins one
 // at once; the others wait for it, and one of those it did not cover begins the next.
 type syncer struct {
-	mu      sync.Mutex // taken after Log.mu, never held during a sync
-	wake    sync.Cond  // L is mu
-	running bool       // guarded by mu
-	done    Position   // everything before it is synced; guarded by mu
-	err     error      // of the first failure; guarded by mu
+	mu      sync.Mutex  // taken after Log.mu, never held during a sync
+	wake    sync.Cond   // L is mu
+	running bool        // guarded by mu
+	done    Position    // everything before it is synced; guarded by mu
+	err     error       // of the first failure; guarded by mu
+	failed  atomic.Bool // there is one
 }
 
 func (s *syncer) position() Position {
@@ -25,6 +27,9 @@ func (s *syncer) position() Position {
 }
 
 func (s *syncer) failure() error {
+	if !s.failed.Load() {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
@@ -34,15 +39,21 @@ func (s *syncer) failure() error {
 func (s *syncer) fail(cause error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = fmt.Errorf("%w: %w", ErrFailed, cause)
-	}
+	s.failLocked(cause)
 	s.wake.Broadcast()
 	return s.err
 }
 
+func (s *syncer) failLocked(cause error) {
+	if s.err == nil {
+		s.err = fmt.Errorf("%w: %w", ErrFailed, cause)
+		s.failed.Store(true)
+	}
+}
+
 // until returns when everything before pos is synced, running sync itself if no other
-// caller does. With own it does not return before it has run one.
+// caller does. With own it does not return before it has run one. What sync calls ErrUnwritten is told to who has called it, and others try
+// again; any other error is final.
 func (s *syncer) until(pos Position, own bool, sync func() (Position, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,21 +72,27 @@ func (s *syncer) until(pos Position, own bool, sync func() (Position, error)) er
 		done, err := sync()
 		s.mu.Lock()
 		s.running, own = false, false
-		if err != nil && s.err == nil {
+		s.wake.Broadcast()
+		switch {
+		case errors.Is(err, ErrUnwritten):
+			return err
+		case err != nil:
 			// Never tried again: the kernel may have dropped what it could not write, and
 			// a second sync would report success without it.
-			s.err = fmt.Errorf("%w: %w", ErrFailed, err)
-		} else if s.done.Less(done) {
+			s.failLocked(err)
+		case s.done.Less(done):
 			s.done = done
 		}
-		s.wake.Broadcast()
 	}
 }
 
 // Wait returns when the record that ends at pos counts as done by the mode of the log.
 func (l *Log) Wait(pos Position) error {
 	if l.opts.Mode == Periodic && !l.periodic.late.Load() {
-		return l.syncs.failure()
+		if err := l.syncs.failure(); err != nil {
+			return err
+		}
+		return l.Write(pos)
 	}
 	return l.syncs.until(pos, l.opts.Mode == Batch, l.syncFiles)
 }
@@ -125,7 +142,7 @@ func (l *Log) stopPeriodic() {
 	}
 }
 
-// Sync returns when everything written before the call is synced.
+// Sync returns when everything enqueued before the call is synced.
 func (l *Log) Sync() error { return l.SyncTo(l.End()) }
 
 // SyncTo returns when everything before pos is synced.
@@ -140,8 +157,11 @@ func (l *Log) Failure() error { return l.syncs.failure() }
 // Fail makes the log refuse everything from now on, for a failure elsewhere.
 func (l *Log) Fail(cause error) error { return l.syncs.fail(cause) }
 
-// syncFiles syncs what is written when it begins, older segments first. Only one runs at a time.
+// syncFiles writes and syncs what is enqueued when it begins, older segments first. Only one runs at a time.
 func (l *Log) syncFiles() (Position, error) {
+	if err := l.Write(l.End()); err != nil {
+		return Position{}, err
+	}
 	l.mu.Lock()
 	full, current, end := slices.Clone(l.rotated), l.current, l.written
 	l.mu.Unlock()
@@ -164,6 +184,7 @@ func (l *Log) syncFiles() (Position, error) {
 		_ = s.file.Close() // synced; nothing is left that could be lost
 	}
 	l.rotated = l.rotated[len(full):] // others were added behind them only
+	l.synced = end
 	return end, nil
 }
 
