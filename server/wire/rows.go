@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/binary"
+
 // Kinds of a RESULT.
 const (
 	resultVoid         int32 = 0x0001
@@ -224,7 +226,7 @@ func NewRowReader(content []byte, rowCount int32, columns int) *RowReader {
 	if columns <= 0 {
 		rowCount = 0 // rows without bytes could be claimed without end
 	}
-	return &RowReader{cells: make([][]byte, 0, min(max(columns, 0), columnsMax)), left: rowCount, c: newCursor(content)}
+	return &RowReader{cells: make([][]byte, min(max(columns, 0), columnsMax)), left: rowCount, c: newCursor(content)}
 }
 
 // Next returns the cells of the next row, nil for null, and nil at the end. The slice is valid until the next call, its
@@ -234,13 +236,30 @@ func (r *RowReader) Next() ([][]byte, error) {
 		return nil, nil
 	}
 	r.left--
-	r.cells = r.cells[:0]
-	for len(r.cells) < cap(r.cells) {
-		r.cells = append(r.cells, r.c.bytes())
+	rest := r.c.rest
+	for i := range r.cells {
+		if len(rest) < 4 {
+			return nil, r.broken()
+		}
+		n := int32(binary.BigEndian.Uint32(rest))
+		if rest = rest[4:]; n < 0 {
+			r.cells[i] = nil
+			continue
+		}
+		if int(n) > len(rest) {
+			return nil, r.broken()
+		}
+		r.cells[i], rest = rest[:n:n], rest[n:]
 	}
-	if r.c.err != nil {
-		r.left = 0
-		return nil, r.c.err
-	}
+	r.c.rest = rest
 	return r.cells, nil
+}
+
+// broken says why the next row cannot be read.
+func (r *RowReader) broken() error {
+	r.left = 0
+	for range r.cells {
+		r.c.bytes()
+	}
+	return r.c.err
 }
