@@ -74,17 +74,26 @@ func (a *extreme) addWord(physical mutation.Physical, w uint64) {
 // addDoubles is addWord in loops that pass over most numbers by one comparison. What is equal, which zeros of both signs are, and NaN go
 // the long way.
 func (a *extreme) addDoubles(words []uint64) {
+	if len(words) == 0 {
+		return
+	}
+	if !a.found {
+		a.addWord(mutation.PhysicalDouble, words[0])
+	}
+	held := math.Float64frombits(a.word)
 	if a.max {
 		for _, w := range words {
-			if v := math.Float64frombits(w); !a.found || !(v < math.Float64frombits(a.word)) {
+			if v := math.Float64frombits(w); !(v < held) {
 				a.addWord(mutation.PhysicalDouble, w)
+				held = math.Float64frombits(a.word)
 			}
 		}
 		return
 	}
 	for _, w := range words {
-		if v := math.Float64frombits(w); !a.found || !(v > math.Float64frombits(a.word)) {
+		if v := math.Float64frombits(w); !(v > held) {
 			a.addWord(mutation.PhysicalDouble, w)
+			held = math.Float64frombits(a.word)
 		}
 	}
 }

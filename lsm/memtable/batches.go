@@ -89,6 +89,15 @@ func (b *batches) Next() (*mutation.Batch, error) {
 
 // take takes the next rows of the range that show and lie side by side; none if there are no more.
 func (b *batches) take() (from, to int) {
+	if b.walk.piece.allForever() && b.walk.run.partition.shape.law != mutation.BySequence { // all of them show
+		rows := min(b.to-b.from, b.rowsMax)
+		if b.req.Reverse {
+			b.to -= rows
+			return b.to, b.to + rows
+		}
+		b.from += rows
+		return b.from - rows, b.from
+	}
 	if b.req.Reverse {
 		for b.from < b.to && !b.shows(b.to-1) {
 			b.to--
