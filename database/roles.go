@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/eskerdb/esker/database/auth"
+	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
 )
@@ -26,8 +27,12 @@ func (d *Database) Login(ctx context.Context, name, password string) (*auth.User
 	if !right {
 		return nil, &auth.CredentialsError{Message: fmt.Sprintf("Provided username %s and/or password are incorrect", name)}
 	}
-	if !d.roles.Load().MayLogin(name) {
+	roles := d.roles.Load()
+	if !roles.MayLogin(name) {
 		return nil, &auth.CredentialsError{Message: fmt.Sprintf("%s is not permitted to log in", name)}
+	}
+	if !roles.MayUse(name, catalog.Datacenter) {
+		return nil, &auth.CredentialsError{Message: fmt.Sprintf("You do not have access to this datacenter (%s)", catalog.Datacenter)}
 	}
 	return &auth.User{Name: name}, nil
 }

@@ -104,6 +104,31 @@ func TestGeneratedPassword(t *testing.T) {
 	}
 }
 
+// A role that may use other datacenters alone does not log in here, and LIST ROLES shows them.
+func TestAccessToDatacenters(t *testing.T) {
+	w := authWorld(t)
+	w.runAs("root", "CREATE ROLE ann WITH PASSWORD = 'a' AND LOGIN = true AND ACCESS TO DATACENTERS {'dc2', 'dc1'}")
+	if _, err := w.login("ann", "a"); err == nil {
+		t.Error("the role logs in")
+	}
+	for access, allowed := range map[string]bool{"DATACENTERS {'datacenter1', 'x'}": true, "DATACENTERS {'x'}": false, "ALL DATACENTERS": true, "DATACENTERS {'dc2'}": false} {
+		w.runAs("root", "ALTER ROLE ann WITH ACCESS TO "+access)
+		w.reopen()
+		if _, err := w.login("ann", "a"); (err == nil) != allowed {
+			t.Errorf("access to %s: %v", access, err)
+		}
+	}
+	w.runAs("root", "ALTER ROLE ann WITH ACCESS TO DATACENTERS {'b', 'a'}")
+	r, err := w.as("root", "LIST USERS")
+	if err != nil || !strings.Contains(string(r.Rows.Rows), "a, b") {
+		t.Errorf("%q, %v", r.Rows.Rows, err)
+	}
+	w.runAs("root", "ALTER ROLE ann WITH SUPERUSER = true")
+	if _, err := w.login("ann", "a"); err != nil {
+		t.Error(err)
+	}
+}
+
 // Without a user, a database that asks who clients are permits nothing; one that does not ask permits all but statements about roles.
 func TestNobodyIsLoggedIn(t *testing.T) {
 	w := authWorld(t, "CREATE TABLE t (k int PRIMARY KEY)")

@@ -48,6 +48,12 @@ func (s *Snapshot) Superuser(name string) bool { return s.resolve(name).super }
 // MayLogin reports whether a role may log in. That is not inherited.
 func (s *Snapshot) MayLogin(name string) bool { r := s.roles[name]; return r != nil && r.Login }
 
+// MayUse reports whether a role may log in to a datacenter. That is not inherited either, and superusers may use all.
+func (s *Snapshot) MayUse(name, datacenter string) bool {
+	r := s.roles[name]
+	return r != nil && (r.Datacenters == nil || slices.Contains(r.Datacenters, datacenter) || s.Superuser(name))
+}
+
 // HasSuperuser reports whether a superuser may log in with a password.
 func (s *Snapshot) HasSuperuser() bool {
 	for name, r := range s.roles {

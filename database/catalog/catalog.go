@@ -26,6 +26,9 @@ const (
 // Partitioner is the name of Cassandra's partitioner whose tokens esker has.
 const Partitioner = "org.apache.cassandra.dht.Murmur3Partitioner"
 
+// Datacenter is the one that this node says it is in.
+const Datacenter = "datacenter1"
+
 // Node is what the catalogue says of this node.
 type Node struct {
 	HostID          [16]byte

@@ -88,7 +88,7 @@ func (s *Source) local() values {
 		"rpc_address": n.Address, "rpc_port": integer(int64(n.Port)),
 		"cluster_name": text(n.ClusterName), "cql_version": text(CQLVersion), "release_version": text(ReleaseVersion),
 		"native_protocol_version": text(n.ProtocolVersion), "partitioner": text(Partitioner),
-		"data_center": text("datacenter1"), "rack": text("rack1"),
+		"data_center": text(Datacenter), "rack": text("rack1"),
 		"gossip_generation": integer(n.StartedSec), "host_id": uuid(n.HostID), "schema_version": uuid(s.schema.Version),
 		"tokens": textSet.AppendCollection(nil, [][]byte{text("-9223372036854775808")}),
 	}
