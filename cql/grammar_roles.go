@@ -239,7 +239,7 @@ var permissionWords = []string{"CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "A
 // permissionsNode is ALL [PERMISSIONS], or permissions with commas between.
 type permissionsNode struct{ words []string }
 
-// begins tells permissions from the name of a role.
+// beginsPermissions tells permissions from the name of a role.
 func beginsPermissions(lex *lexer.PeekingLexer) bool {
 	next := second(lex).Value
 	if lex.Peek().Value == "ALL" {

@@ -23,6 +23,9 @@ type roleChange struct {
 // changeRoles carries out a statement about roles.
 func (d *Database) changeRoles(plan *planner.Roles, columns []planner.ColumnSpec, u *auth.User) (*Result, error) {
 	if !d.auth || u == nil {
+		if !d.auth && passwordOf(plan.Statement) != nil {
+			return nil, &planner.InvalidError{Message: "org.apache.cassandra.auth.CassandraRoleManager doesn't support PASSWORD"} // without an authenticator
+		}
 		return nil, unauthorized("You have to be logged in and not anonymous to perform this request")
 	}
 	switch stmt := plan.Statement.(type) {
@@ -54,16 +57,21 @@ func (d *Database) changeRoles(plan *planner.Roles, columns []planner.ColumnSpec
 	return out.result(), nil
 }
 
+// passwordOf is the password that a statement gives a role; nil: none.
+func passwordOf(tree cql.Statement) *cql.Password {
+	switch stmt := tree.(type) {
+	case *cql.CreateRole:
+		return stmt.Options.Password
+	case *cql.AlterRole:
+		return stmt.Options.Password
+	}
+	return nil
+}
+
 // hashOf is the hash that a statement stores, and the password it answers if it makes one up. It takes long, so it is done before
 // anything is locked.
 func hashOf(tree cql.Statement) (hash, generated string, err error) {
-	var password *cql.Password
-	switch stmt := tree.(type) {
-	case *cql.CreateRole:
-		password = stmt.Options.Password
-	case *cql.AlterRole:
-		password = stmt.Options.Password
-	}
+	password := passwordOf(tree)
 	if password == nil {
 		return "", "", nil
 	}
