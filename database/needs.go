@@ -14,6 +14,7 @@ type need struct {
 	on         auth.Resource
 	or         auth.Resource // the permission on this suffices as well; zero: there is no such thing
 	superuser  bool          // nobody else may
+	memo       *auth.Memo    // of permission and on
 }
 
 // needs are what a statement needs, beside a login. Those about roles are asked when they run: they depend on what roles there are.
@@ -27,6 +28,9 @@ type needs struct {
 func needsOf(s *schema.Snapshot, keyspace string, tree cql.Statement) []need {
 	n := &needs{schema: s, keyspace: keyspace}
 	n.statement(tree)
+	for i := range n.list {
+		n.list[i].memo = new(auth.Memo)
+	}
 	return n.list
 }
 

@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -139,7 +138,7 @@ func TestEveryStatementIsCheckedOrFree(t *testing.T) {
 // A statement that nobody thought of is for superusers.
 func TestUnknownStatementsNeedASuperuser(t *testing.T) {
 	type unheardOf struct{ cql.Statement }
-	if list := needsOf(nil, "", unheardOf{}); !slices.Equal(list, []need{{superuser: true}}) {
+	if list := needsOf(nil, "", unheardOf{}); len(list) != 1 || !list[0].superuser {
 		t.Errorf("%+v", list)
 	}
 }

@@ -48,7 +48,7 @@ func permitOne(roles *auth.Snapshot, u *auth.User, n *need) error {
 		}
 		return nil
 	}
-	if roles.Permits(u, n.permission, n.on) || n.or.Kind != 0 && roles.Permits(u, n.permission, n.or) {
+	if roles.PermitsOne(u, n.memo, n.permission, n.on) || n.or.Kind != 0 && roles.Permits(u, n.permission, n.or) {
 		return nil
 	}
 	return lacks(u.Name, n.permission, n.on)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -196,6 +197,60 @@ func TestGrantsHoldAtOnce(t *testing.T) {
 	check(true, true)
 	w.runAs("root", "DROP ROLE ann")
 	check(false, false)
+}
+
+// A text whose shape is known needs what it needs.
+func TestTextsOfAKnownShapeAreChecked(t *testing.T) {
+	w := authWorld(t, "CREATE TABLE t (k int PRIMARY KEY)")
+	w.runAs("root", "CREATE ROLE ann")
+	for _, granted := range []bool{false, true, false} {
+		for i := range 5 {
+			st, err := w.db.Parse("ks", fmt.Sprintf("INSERT INTO t (k) VALUES (%d)", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.db.Execute(st, Request{User: &auth.User{Name: "ann"}}); forbidden(err) == granted {
+				t.Errorf("granted %t, text %d: %v", granted, i, err)
+			}
+		}
+		w.runAs("root", map[bool]string{false: "GRANT MODIFY ON t TO ann", true: "REVOKE MODIFY ON t FROM ann"}[granted])
+	}
+	if n := w.db.TextStatistics().Known; n == 0 {
+		t.Error("no shape was known: the test shows nothing")
+	}
+}
+
+// Statements, logins, grants and schema changes at once: a statement that runs saw one state of the roles.
+func TestRolesChangeWhileStatementsRun(t *testing.T) {
+	w := authWorld(t, "CREATE TABLE t (k int PRIMARY KEY)")
+	w.runAs("root", "CREATE ROLE ann WITH PASSWORD = 'a' AND LOGIN = true")
+	st, err := w.db.Prepare("ks", "INSERT INTO t (k) VALUES (1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			u, err := w.login("ann", "a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 200 {
+				if _, err := w.db.Execute(st, Request{User: u}); err != nil && !forbidden(err) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		w.runAs("root", "GRANT MODIFY ON t TO ann", fmt.Sprintf("CREATE TABLE t%d (k int PRIMARY KEY)", i), fmt.Sprintf("GRANT SELECT ON t%d TO ann", i),
+			"REVOKE MODIFY ON t FROM ann", fmt.Sprintf("DROP TABLE t%d", i))
+	}
+	wait.Wait()
+	if got := w.db.roles.Load().Role("ann").Grants; len(got) > 0 {
+		t.Errorf("left: %v", got)
+	}
 }
 
 // What a query table or a rollup serves needs what the statement names; naming it needs SELECT on itself or on its base table.

@@ -9,13 +9,17 @@ import (
 
 // Snapshot is all roles at a moment. It is immutable; a change makes another.
 type Snapshot struct {
+	id       *identity
 	roles    map[string]*Role
 	resolved sync.Map // name → *resolved, made when first asked for
 }
 
+// identity tells snapshots apart for those who must not keep one in memory.
+type identity struct{ _ byte }
+
 // resolved is what a role may do, by itself and by all it is a member of.
 type resolved struct {
-	of     *Snapshot
+	of     *identity // of the snapshot; nil of nobody
 	super  bool
 	roles  []string // by name, itself included
 	grants map[Resource]Permissions
@@ -26,7 +30,7 @@ var nobody = &resolved{}
 
 // NewSnapshot holds roles, whose names differ. They must not change any more.
 func NewSnapshot(roles []*Role) *Snapshot {
-	s := &Snapshot{roles: make(map[string]*Role, len(roles))}
+	s := &Snapshot{id: new(identity), roles: make(map[string]*Role, len(roles))}
 	for _, r := range roles {
 		s.roles[r.Name] = r
 	}
@@ -72,7 +76,7 @@ func (s *Snapshot) resolve(name string) *resolved {
 	if s.roles[name] == nil {
 		return nobody
 	}
-	out := &resolved{of: s, grants: map[Resource]Permissions{}}
+	out := &resolved{of: s.id, grants: map[Resource]Permissions{}}
 	seen := map[string]bool{name: true}
 	for waiting := []string{name}; len(waiting) > 0; {
 		r := s.roles[waiting[0]]
@@ -114,15 +118,32 @@ func (r *resolved) permit(p Permissions, on Resource) bool {
 	return false
 }
 
-// memo remembers what a user's role may do in the snapshot asked last.
-type memo struct{ atomic.Pointer[resolved] }
+// Memo remembers what a role may do, for whoever asks the same often. A zero one remembers nothing.
+type Memo struct{ atomic.Pointer[resolved] }
 
-// Permits reports whether the user has a permission on a resource or on one above it. It is what statements on the hot path ask.
-func (s *Snapshot) Permits(u *User, p Permissions, on Resource) bool {
+// of is what the user's role may do.
+func (s *Snapshot) of(u *User) *resolved {
 	r := u.memo.Load()
-	if r == nil || r.of != s {
+	if r == nil || r.of != s.id {
 		r = s.resolve(u.Name)
 		u.memo.Store(r)
 	}
-	return r.permit(p, on)
+	return r
+}
+
+// Permits reports whether the user has a permission on a resource or on one above it.
+func (s *Snapshot) Permits(u *User, p Permissions, on Resource) bool { return s.of(u).permit(p, on) }
+
+// PermitsOne is Permits for one permission on one resource, which the memo is of: that a role has it is looked up once in a snapshot. It is
+// what statements on the hot path ask.
+func (s *Snapshot) PermitsOne(u *User, memo *Memo, p Permissions, on Resource) bool {
+	r := s.of(u)
+	if r.of != nil && memo.Load() == r {
+		return true
+	}
+	if !r.permit(p, on) {
+		return false
+	}
+	memo.Store(r)
+	return true
 }

@@ -84,7 +84,7 @@ func TestPermissionsAreThoseOfTheFacts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{exists: map[string]bool{}, super: map[string]bool{}, member: map[[2]string]bool{}}
 		s := NewSnapshot(nil)
-		users := map[string]*User{}
+		users, memos := map[string]*User{}, map[fact]*Memo{}
 		for _, name := range someRoles {
 			users[name] = &User{Name: name}
 		}
@@ -135,6 +135,16 @@ func TestPermissionsAreThoseOfTheFacts(t *testing.T) {
 						if got := s.Permitted(name, p, on); got != want {
 							t.Fatalf("%s has %s on %s: %t, want %t", name, p, on, got, want)
 						}
+						memo := memos[fact{on: on, p: p}]
+						if memo == nil {
+							memo = new(Memo)
+							memos[fact{on: on, p: p}] = memo
+						}
+						for range 2 { // the second time from memory
+							if got := s.PermitsOne(users[name], memo, p, on); got != want {
+								t.Fatalf("user %s has %s on %s: %t, want %t", name, p, on, got, want)
+							}
+						}
 						if got := s.Permits(users[name], p, on); got != want {
 							t.Fatalf("user %s has %s on %s: %t, want %t", name, p, on, got, want)
 						}
@@ -182,5 +192,17 @@ func TestNamesOfPermissions(t *testing.T) {
 	}
 	if p := ParsePermission("READ"); p != 0 {
 		t.Errorf("READ is %s", p)
+	}
+}
+
+// A check that was made before costs three loads and no memory.
+func BenchmarkPermits(b *testing.B) {
+	s := NewSnapshot([]*Role{{Name: "ann", Grants: map[Resource]Permissions{OnKeyspace("iot"): Modify}}})
+	u, on, memo := &User{Name: "ann"}, OnTable("iot", "readings"), new(Memo)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !s.PermitsOne(u, memo, Modify, on) {
+			b.Fatal("forbidden")
+		}
 	}
 }

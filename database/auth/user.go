@@ -7,7 +7,7 @@ package auth
 type User struct {
 	Name string // of the role
 
-	memo memo
+	memo Memo
 }
 
 // CredentialsError refuses a login. Its text never tells whether the role exists.
