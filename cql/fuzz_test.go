@@ -2,6 +2,7 @@ package cql
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -23,5 +24,25 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		checkRoundTrip(t, stmt)
+	})
+}
+
+// FuzzObfuscate: whatever stands before it, the password of a statement about a role is not shown.
+func FuzzObfuscate(f *testing.F) {
+	for _, c := range statements {
+		f.Add(c.text)
+	}
+	for _, text := range []string{"'", `"`, "$$", "/*", "--", "CREATE ROLE r WITH PASSWORD = 'x", "§"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "hunter2") {
+			t.Skip()
+		}
+		for _, form := range []string{"\nALTER ROLE r WITH PASSWORD = 'hunter2'", "\nCREATE USER u WITH PASSWORD $$hunter2$$ SUPERUSER; SELECT 1"} {
+			if shown := Obfuscate(text + form); strings.Contains(shown, "hunter2") {
+				t.Fatalf("%q is shown as %q", text+form, shown)
+			}
+		}
 	})
 }

@@ -59,13 +59,17 @@ func (n *roleName) Parse(lex *lexer.PeekingLexer) (err error) {
 }
 
 // roleOptionsNode is what follows the name of a role, if anything does.
-type roleOptionsNode struct{ RoleOptions }
+type roleOptionsNode struct {
+	RoleOptions
+	older, newer bool // it has what CREATE USER alone takes, what CREATE ROLE alone takes
+}
 
 func (n *roleOptionsNode) Parse(lex *lexer.PeekingLexer) error {
 	if !accept(lex, "WITH") {
 		return n.status(lex)
 	}
 	if next := second(lex); lex.Peek().Value == "PASSWORD" && next.Value != "=" || lex.Peek().Value == "HASHED" && thirdIsString(lex) {
+		n.older = true
 		if err := n.password(lex, false); err != nil {
 			return err
 		}
@@ -95,7 +99,7 @@ func thirdIsString(lex *lexer.PeekingLexer) bool {
 func (n *roleOptionsNode) status(lex *lexer.PeekingLexer) error {
 	yes := accept(lex, "SUPERUSER")
 	if yes || accept(lex, "NOSUPERUSER") {
-		n.Superuser = &yes
+		n.Superuser, n.older = &yes, true
 	}
 	return nil
 }
@@ -103,6 +107,7 @@ func (n *roleOptionsNode) status(lex *lexer.PeekingLexer) error {
 func (n *roleOptionsNode) option(lex *lexer.PeekingLexer, seen map[string]bool) (err error) {
 	t := *lex.Peek()
 	what := t.Value
+	n.newer = n.newer || what != "GENERATED"
 	switch what {
 	case "PASSWORD", "HASHED", "GENERATED":
 		if n.Password != nil && !seen[what] {
@@ -430,21 +435,24 @@ func (b *builder) named(n *roleName, user bool) Name {
 }
 
 // checkForm refuses what only the newer form has in the older one, and the other way round.
-func (b *builder) checkForm(pos Pos, o *RoleOptions, user bool) {
-	if user && (o.Login != nil || o.Options != nil || o.Datacenters != nil || o.Cidrs != nil) {
-		b.fail(pos, "CREATE and ALTER USER take a password, SUPERUSER and NOSUPERUSER: use CREATE and ALTER ROLE")
+func (b *builder) checkForm(pos lexer.Position, o *roleOptionsNode, user bool) {
+	switch {
+	case user && o.newer:
+		b.fail(position(pos), "CREATE and ALTER USER take WITH PASSWORD '…', SUPERUSER and NOSUPERUSER: use CREATE and ALTER ROLE")
+	case !user && o.older:
+		b.fail(position(pos), "CREATE and ALTER ROLE take WITH PASSWORD = '…' AND SUPERUSER = true and other options: use those, or CREATE and ALTER USER")
 	}
 }
 
 func (b *builder) createRole(g *createRoleGrammar) Statement {
 	out := &CreateRole{Pos: position(g.Pos), Name: b.named(&g.Name, g.User), IfNotExists: g.Absent, User: g.User, Options: g.With.RoleOptions}
-	b.checkForm(out.Pos, &out.Options, g.User)
+	b.checkForm(g.Pos, &g.With, g.User)
 	return out
 }
 
 func (b *builder) alterRole(g *alterRoleGrammar) Statement {
 	out := &AlterRole{Pos: position(g.Pos), Name: b.named(&g.Name, g.User), IfExists: g.Exists, User: g.User, Options: g.With.RoleOptions}
-	b.checkForm(out.Pos, &out.Options, g.User)
+	b.checkForm(g.Pos, &g.With, g.User)
 	return out
 }
 
