@@ -391,3 +391,27 @@ func TestReadOfOnePartition(t *testing.T) {
 		t.Errorf("%v, %v", b, err)
 	}
 }
+
+// The tables of roles lie on disk: their ids and the numbers of their columns never change.
+func TestStoredTablesStayAsTheyAre(t *testing.T) {
+	want := map[string]string{
+		"cidr_groups": "9c48af00-13f6-3059-bb0e-8fcabba6eecb 1 cidrs", "cidr_permissions": "b8b43d5f-d6c0-331c-8f7d-765ea658f4c4 1 cidr_groups",
+		"identity_to_role": "0bd47a48-d6ba-3c8e-b442-0f6349329bda 1 role", "network_permissions": "d46780c2-2f1c-3db9-b4c1-b8d9fbc0cc23 1 dcs",
+		"resource_role_permissons_index": "5f2fbdad-91f1-3946-bd25-d5da3a5c35ec", "role_members": "0ecdaa87-f8fb-3e60-88d1-74fb36fe5c0d",
+		"role_permissions": "3afbe79f-2194-31a7-add7-f5ab90d8ec9c 1 permissions",
+		"roles":            "5bc52802-de25-35ed-aeab-188eecebb090 1 can_login 2 is_superuser 3 salted_hash 4 member_of",
+	}
+	for _, table := range StoredTables() {
+		got := schema.IDString(table.ID)
+		for id := mutation.ColumnID(1); table.ColumnByID(id) != nil; id++ {
+			got += fmt.Sprintf(" %d %s", id, table.ColumnByID(id).Name)
+		}
+		if got != want[table.Name] || table.Keyspace != AuthKeyspace {
+			t.Errorf("%s: %s", table.QualifiedName(), got)
+		}
+		delete(want, table.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+}
