@@ -76,8 +76,12 @@ func (p *pace) sleep(d time.Duration) error {
 const (
 	slowFrom = 0.60 // fill of the memtables from which writers are slowed
 	slowTo   = 0.95 // and at which they may write but half of what is flushed
-	// delayMax bounds how long a write is held back. At the limit of memory it is refused.
+	// delayMax bounds how long a write is held back.
 	delayMax = 100 * time.Millisecond
+	// overloadMax bounds how long a write waits at the limit of memory before it is refused: less than clients wait for an answer.
+	overloadMax = 2 * time.Second
+	// memoryEvery is how often it looks whether a flush has given memory back.
+	memoryEvery = 2 * time.Millisecond
 	// delayMin is what is worth a sleep; less adds up.
 	delayMin = 200 * time.Microsecond
 	// flushRateFirst is what is taken for the speed of flushes before the first, bytes of memtables a second.
@@ -151,4 +155,25 @@ func (s *Store) holdBack(bytes int) {
 	case <-timer.C:
 	case <-s.jobs.done:
 	}
+}
+
+// awaitMemory waits until memtables are within their limit. It is false if they are not in time.
+func (s *Store) awaitMemory() bool {
+	s.wakeFlusher()
+	if s.opts.Tuning.NoBackground {
+		return false
+	}
+	ticker, timer := time.NewTicker(memoryEvery), time.NewTimer(overloadMax)
+	defer ticker.Stop()
+	defer timer.Stop()
+	for s.memoryUsed.Load() > s.opts.MemoryBytesMax {
+		select {
+		case <-ticker.C:
+		case <-timer.C:
+			return false
+		case <-s.jobs.done:
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -73,6 +74,28 @@ func TestFullMemtablesRefuse(t *testing.T) {
 	s.jobs.flush.Unlock()
 	mustNot(t, s.FlushAll())
 	mustApply(t, s, rowMutation(&table, 1, 1, 1))
+	mustNot(t, s.Close())
+}
+
+// TestWritesWaitForMemory: a write that meets full memtables waits for the flush that is under way.
+func TestWritesWaitForMemory(t *testing.T) {
+	opts := testOptions(vfs.NewMem(), clock.NewManual(start))
+	opts.MemoryBytesMax, opts.Tuning.NoBackground = 1<<20, false
+	s := openWith(t, opts)
+	s.jobs.flush.Lock() // nothing is flushed
+	done := make(chan error)
+	go func() {
+		var err error
+		for n := int64(0); err == nil && n < 500; n++ {
+			_, err = s.Apply(tenRows(testTable(1).ID, n))
+		}
+		done <- err
+	}()
+	for s.memoryUsed.Load() <= opts.MemoryBytesMax {
+		runtime.Gosched()
+	}
+	s.jobs.flush.Unlock()
+	mustNot(t, <-done)
 	mustNot(t, s.Close())
 }
 

@@ -51,8 +51,10 @@ func newMemory(table *mutation.Table, epoch uint64, used *atomic.Int64) *memory 
 
 // count brings the sum of all memtables up to date.
 func (m *memory) count() {
-	n := m.Bytes()
-	m.used.Add(n - m.counted.Swap(n))
+	// Mostly nothing has changed: memory is taken in larger pieces than rows.
+	if n := m.Bytes(); n != m.counted.Load() {
+		m.used.Add(n - m.counted.Swap(n))
+	}
 }
 
 func (m *memory) unref() {

@@ -159,8 +159,7 @@ func (s *Store) admit() error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if n := s.memoryUsed.Load(); n > s.opts.MemoryBytesMax {
-		s.wakeFlusher()
+	if n := s.memoryUsed.Load(); n > s.opts.MemoryBytesMax && !s.awaitMemory() {
 		return fmt.Errorf("%w: memtables hold %d bytes, at most %d are allowed; flushing", ErrOverloaded, n, s.opts.MemoryBytesMax)
 	}
 	return nil

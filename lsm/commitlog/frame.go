@@ -67,14 +67,16 @@ func decodeHeader(src []byte, number uint64) (h header, ok bool, err error) {
 
 // frameCRC seeds the checksum with the place, so that what an older use of the file left
 // there never passes.
-func frameCRC(at Position, length uint32, typ, flags byte, body []byte) uint32 {
-	var seed [22]byte
+func frameCRC(seed *frameSeed, at Position, length uint32, typ, flags byte, body []byte) uint32 {
 	binary.LittleEndian.PutUint64(seed[:], at.Segment)
 	binary.LittleEndian.PutUint64(seed[8:], uint64(at.Offset))
 	binary.LittleEndian.PutUint32(seed[16:], length)
 	seed[20], seed[21] = typ, flags
 	return crc32.Update(crc32.Checksum(seed[:], castagnoli), castagnoli, body)
 }
+
+// frameSeed is memory for what a checksum begins with. It would be a new piece of the heap for each frame.
+type frameSeed [22]byte
 
 // appendFrame appends a frame without its checksum: sealFrames puts it in when the place is known.
 func appendFrame(dst []byte, typ, flags byte, body []byte) []byte {
@@ -88,10 +90,11 @@ func appendFrameHead(dst []byte, typ, flags byte, length int) []byte {
 
 // sealFrames puts the checksums into frames that begin at a place.
 func sealFrames(frames []byte, at Position) {
+	var seed frameSeed
 	for len(frames) > 0 {
 		length := binary.LittleEndian.Uint32(frames)
 		end := frameHeadBytes + int(length)
-		crc := frameCRC(at, length, frames[8], frames[9], frames[frameHeadBytes:end])
+		crc := frameCRC(&seed, at, length, frames[8], frames[9], frames[frameHeadBytes:end])
 		binary.LittleEndian.PutUint32(frames[4:], crc)
 		frames = frames[end:]
 		at.Offset += int64(end)
@@ -118,7 +121,7 @@ func decodeFrame(src []byte, at Position) (f frame, ok bool) {
 	if f.typ < typeRecord || f.typ > typeSync || f.flags&^flagCommit != 0 {
 		return f, false
 	}
-	return f, frameCRC(at, length, f.typ, f.flags, f.body) == binary.LittleEndian.Uint32(src[4:])
+	return f, frameCRC(new(frameSeed), at, length, f.typ, f.flags, f.body) == binary.LittleEndian.Uint32(src[4:])
 }
 
 // appendSync appends a frame that promises everything before done to be synced.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/eskerdb/esker/internal/vfs"
 )
@@ -61,12 +62,13 @@ type Manifest struct {
 	dir  string
 	opts Options
 
-	mu     sync.Mutex // held while writing and syncing
-	file   vfs.File   // guarded by mu
-	number uint64     // guarded by mu
-	offset int64      // where the next frame goes; guarded by mu
-	state  *State     // replaced whole; guarded by mu
-	err    error      // of the first failure; guarded by mu
+	mu     sync.Mutex  // held while writing and syncing
+	file   vfs.File    // guarded by mu
+	number uint64      // guarded by mu
+	offset int64       // where the next frame goes; guarded by mu
+	state  *State      // replaced whole; guarded by mu
+	err    error       // of the first failure; guarded by mu
+	failed atomic.Bool // there is one
 }
 
 // Open reads the manifest of dir, or begins a store in it if it is empty. dir exists.
@@ -162,6 +164,9 @@ func (m *Manifest) State() *State {
 
 // Failure returns why the manifest has failed, or nil.
 func (m *Manifest) Failure() error {
+	if !m.failed.Load() {
+		return nil // every write asks, and must not wait for a Commit under way
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.err
@@ -210,6 +215,7 @@ func (m *Manifest) refuseLocked(err error) error {
 
 func (m *Manifest) failLocked(cause error) error {
 	m.err = fmt.Errorf("%w: %w", ErrFailed, cause)
+	m.failed.Store(true)
 	return m.err
 }
 
@@ -321,6 +327,7 @@ func (m *Manifest) Close(logSynced Place) error {
 	defer m.mu.Unlock()
 	if m.err == nil {
 		m.err = fmt.Errorf("%w: closed", ErrFailed)
+		m.failed.Store(true)
 	}
 	return errors.Join(err, m.file.Close())
 }
