@@ -382,7 +382,7 @@ func (c *Conditional) StaticContent() *Read {
 
 // reading is a read of the partition, with its key.
 func (c *Conditional) reading() *Read {
-	out := &Read{Table: c.Table, Named: c.Table, Keys: []partition.DecoratedKey{c.Key}}
+	out := &Read{Table: c.Table, Named: c.Table, Layout: c.Table.PartitionLayout(), Keys: []partition.DecoratedKey{c.Key}}
 	for i, col := range c.Table.PartitionKey {
 		out.output(col, i)
 	}

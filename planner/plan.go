@@ -23,6 +23,7 @@ type Read struct {
 	Keys           []partition.DecoratedKey // partitions in the order of the answer; nil: every partition in Range
 	Range          partition.Range          // used when Keys is nil
 	Through        *Through                 // names the partitions when Keys is nil; nil: those in Range
+	Layout         partition.Layout         // of Table's partition key
 	Slices         clustering.Slices        // the same in every partition
 	Reverse        bool                     // against the clustering order
 	Fetch          []*schema.Column         // regular columns that filters and selectors need; Slot numbers them

@@ -276,11 +276,14 @@ func bindLimit(t boundTerm, values []Value, ctx Context) (int, error) {
 	return int(n), nil
 }
 
+// allSlices is clustering.All, of which nothing is ever changed.
+var allSlices = clustering.All()
+
 // bind makes a Read of the values.
 func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 	r := &Read{
 		Table: s.table, Named: s.named, Choice: s.choice, Reverse: s.reverse, Fetch: s.fetch, Metadata: s.metadata, Grouped: s.grouped || len(s.groupBy) > 0,
-		Distinct: s.distinct, WholePartition: s.whole, Slices: clustering.All(), Warnings: s.warnings,
+		Distinct: s.distinct, WholePartition: s.whole, Layout: s.access.layout, Slices: allSlices, Warnings: s.warnings,
 	}
 	var err error
 	if s.keeps != nil {

@@ -15,6 +15,7 @@ const needsFiltering = "use ALLOW FILTERING"
 type access struct {
 	*where
 	layout  partition.Layout
+	sorting clustering.Layout
 	keys    []choice         // of every partition-key column; nil: a range of partitions is read
 	parts   []clusteringPart // restrictions that slices serve, in key order
 	filters []*schema.Column // whose restrictions hold for merged rows only
@@ -31,7 +32,7 @@ type clusteringPart struct {
 
 // access finds what the table's key serves of the WHERE, and what it does not.
 func (w *where) access() (*access, error) {
-	a := &access{where: w, layout: w.table.PartitionLayout()}
+	a := &access{where: w, layout: w.table.PartitionLayout(), sorting: w.table.ClusteringLayout()}
 	a.accessPartition()
 	if err := a.accessClustering(); err != nil {
 		return nil, err
@@ -145,6 +146,9 @@ func (p *clusteringPart) ranged() bool {
 
 // bindKeys are the partitions, each once, in the order of their key's values as Cassandra reads them.
 func (a *access) bindKeys(values []Value, ctx Context) ([]partition.DecoratedKey, error) {
+	if !slices.ContainsFunc(a.keys, func(c choice) bool { return !c.one() }) {
+		return a.bindKey(values, ctx)
+	}
 	combinations, err := combine(a.table.PartitionKey, a.keys, values, ctx)
 	if err != nil {
 		return nil, err
@@ -178,220 +182,29 @@ func (a *access) bindKeys(values []Value, ctx Context) ([]partition.DecoratedKey
 	return out, nil
 }
 
-// bindSlices are the rows within each partition.
-func (a *access) bindSlices(values []Value, ctx Context) (clustering.Slices, error) {
-	prefixes := [][]byte{nil}
-	layout := a.table.ClusteringLayout()
-	for i := range a.parts {
-		p := &a.parts[i]
-		if p.ranged() {
-			return p.bindRange(layout, a.table.Clustering, prefixes, values, ctx)
-		}
-		options, err := p.options(a.table.Clustering, values, ctx)
+// bindKey is the one partition where each column of the key has one value.
+func (a *access) bindKey(values []Value, ctx Context) ([]partition.DecoratedKey, error) {
+	var few [4][]byte
+	parts := few[:0]
+	for i := range a.keys {
+		v, err := bindKeyValue(a.table.PartitionKey[i], a.keys[i].terms[0], values, ctx)
 		if err != nil {
 			return nil, err
 		}
-		if len(prefixes)*len(options) > combinationsMax {
-			return nil, invalidf("the IN restrictions of this statement multiply to more than %d rows", combinationsMax)
-		}
-		next := make([][]byte, 0, len(prefixes)*len(options))
-		for _, prefix := range prefixes {
-			for _, option := range options {
-				at := prefix[:len(prefix):len(prefix)]
-				for j, v := range option {
-					at = layout[p.first+j].Append(at, v)
-				}
-				next = append(next, at)
-			}
-		}
-		prefixes = next
+		parts = append(parts, v)
 	}
-	out := make([]clustering.Slice, len(prefixes))
-	for i, prefix := range prefixes {
-		out[i] = clustering.RowSlice(prefix)
-	}
-	return clustering.MakeSlices(out), nil
-}
-
-// options are the values, or rows of values, that = and IN allow.
-func (p *clusteringPart) options(columns []*schema.Column, values []Value, ctx Context) ([][][]byte, error) {
-	if p.single != nil {
-		one, err := p.single.values(columns[p.first], values, ctx)
-		if err != nil {
-			return nil, err
-		}
-		out := make([][][]byte, len(one))
-		for i, v := range one {
-			out[i] = [][]byte{v}
-		}
-		return out, nil
-	}
-	tr := p.tuple[0]
-	columns = columns[tr.first : tr.first+tr.width]
-	if tr.list != nil {
-		return tr.list.tuples(columns, values, ctx)
-	}
-	var out [][][]byte
-	for i := range tr.tuples {
-		v, err := tr.tuples[i].values(columns, values, ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
-// tuples are the elements of a bound list of tuples.
-func (m *markerTerm) tuples(columns []*schema.Column, values []Value, ctx Context) ([][][]byte, error) {
-	v, unset, err := m.bind(values, ctx)
+	r, err := a.tokenRange(values, ctx)
 	if err != nil {
 		return nil, err
 	}
-	if v == nil || unset {
-		return nil, invalidf("Invalid null value for %s", m.spec.Name)
-	}
-	elems, err := m.spec.Type.SplitCollection(v)
+	key, err := a.layout.Encode(parts)
 	if err != nil {
 		return nil, invalidf("%v", err)
 	}
-	var out [][][]byte
-	for _, e := range elems {
-		one := tupleTerm{marker: &markerTerm{spec: ColumnSpec{Name: m.spec.Name, Type: m.spec.Type.Elems()[0]}}}
-		parts, err := one.values(columns, []Value{{Bytes: e}}, ctx)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, parts)
+	if k := partition.Decorate(key); r.Contains(k.Token) {
+		return []partition.DecoratedKey{k}, nil
 	}
-	return out, nil
-}
-
-// values are the tuple's values, none of them null.
-func (t *tupleTerm) values(columns []*schema.Column, values []Value, ctx Context) ([][]byte, error) {
-	if t.marker != nil {
-		v, unset, err := t.marker.bind(values, ctx)
-		if err != nil {
-			return nil, err
-		}
-		if v == nil || unset {
-			return nil, invalidf("Invalid null value for %s", t.marker.spec.Name)
-		}
-		parts, err := t.marker.spec.Type.SplitCollection(v)
-		if err != nil {
-			return nil, invalidf("%v", err)
-		}
-		if len(parts) != len(columns) {
-			return nil, invalidf("Expected %d elements in value for tuple %s, but got %d", len(columns), t.marker.spec.Name, len(parts))
-		}
-		for i, p := range parts {
-			if err := checkKeyValue(columns[i], p); err != nil {
-				return nil, err
-			}
-		}
-		return parts, nil
-	}
-	out := make([][]byte, len(t.terms))
-	for i, term := range t.terms {
-		v, err := bindKeyValue(columns[i], term, values, ctx)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = v
-	}
-	return out, nil
-}
-
-// interval is a range of the values of one or several columns; a side that is nil is open.
-type interval struct {
-	low, high                   [][]byte
-	lowInclusive, highInclusive bool
-	empty                       bool // a bound is null: nothing compares with it
-}
-
-// bindInterval binds the bounds of a range.
-func (p *clusteringPart) bindInterval(columns []*schema.Column, values []Value, ctx Context) (in interval, err error) {
-	if r := p.single; r != nil {
-		if in.low, in.lowInclusive, err = in.bound(columns[p.first], r.low, values, ctx); err != nil {
-			return in, err
-		}
-		in.high, in.highInclusive, err = in.bound(columns[p.first], r.high, values, ctx)
-		return in, err
-	}
-	for _, tr := range p.tuple {
-		of := columns[tr.first : tr.first+tr.width]
-		if tr.low != nil {
-			if in.low, err = tr.low.tuple.values(of, values, ctx); err != nil {
-				return in, err
-			}
-			in.lowInclusive = tr.low.inclusive
-		}
-		if tr.high != nil {
-			if in.high, err = tr.high.tuple.values(of, values, ctx); err != nil {
-				return in, err
-			}
-			in.highInclusive = tr.high.inclusive
-		}
-	}
-	return in, nil
-}
-
-// bound binds one side of a range over one column.
-func (in *interval) bound(col *schema.Column, b *rangeBound, values []Value, ctx Context) (at [][]byte, inclusive bool, err error) {
-	if b == nil {
-		return nil, false, nil
-	}
-	v, unset, err := b.term.bind(values, ctx)
-	switch {
-	case err != nil:
-		return nil, false, err
-	case unset:
-		return nil, false, invalidf("Invalid unset value for column %s", col.Name)
-	case v == nil:
-		in.empty = true
-		return nil, false, nil
-	}
-	return [][]byte{v}, b.inclusive, checkKeyValue(col, v)
-}
-
-// bindRange are the slices of a range behind each prefix.
-func (p *clusteringPart) bindRange(layout clustering.Layout, columns []*schema.Column, prefixes [][]byte, values []Value, ctx Context) (clustering.Slices, error) {
-	in, err := p.bindInterval(columns, values, ctx)
-	if err != nil || in.empty {
-		return nil, err
-	}
-	var out []clustering.Slice
-	for _, prefix := range prefixes {
-		within := clustering.Slices{clustering.RowSlice(prefix)}
-		if in.low != nil {
-			within = within.Intersect(beyond(layout[p.first:], prefix, in.low, true, in.lowInclusive))
-		}
-		if in.high != nil {
-			within = within.Intersect(beyond(layout[p.first:], prefix, in.high, false, in.highInclusive))
-		}
-		out = append(out, within...)
-	}
-	return clustering.MakeSlices(out), nil
-}
-
-// beyond are the rows behind a prefix whose next columns are, as a tuple, greater (or less) than the bound.
-// Columns sort ascending or descending one by one, so that this can be several slices.
-func beyond(layout clustering.Layout, prefix []byte, bound [][]byte, greater, inclusive bool) clustering.Slices {
-	var out []clustering.Slice
-	equal := prefix
-	for i, v := range bound {
-		at := layout[i].Append(equal[:len(equal):len(equal)], v)
-		if greater != layout[i].Desc {
-			out = append(out, clustering.Slice{Start: clustering.After(at), End: clustering.After(equal)})
-		} else {
-			out = append(out, clustering.Slice{Start: clustering.Before(equal), End: clustering.Before(at)})
-		}
-		equal = at
-	}
-	if inclusive {
-		out = append(out, clustering.RowSlice(equal))
-	}
-	return clustering.MakeSlices(out)
+	return []partition.DecoratedKey{}, nil
 }
 
 // bindFilters are the conditions on merged rows.

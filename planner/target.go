@@ -15,6 +15,9 @@ type choice struct {
 	list  *markerTerm // of IN ?
 }
 
+// one reports whether the column has one value.
+func (ch *choice) one() bool { return ch.list == nil && len(ch.terms) == 1 }
+
 // rangeBound is one side of a range over a clustering column.
 type rangeBound struct {
 	term      boundTerm

@@ -159,7 +159,7 @@ func (r *run) recycle() {
 
 func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 	r := runs.Get().(*run)
-	r.src, r.plan, r.opts, r.layout, r.watch, r.now = src, plan, opts, plan.Table.PartitionLayout(), newStopwatch(opts.Clock), opts.NowSec
+	r.src, r.plan, r.opts, r.layout, r.watch, r.now = src, plan, opts, plan.Layout, newStopwatch(opts.Clock), opts.NowSec
 	r.result.Rows = opts.Buffer[:0]
 	if err := r.decodeState(opts.State); err != nil {
 		return nil, err
