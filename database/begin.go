@@ -14,6 +14,9 @@ type Ticket struct {
 	sequence uint64 // of its record; 0: nothing to wait for
 }
 
+// TicketOf is the ticket of the record with a sequence, for those who stand in for a Database.
+func TicketOf(sequence uint64) Ticket { return Ticket{sequence} }
+
 // Waits reports whether the answer must wait for Await.
 func (t Ticket) Waits() bool { return t.sequence != 0 }
 

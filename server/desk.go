@@ -36,8 +36,10 @@ type desk struct {
 // desks keeps desks that nobody sits at.
 var desks = sync.Pool{New: func() any { return new(desk) }}
 
-// trim gives up what a body of that many bytes made too large to keep, and what refers to an answer.
+// trim ends a request whose answer is encoded: it gives up what a body of that many bytes, or the answer, made too large
+// to keep, and what refers to statements.
 func (d *desk) trim(bodyBytes int) {
+	clear(d.entries)
 	if bodyBytes > scratchBytesMax {
 		d.decoder, d.values, d.entries = wire.RequestDecoder{}, nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eskerdb/esker/client"
@@ -27,6 +28,8 @@ type stub struct {
 	execute func(st *database.Statement, req database.Request) (*database.Result, error)
 	batch   func(entries []database.BatchEntry, req database.Request) (*database.Result, error)
 	parse   func(keyspace, text string) error
+	await   func(database.Ticket) error // with it, texts that begin with "write" get tickets
+	begun   atomic.Uint64
 
 	mu        sync.Mutex
 	kept      map[string]*database.Statement // guarded by mu
@@ -77,7 +80,10 @@ func (s *stub) Prepared(id []byte) *database.Statement {
 
 func (s *stub) Begin(st *database.Statement, req database.Request) (*database.Result, database.Ticket, error) {
 	r, err := s.execute(st, req)
-	return r, database.Ticket{}, err
+	if s.await == nil || err != nil || !strings.HasPrefix(st.Text, "write") {
+		return r, database.Ticket{}, err
+	}
+	return r, database.TicketOf(s.begun.Add(1)), nil
 }
 
 func (s *stub) BeginBatch(entries []database.BatchEntry, req database.Request) (*database.Result, database.Ticket, error) {
@@ -85,7 +91,12 @@ func (s *stub) BeginBatch(entries []database.BatchEntry, req database.Request) (
 	return r, database.Ticket{}, err
 }
 
-func (s *stub) Await(database.Ticket) error { return nil }
+func (s *stub) Await(t database.Ticket) error {
+	if s.await == nil {
+		return nil
+	}
+	return s.await(t)
+}
 
 func (s *stub) Listen(f func(database.Change)) (stop func()) {
 	s.mu.Lock()

@@ -126,7 +126,7 @@ var table = append([]Setting{
 		bind: text(func(s *Server) *string { return &s.Network.TLS.ClientCA }, ""),
 	},
 	{
-		Name: "native_transport_max_concurrent_connections", Flag: "connections-max", Default: "4096", Help: "how many connections may be open, as `N`; those beyond are closed at once; -1: no limit",
+		Name: "native_transport_max_concurrent_connections", Flag: "connections-max", Default: "16384", Help: "how many connections may be open, as `N`; those beyond are closed at once; -1: no limit",
 		bind: limit(func(s *Server) *int { return &s.Network.Limits.ConnectionsMax }),
 	},
 	{
@@ -140,6 +140,11 @@ var table = append([]Setting{
 	{
 		Name: "requests_max", Default: "16384", Help: "the same for all connections together",
 		bind: number(func(s *Server) *int { return &s.Network.Limits.InFlightTotalMax }, 1, math.MaxInt32),
+	},
+	{
+		Name: "long_statements_max", Default: "64",
+		Help: "how many statements known to take long run at a time: schema changes, ADMIN, CHECK, DESCRIBE, a SELECT of everything",
+		bind: number(func(s *Server) *int { return &s.Network.Limits.LongMax }, 1, math.MaxInt32),
 	},
 	{
 		Name: "connection_unread_max", Default: "256MiB", Help: "answers that may wait for a client that does not read them; its connection is closed beyond",

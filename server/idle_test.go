@@ -1,0 +1,46 @@
+package server
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/eskerdb/esker/server/wire"
+)
+
+// A connection that has nothing to do holds no memory to read into or to answer from, whatever it did before.
+func TestIdleConnectionsHoldNoBuffers(t *testing.T) {
+	s := start(t, Options{Database: echo()})
+	got := idleBytes(t, s, 300)
+	t.Logf("an idle connection takes %d bytes, the test's side of it included", got)
+	if got >= deskBytes {
+		t.Errorf("an idle connection takes %d bytes: as much as a desk of %d", got, deskBytes)
+	}
+}
+
+// idleBytes is what each of n connections takes after it was busy.
+func idleBytes(t *testing.T, s *Server, n int) int {
+	before := residentBytes()
+	for range n {
+		r := dialRaw(t, s)
+		r.ready()
+		for stream := range int16(3) {
+			r.ask(4, stream, &wire.Query{Text: []byte(strings.Repeat("q", 10_000))})
+		}
+		for range 3 {
+			r.answer()
+		}
+		r.frames = nil
+	}
+	return (residentBytes() - before) / n
+}
+
+// residentBytes is what the heap and the stacks take once pools are empty: they keep memory for two collections.
+func residentBytes() int {
+	for range 3 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc + m.StackInuse)
+}
