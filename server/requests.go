@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -205,11 +206,14 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 	}
 	c, d := r.conn, r.desk
 	d.values, d.entries = d.values[:0], d.entries[:0]
+	var st *database.Statement
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		st, err := child(c, m.Keyspace, e)
-		if err != nil {
-			return wire.Answer{}, err
+		if i == 0 || e.ID == nil || !bytes.Equal(e.ID, m.Entries[i-1].ID) { // mostly all are the same
+			var err error
+			if st, err = child(c, m.Keyspace, e); err != nil {
+				return wire.Answer{}, err
+			}
 		}
 		from := len(d.values)
 		// If the append moves the values, entries before keep the old memory, which nobody changes.

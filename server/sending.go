@@ -68,7 +68,6 @@ func (c *conn) transmit(patience bool) {
 			return
 		}
 		if s.part = s.part[n:]; len(s.part) > 0 {
-			c.answers.count()
 			c.server.crew.do((*conn).transmitPatiently, c)
 			return
 		}
@@ -159,6 +158,7 @@ func (c *conn) write(part []byte, patience bool) (n int, err error) {
 			return n, err
 		}
 	}
+	c.answers.count()
 	if !patience {
 		return n, nil
 	}
