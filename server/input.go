@@ -1,15 +1,20 @@
 package server
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // input is what the client sends, read into the desk of whoever leads. It is a wire.Source. While nothing is there it
 // holds no desk.
 type input struct {
 	conn     *conn
-	desk     *desk // nil: nothing is there
-	from, to int   // desk.read[from:to] was read from the socket and not taken
-	fault    error // of readNow
-	paused   bool  // readNow has found nothing, and paused the connection
+	desk     *desk  // nil: nothing is there
+	from, to int    // desk.read[from:to] was read from the socket and not taken
+	kept     []byte // the beginning of a frame while its rest is waited for without a desk
+	fault    error  // of readNow
+	read     int    // bytes that readNow has read
+	paused   bool   // readNow has found nothing, and paused the connection
 }
 
 // buffered is how many bytes can be taken without waiting.
@@ -75,16 +80,15 @@ func (in *input) fill(n int) error {
 	if c.lean.raw == nil {
 		return in.fillPlain()
 	}
-	had := in.to
-	in.fault, in.paused = nil, false
+	in.fault, in.read, in.paused = nil, 0, false
 	err := c.lean.raw.Read(c.lean.reading)
 	if err == nil {
 		err = in.fault
 	}
-	if in.desk == nil {
+	if in.read == 0 {
 		return c.socket.afterRead(nil, err)
 	}
-	return c.socket.afterRead(in.desk.read[had:in.to], err)
+	return c.socket.afterRead(in.desk.read[in.to-in.read:in.to], err)
 }
 
 // readNow is what a lean socket calls when something may be there; it is false to wait for that.
@@ -101,7 +105,7 @@ func (in *input) readNow(fd uintptr) bool {
 		return false
 	}
 	in.to += n
-	in.fault = err
+	in.read, in.fault = n, err
 	return true
 }
 
@@ -109,7 +113,9 @@ func (in *input) readNow(fd uintptr) bool {
 func (in *input) fillPlain() error {
 	c := in.conn
 	c.pause()
-	in.rise()
+	if !c.socket.inFrame {
+		in.rise()
+	}
 	if in.desk != nil {
 		n, err := c.socket.Read(in.desk.read[in.to:])
 		in.to += n
@@ -124,7 +130,7 @@ func (in *input) fillPlain() error {
 		return err
 	}
 	in.sit()
-	in.desk.read[0], in.to = first[0], 1
+	in.desk.read[0], in.to = first[0], 1 // nothing is kept between frames
 	return nil
 }
 
@@ -134,23 +140,38 @@ func (in *input) sit() {
 		return
 	}
 	in.desk = desks.Get().(*desk)
-	in.conn.frames.Scratch = in.desk.scratch
+	if in.conn.frames.Scratch == nil {
+		in.conn.frames.Scratch = in.desk.scratch
+	}
+	in.from, in.to = 0, copy(in.desk.read[:], in.kept)
+	in.kept = nil
 }
 
-// rise gives the desk up if nothing is on it: nothing is buffered, and no frame has begun.
+// rise gives the desk up. Of a frame whose rest does not come, only what came is kept.
 func (in *input) rise() {
-	if in.desk == nil || in.buffered() > 0 || in.conn.socket.inFrame {
+	if in.desk == nil {
 		return
 	}
-	in.desk.leave(in.conn.frames.Scratch)
-	in.desk, in.conn.frames.Scratch = nil, nil
-	in.from, in.to = 0, 0
+	if in.buffered() > 0 {
+		in.kept = bytes.Clone(in.desk.read[in.from:in.to])
+	}
+	scratch := &in.conn.frames.Scratch
+	if in.conn.frames.InScratch() {
+		in.desk.leave(nil)
+	} else {
+		in.desk.leave(*scratch)
+		*scratch = nil
+	}
+	in.desk, in.from, in.to = nil, 0, 0
+	if in.conn.segments != nil && !in.conn.socket.inFrame {
+		in.conn.segments.Trim()
+	}
 }
 
 // move leaves the desk to whoever led before, who is still busy at it, and takes what is buffered along to a new one.
 func (in *input) move() {
 	before, from, to := in.desk, in.from, in.to
-	in.desk, in.from, in.to = nil, 0, 0
+	in.desk, in.conn.frames.Scratch = nil, nil
 	if in.conn.segments != nil {
 		in.conn.segments.Leave()
 	}

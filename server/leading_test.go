@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -196,5 +197,49 @@ func TestSteadyRequestsTakeNoMemory(t *testing.T) {
 			}
 			t.Logf("%v allocations for %d requests", n, requests)
 		})
+	}
+}
+
+// Frames may come in any pieces: what came of one is kept while the rest is waited for.
+func TestFramesInPieces(t *testing.T) {
+	for _, version := range []byte{4, 5} {
+		s := start(t, Options{Database: echo()})
+		r := dialRaw(t, s)
+		r.ask(version, 1, &wire.Startup{Options: map[string]string{"CQL_VERSION": "3.0.0"}})
+		r.answer()
+		var raw []byte
+		want := []int{0, 1, 20_000, 3, deskBytes + 1000, 0, 70_000}
+		for stream, n := range want {
+			var err error
+			if raw, err = wire.AppendRequest(raw, wire.Header{Version: version, Stream: int16(stream)}, &wire.Query{Text: []byte(strings.Repeat("q", n))}, wire.CompressionNone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if version == 5 {
+			var err error
+			if raw, _, err = new(wire.Segmenter).Append(nil, raw, len(raw)); err != nil {
+				t.Fatal(err)
+			}
+			r.frames.ReadFrom(wire.NewSegmentReader(r.socket, wire.CompressionNone))
+		}
+		for at, piece := 0, 1; at < len(raw); piece = piece%4999 + 777 {
+			end := min(at+piece, len(raw))
+			before := s.Counters().BytesIn
+			r.write(raw[at:end])
+			for s.Counters().BytesIn < before+uint64(end-at) {
+				runtime.Gosched() // so that it is read by itself
+			}
+			at = end
+		}
+		for range want {
+			h, m := r.answer()
+			rows, ok := m.(*wire.Rows)
+			if !ok {
+				t.Fatalf("version %d: %s: %+v", version, h, m)
+			}
+			if got := len(rows.Content) - 4; got != want[h.Stream] {
+				t.Errorf("version %d, stream %d: %d bytes instead of %d", version, h.Stream, got, want[h.Stream])
+			}
+		}
 	}
 }

@@ -43,6 +43,7 @@ type FrameReader struct {
 	// Begun, if set, is called when the first byte of a frame is there.
 	Begun func()
 
+	inScratch  bool // a body is read into Scratch
 	src        Source
 	responses  bool
 	compressed []byte // scratch for a body on the wire
@@ -107,8 +108,13 @@ func (r *FrameReader) NextInPlace() (Frame, error) {
 	return Frame{Header: h, Body: body}, err
 }
 
+// InScratch reports whether a body is being read into Scratch, which then must not be taken away.
+func (r *FrameReader) InScratch() bool { return r.inScratch }
+
 // rest reads a body into Scratch.
 func (r *FrameReader) rest(h Header) (Frame, error) {
+	r.inScratch = true
+	defer func() { r.inScratch = false }()
 	if !h.compressed() {
 		body, err := r.body(r.Scratch, h)
 		if err == nil {

@@ -158,6 +158,17 @@ func (r *SegmentReader) Discard(n int) (int, error) {
 // Leave makes what was yielded stay as it is, for whoever still uses it while others read on.
 func (r *SegmentReader) Leave() { r.sent, r.opened = nil, nil }
 
+// segmentKeptBytes is the largest memory that Trim leaves.
+const segmentKeptBytes = 4 << 10
+
+// Trim gives up large memory if nothing is left to be read of it, so that a reader that waits holds little.
+func (r *SegmentReader) Trim() {
+	if len(r.rest) == 0 && max(cap(r.sent), cap(r.opened)) > segmentKeptBytes {
+		r.rest = nil
+		r.Leave()
+	}
+}
+
 // fill makes rest not empty.
 func (r *SegmentReader) fill() error {
 	for len(r.rest) == 0 {
