@@ -19,7 +19,7 @@ func TestDocs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := open(t, Options{})
+			e := open(t, Options{Auth: true})
 			for _, setUp := range []string{"CREATE KEYSPACE iot WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "USE iot"} {
 				if _, err := e.Query(setUp, 0); err != nil {
 					t.Fatal(err)
