@@ -34,14 +34,14 @@ func (d *Database) changeRoles(plan *planner.Roles, columns []planner.ColumnSpec
 	case *cql.ListPermissions:
 		return d.listPermissions(stmt, plan.Keyspace, columns, u)
 	}
-	hash, generated, err := hashOf(plan.Statement)
+	hash, generated, err := d.hashOf(plan.Statement, u)
 	if err != nil {
 		return nil, err
 	}
 	d.schemaMu.Lock()
 	defer d.schemaMu.Unlock()
-	roles := d.roles.Load()
-	c := &roleChange{user: u, roles: roles, change: roles.Change(), schema: d.Schema(), hash: hash}
+	c := d.newRoleChange(u)
+	c.hash = hash
 	warnings, err := c.run(plan)
 	if err != nil {
 		return nil, err
@@ -68,12 +68,27 @@ func passwordOf(tree cql.Statement) *cql.Password {
 	return nil
 }
 
+func (d *Database) newRoleChange(u *auth.User) *roleChange {
+	roles := d.roles.Load()
+	return &roleChange{user: u, roles: roles, change: roles.Change(), schema: d.Schema()}
+}
+
 // hashOf is the hash that a statement stores, and the password it answers if it makes one up. It takes long, so it is done before
-// anything is locked.
-func hashOf(tree cql.Statement) (hash, generated string, err error) {
+// anything is locked, and not for who is refused anyway.
+func (d *Database) hashOf(tree cql.Statement, u *auth.User) (hash, generated string, err error) {
 	password := passwordOf(tree)
 	if password == nil {
 		return "", "", nil
+	}
+	c := d.newRoleChange(u)
+	switch stmt := tree.(type) {
+	case *cql.CreateRole:
+		err = c.mayCreate(&stmt.Options)
+	case *cql.AlterRole:
+		err = c.mayAlter(stmt.Name.Text, &stmt.Options)
+	}
+	if err != nil {
+		return "", "", err
 	}
 	text := password.Text
 	switch password.Kind {
@@ -88,7 +103,7 @@ func hashOf(tree cql.Statement) (hash, generated string, err error) {
 		generated = auth.GeneratedPassword()
 		text = generated
 	}
-	if hash, err = auth.Hash(text); err != nil {
+	if hash, err = d.passwords.Hash(text); err != nil {
 		return "", "", &planner.InvalidError{Message: err.Error()}
 	}
 	return hash, generated, nil
@@ -148,13 +163,21 @@ func (c *roleChange) set(r *auth.Role, o *cql.RoleOptions) {
 	}
 }
 
-func (c *roleChange) create(stmt *cql.CreateRole) error {
-	name := stmt.Name.Text
+// mayCreate refuses who may not create a role so.
+func (c *roleChange) mayCreate(o *cql.RoleOptions) error {
 	if err := c.require(auth.Create, auth.Roles); err != nil {
 		return err
 	}
-	if s := stmt.Options.Superuser; s != nil && *s && !c.super() {
+	if o.Superuser != nil && *o.Superuser && !c.super() {
 		return unauthorized("Only superusers can create a role with superuser status")
+	}
+	return nil
+}
+
+func (c *roleChange) create(stmt *cql.CreateRole) error {
+	name := stmt.Name.Text
+	if err := c.mayCreate(&stmt.Options); err != nil {
+		return err
 	}
 	if err := checkOptions(&stmt.Options); err != nil {
 		return err

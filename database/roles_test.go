@@ -130,6 +130,20 @@ func TestAccessToDatacenters(t *testing.T) {
 	}
 }
 
+// Who may not make a role, or change it, costs no bcrypt.
+func TestTheRefusedAreNotHashed(t *testing.T) {
+	w := authWorld(t)
+	w.runAs("root", "CREATE ROLE ann", "CREATE ROLE bob")
+	w.db.passwords = nil // whoever hashes fails
+	for _, text := range []string{
+		"CREATE ROLE x WITH PASSWORD = 'y'", "CREATE ROLE x WITH GENERATED PASSWORD", "ALTER ROLE bob WITH PASSWORD = 'y'", "ALTER ROLE ann WITH PASSWORD = 'y' AND SUPERUSER = true",
+	} {
+		if _, err := w.as("ann", text); !forbidden(err) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 // Without a user, a database that asks who clients are permits nothing; one that does not ask permits all but statements about roles.
 func TestNobodyIsLoggedIn(t *testing.T) {
 	w := authWorld(t, "CREATE TABLE t (k int PRIMARY KEY)")

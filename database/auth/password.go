@@ -54,7 +54,7 @@ func CheckHash(hash string) error {
 // Passwords verifies passwords. It remembers those that were right, so that connections after the first cost no bcrypt,
 // and lets only half of the processors work at it, so that a flood of logins leaves the rest to statements.
 type Passwords struct {
-	turns chan struct{} // one for each verification at a time
+	turns chan struct{} // one for each verification or hash at a time
 	key   [32]byte      // of this process: what is remembered is of no use elsewhere
 
 	mu       sync.Mutex
@@ -84,6 +84,13 @@ var noPassword = sync.OnceValue(func() []byte {
 	}
 	return []byte(hash)
 })
+
+// Hash is the function Hash, in its turn.
+func (p *Passwords) Hash(password string) (string, error) {
+	p.turns <- struct{}{}
+	defer func() { <-p.turns }()
+	return Hash(password)
+}
 
 func (p *Passwords) mac(password string) (out [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, p.key[:])
