@@ -47,6 +47,8 @@ type Options struct {
 	BackfillRowsMax int
 	// Memory tells what the process takes, by use, for system_views.memory. nil: nothing is told.
 	Memory func() []memory.Use
+	// Served tells what the server knows of its clients, for system_views.clients and cql_metrics. nil: nothing is told.
+	Served func() catalog.Served
 	// Node is what the catalogue says of this node.
 	Node catalog.Node
 	// Guardrails warn of what statements cost, or refuse them. nil: DefaultGuardrails. system_views.settings shows them.
@@ -92,7 +94,8 @@ type Database struct {
 	guardrails  Guardrails
 	sizes       partitionSizes
 	reading     readTotals
-	memoryUses  func() []memory.Use // Options.Memory
+	memoryUses  func() []memory.Use   // Options.Memory
+	served      func() catalog.Served // Options.Served
 	late        lateRows
 	auth        bool                          // Options.Auth
 	roles       atomic.Pointer[auth.Snapshot] // changed while schemaMu is held
@@ -150,9 +153,7 @@ func Open(o Options) (*Database, error) {
 	}
 	node := o.Node
 	node.HostID = d.node.HostID
-	if d.memoryUses = o.Memory; o.Memory == nil {
-		d.memoryUses = func() []memory.Use { return nil }
-	}
+	d.memoryUses, d.served = o.told()
 	d.catalog = catalog.New(node, d.settings(o.Settings), status{d})
 	d.publish(stored)
 	if err := d.adoptInternalTables(stored); err != nil {

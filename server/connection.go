@@ -33,6 +33,8 @@ type conn struct {
 	schemaEvents atomic.Bool
 	version      atomic.Uint32 // of STARTUP; 0 before
 
+	introduction introduction // of the client
+
 	socket *entrance
 	lean   lean
 

@@ -62,6 +62,7 @@ func (c *conn) startup(version byte, m *wire.Startup) wire.Answer {
 	c.frames.Compression = compression
 	c.answers.compress(compression)
 	c.version.Store(uint32(version))
+	c.introduction.startup(m.Options, c.socket.Conn)
 	if c.server.door.Logins != nil {
 		c.login.stage = stageLogin
 		return wire.Answer{Message: &wire.Authenticate{Class: wire.PasswordAuthenticator}}

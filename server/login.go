@@ -233,6 +233,11 @@ func (c *conn) authenticate(m *wire.AuthResponse) wire.Answer {
 // letIn makes the connection ready for statements.
 func (c *conn) letIn() {
 	c.login.stage = stageReady
+	if c.login.user != nil {
+		c.introduction.ready(c.login.user.Name)
+	} else {
+		c.introduction.ready("")
+	}
 	c.frames.BodyBytesMax = c.server.limits.FrameBytesMax
 	c.socket.becomeReady()
 	c.server.visitors.ready(c)

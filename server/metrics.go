@@ -96,7 +96,7 @@ var requestOpcodes = [...]wire.Opcode{
 // Causes of connections that were refused or closed.
 var (
 	refusals   = [...]string{"connections", "address", "shutdown", "accept"}
-	departures = [...]string{"client", "shutdown", "startup", "frame", "crowded", "unread", "stalled", "protocol", "network"}
+	departures = [...]string{"client", "shutdown", "startup", "frame", "crowded", "unread", "stalled", "protocol", "network", "language"}
 )
 
 const opcodes = 0x11
@@ -199,7 +199,10 @@ func (m *metrics) refusal(cause error) {
 
 // departure counts a connection that has ended.
 func (m *metrics) departure(cause error) {
-	var broken *wire.ProtocolError
+	var (
+		broken   *wire.ProtocolError
+		stranger *StrangerError
+	)
 	at := 8
 	switch {
 	case cause == nil:
@@ -218,6 +221,8 @@ func (m *metrics) departure(cause error) {
 		at = 6
 	case errors.As(cause, &broken):
 		at = 7
+	case errors.As(cause, &stranger):
+		at = 9
 	case errors.Is(cause, io.EOF), errors.Is(cause, net.ErrClosed):
 		at = 0
 	}

@@ -139,7 +139,7 @@ func TestCausesOfConnections(t *testing.T) {
 			t.Errorf("%v: %d", cause, got)
 		}
 	}
-	for i, cause := range []error{nil, errShutdown, errStartup, errFrame, errCrowded, fmt.Errorf("%w: 7 bytes", errUnread), timeout{}, &wire.ProtocolError{}, errors.New("reset")} {
+	for i, cause := range []error{nil, errShutdown, errStartup, errFrame, errCrowded, fmt.Errorf("%w: 7 bytes", errUnread), timeout{}, &wire.ProtocolError{}, errors.New("reset"), errPlainPort} {
 		s.metrics.departure(cause)
 		if got := s.Counters().Closed[departures[i]]; got != 1 {
 			t.Errorf("%v: %d", cause, got)

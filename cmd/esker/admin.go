@@ -21,6 +21,7 @@ A scope is a keyspace, or a table with its keyspace, like iot.readings; without 
 		newAdminVerb(&t, "compact [KEYSPACE[.TABLE]]", "Merge all files of tables, and forget what is deleted and out of its grace",
 			"The server compacts by itself; this does all of it at once, and returns when it is done.", "ADMIN COMPACT"),
 		newTableStatsCommand(&t),
+		newClientsCommand(&t),
 		newCreateSuperuserCommand(&t),
 	)
 	cmd.AddCommand(newSightCommands(&t)...)
@@ -57,6 +58,27 @@ until a compaction has merged them. bytes_per_row is disk_bytes by rows.`,
 	cmd.Flags().BoolVar(&columns, "columns", false, "a row for each column and encoding, with its bytes; reads all files")
 	cmd.Flags().BoolVar(&files, "files", false, "a row for each table file")
 	return cmd
+}
+
+// clientColumns are shown of system_views.clients; the other columns repeat them or are long.
+const clientColumns = "address, port, username, connection_stage, driver_name, driver_version, protocol_version, ssl_enabled, keyspace_name, request_count"
+
+func newClientsCommand(t *target) *cobra.Command {
+	return &cobra.Command{
+		Use: "clients", Short: "Show who is connected", Args: cobra.NoArgs,
+		Long: `Shows who is connected: where from, as whom, with which driver, and how many requests each connection has sent.
+It is a SELECT on system_views.clients, which has more columns.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.checkOutput(); err != nil {
+				return err
+			}
+			a, err := t.ask(cmd.Context(), "SELECT "+clientColumns+" FROM system_views.clients")
+			if err != nil {
+				return err
+			}
+			return t.write(cmd.OutOrStdout(), a)
+		},
+	}
 }
 
 // admin sends a statement with its scope and shows the answer.

@@ -81,7 +81,7 @@ var serverFamilies = []family{
 	{name: "esker_connections_refused_total", kind: counter, labels: []string{"cause"}, help: "Connections that were closed at once: too many connections, too many of one address, shutdown, or accept failed.",
 		read: each(func(c *counted) map[string]uint64 { return c.server.Refused })},
 	{name: "esker_connections_closed_total", kind: counter, labels: []string{"cause"},
-		help: "Connections that ended, by cause: client, shutdown, startup (not ready in time), frame (not finished in time), crowded (made room for others), unread or stalled (the client does not read), protocol, network.",
+		help: "Connections that ended, by cause: client, shutdown, startup (not ready in time), frame (not finished in time), crowded (made room for others), unread or stalled (the client does not read), protocol, network, language (TLS where none is spoken, or none where it is).",
 		read: each(func(c *counted) map[string]uint64 { return c.server.Closed })},
 	{name: "esker_logins_total", kind: counter, labels: []string{"result"}, help: "Logins with a name and a password: accepted or refused.",
 		read: func(c *counted, add func(float64, ...string)) {

@@ -132,6 +132,13 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: %s", problem.Metric, problem.Text)
 		}
 	}
+	if code, out, text := said(t, p.adminArgs("admin", "clients", "--output", "csv")...); code != 0 ||
+		!strings.HasPrefix(out, strings.ReplaceAll(clientColumns, ", ", ",")+"\n127.0.0.1,") || strings.Count(out, ",anonymous,ready,") != 2 {
+		t.Errorf("%d: %s%s", code, out, text)
+	}
+	if row := p.run("SELECT value FROM system_views.cql_metrics WHERE name = 'prepared_statements_count'"); len(row) != 1 || fmt.Sprintf("%x", row[0]) != "3ff0000000000000" {
+		t.Errorf("%x", row)
+	}
 	if code, text := get(t, p.watchOf()+"/healthz"); code != http.StatusOK || text != "serving\n" {
 		t.Errorf("%d: %s", code, text)
 	}

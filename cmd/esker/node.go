@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/eskerdb/esker/cmd/esker/settings"
 	"github.com/eskerdb/esker/database"
@@ -59,8 +60,10 @@ func openNode(set *settings.Server, listener net.Listener, rows map[string]strin
 			return nil, errors.Join(err, store.Close())
 		}
 	}
+	served := &servedBy{}
 	db, err := database.Open(database.Options{
 		Store: database.Local{Store: store}, Clock: clock.System{}, Node: nodeOf(listener), Settings: settingsOf(set, rows, listener),
+		Served:     served.of,
 		Memory:     func() []memory.Use { return memoryUses(&budget, store) },
 		Guardrails: &set.Guardrails, LargePartition: largePartitions(logger),
 		ReadsMax: int(budget.Total / readBytes), StatementsBytesMax: budget.Total / 16,
@@ -80,8 +83,19 @@ func openNode(set *settings.Server, listener net.Listener, rows map[string]strin
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), db.Close())
 	}
+	served.server.Store(srv)
 	shown.start()
 	return &node{store: store, database: db, server: srv, logger: logger, shown: shown, restore: ungoverned}, nil
+}
+
+// servedBy is the server that comes after the database which shows its clients.
+type servedBy struct{ server atomic.Pointer[server.Server] }
+
+func (s *servedBy) of() catalog.Served {
+	if srv := s.server.Load(); srv != nil {
+		return srv.Served()
+	}
+	return catalog.Served{}
 }
 
 // nodeOf is what the catalogue tells drivers of this node.

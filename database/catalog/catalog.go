@@ -54,6 +54,10 @@ type Status interface {
 	Build(t *schema.Table) (built float64, rowsWritten int64)
 	// Memory tells what the process takes, by use.
 	Memory() []memory.Use
+	// Served is what the server knows of its clients.
+	Served() Served
+	// Statements tells of prepared statements.
+	Statements() Statements
 }
 
 // New makes a catalogue. Settings are shown in system_views.settings.

@@ -37,6 +37,10 @@ func (s *Source) rows(t *schema.Table) []values {
 		return s.settings()
 	case "system_views.caches":
 		return s.caches()
+	case "system_views.clients":
+		return s.clients()
+	case "system_views.cql_metrics":
+		return s.cqlMetrics()
 	case "system_views.memory":
 		return s.memory()
 	case "system_views.rollups":
