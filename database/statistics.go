@@ -16,6 +16,7 @@ type Statistics struct {
 	Store      lsm.Statistics // zero if the store tells nothing
 	Cache      lsm.CacheStatistics
 	Statements StatementStatistics
+	Texts      TextStatistics
 	// ReadsRunning of at most ReadsMax are SELECTs that read rows now.
 	ReadsRunning, ReadsMax int
 	Memory                 []memory.Use
@@ -50,7 +51,7 @@ func (t *TableStatistics) IsCopy() bool { return t.Table.Copy != nil }
 func (d *Database) Statistics() Statistics {
 	tell := status{d}
 	out := Statistics{
-		Statements: d.statements.statistics(), ReadsRunning: len(d.reads), ReadsMax: cap(d.reads), Memory: d.memoryUses(),
+		Statements: d.statements.statistics(), Texts: d.TextStatistics(), ReadsRunning: len(d.reads), ReadsMax: cap(d.reads), Memory: d.memoryUses(),
 	}
 	if store, ok := d.store.(Maintained); ok {
 		out.Store = store.Statistics()

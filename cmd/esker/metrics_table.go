@@ -116,6 +116,11 @@ var statementFamilies = []family{
 			add(float64(c.database.Statements.Misses), "miss")
 		}},
 	{name: "esker_prepared_statements_evicted_total", kind: counter, help: "Prepared statements that made room for others.", read: one(func(c *counted) uint64 { return c.database.Statements.Evicted })},
+	{name: "esker_statement_texts_total", kind: counter, labels: []string{"result"}, help: "Texts that were not prepared: known, by their shape, so that only literals were read, or parsed.",
+		read: func(c *counted, add func(float64, ...string)) {
+			add(float64(c.database.Texts.Known), "known")
+			add(float64(c.database.Texts.Parsed), "parsed")
+		}},
 	{name: "esker_reads_running", kind: gauge, help: "SELECTs that read rows now; others wait.", read: one(func(c *counted) int { return c.database.ReadsRunning })},
 	{name: "esker_reads_limit", kind: gauge, help: "SELECTs that may read rows at a time.", read: one(func(c *counted) int { return c.database.ReadsMax })},
 	{name: "esker_memory_used_bytes", kind: gauge, labels: []string{"use"}, help: "Memory taken, by use: memtables, blocks, requests, heap.",
