@@ -70,11 +70,19 @@ func runServer(ctx context.Context, resolve func() (*resolved, error), stderr io
 // newLogger logs a line an event.
 func newLogger(l settings.Log, level *slog.LevelVar, stderr io.Writer) *slog.Logger {
 	setLevel(level, l.Level)
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: addressText}
 	if l.Format == "json" {
 		return slog.New(slog.NewJSONHandler(stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(stderr, options))
+}
+
+// addressText shows an address as text in JSON too.
+func addressText(_ []string, a slog.Attr) slog.Attr {
+	if address, ok := a.Value.Any().(net.Addr); ok {
+		a.Value = slog.StringValue(address.String())
+	}
+	return a
 }
 
 func setLevel(level *slog.LevelVar, word string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,11 +144,14 @@ func TestLogOfJSON(t *testing.T) {
 		if strings.HasPrefix(lines.Text(), "ready on ") {
 			continue
 		}
-		var event struct{ Time, Level, Msg string }
+		var event struct{ Time, Level, Msg, Client string }
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil || event.Time == "" || event.Level == "" {
 			t.Errorf("%q: %v", lines.Text(), err)
 		}
 		messages[event.Msg] = true
+		if _, err := netip.ParseAddrPort(event.Client); err != nil && strings.HasPrefix(event.Msg, "connection ") {
+			t.Errorf("%q: %v", lines.Text(), err)
+		}
 	}
 	for _, want := range []string{"serving", "connection opened", "connection closed", "stopped"} {
 		if !messages[want] {
