@@ -9,7 +9,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // fileBytesMax is how long a file may be. Cassandra's own, full of comments, has 120 KiB.
@@ -35,6 +37,33 @@ var cassandraNames string
 // cassandra are the names that cassandra.yaml may have, those of earlier releases too.
 var cassandra = strings.Fields(cassandraNames)
 
+// Limits of nesting: the parser takes time and memory by the square of it.
+const (
+	bracketsMax = 32
+	columnMax   = 512 // of a colon or a dash: each level of lines begins a column further right
+)
+
+// deepLine is the first line that is nested too deep; 0: there is none.
+func deepLine(tokens token.Tokens) int {
+	open := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			open++
+		case token.MappingEndType, token.SequenceEndType:
+			open--
+		case token.MappingValueType, token.MappingKeyType, token.SequenceEntryType:
+			if t.Position.Column > columnMax {
+				return t.Position.Line
+			}
+		}
+		if open > bracketsMax {
+			return t.Position.Line
+		}
+	}
+	return 0
+}
+
 // Ignored are the names of cassandra.yaml in the file that mean nothing here, in their order.
 func (f *File) Ignored() []string { return f.ignored }
 
@@ -45,7 +74,11 @@ func ReadFile(name string, content []byte) (*File, error) {
 	if len(content) > fileBytesMax {
 		return nil, fmt.Errorf("%s: %d bytes; a file of settings has at most %d", name, len(content), fileBytesMax)
 	}
-	parsed, err := parser.ParseBytes(content, 0)
+	tokens := lexer.Tokenize(string(content))
+	if line := deepLine(tokens); line > 0 {
+		return nil, fmt.Errorf("%s:%d: levels in levels, more than a file of settings has", name, line)
+	}
+	parsed, err := parser.Parse(tokens, 0)
 	var broken yaml.Error
 	switch {
 	case errors.As(err, &broken):

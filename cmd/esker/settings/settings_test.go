@@ -282,6 +282,17 @@ func TestMistakesNameFileLineAndWhatWasMeant(t *testing.T) {
 			t.Errorf("%q: %v, %v", content, f, err)
 		}
 	}
+	for _, unit := range []string{"[", "{a: ", "- ", "? "} {
+		if _, err := ReadFile("f.yaml", []byte("a: 1\n"+strings.Repeat(unit, 50_000))); err == nil || !strings.Contains(err.Error(), "levels in levels") {
+			t.Errorf("%q: %.100v", unit, err)
+		}
+	}
+	for i, ok := range []bool{true, false} {
+		deep := strings.Repeat("[", bracketsMax+i) + strings.Repeat("]", bracketsMax+i)
+		if _, err := ReadFile("f.yaml", []byte("seed_provider: "+deep+"\n")); (err == nil) != ok {
+			t.Errorf("%s: %v", deep, err)
+		}
+	}
 	if _, err := ReadFile("f.yaml", bytes.Repeat([]byte{'\n'}, fileBytesMax)); err != nil {
 		t.Error(err)
 	}
