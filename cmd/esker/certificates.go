@@ -21,7 +21,8 @@ type certificates struct {
 	files   settings.TLS
 	logger  *slog.Logger
 	current atomic.Pointer[tls.Config]
-	seen    string // what the files were when they were read last; of load, then of watch alone
+	until   atomic.Int64 // seconds since 1970 when the current one ends
+	seen    string       // what the files were when they were read last; of load, then of watch alone
 
 	asked  chan struct{} // to read them again; of capacity 1
 	cancel func()
@@ -46,7 +47,16 @@ func loadCertificates(files settings.TLS, logger *slog.Logger) (*certificates, e
 		logger.Warn("the certificate has ended; clients that look will refuse it", "file", files.Cert, "ended", until)
 	}
 	c.current.Store(config)
+	c.until.Store(until.Unix())
 	return c, nil
+}
+
+// ends is when the certificate ends, in seconds since 1970; without one it is 0.
+func (c *certificates) ends() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.until.Load()
 }
 
 // config is for the listener: each connection gets what holds when it comes.
@@ -122,6 +132,7 @@ func (c *certificates) reload() {
 		return
 	}
 	c.current.Store(config)
+	c.until.Store(until.Unix())
 	c.logger.Info("the certificate was read again; new connections get it", "file", c.files.Cert, "ends", until)
 }
 

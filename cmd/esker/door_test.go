@@ -228,6 +228,9 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 			t.Errorf("%s: %s, %q", what, name(), log.String())
 		}
 	}
+	if shown := c.current.Load().Certificates[0].Leaf.NotAfter.Unix(); c.ends() != shown || (*certificates)(nil).ends() != 0 {
+		t.Errorf("it ends at %d, the metric says %d", shown, c.ends())
+	}
 	if config, err := c.config().GetConfigForClient(nil); err != nil || config.MinVersion != tls.VersionTLS12 {
 		t.Errorf("%v, %v", config, err)
 	}

@@ -217,5 +217,5 @@ func (w *watch) look() *counted {
 	if w.node == nil {
 		return nil
 	}
-	return &counted{server: w.node.server.Counters(), database: w.node.database.Statistics()}
+	return &counted{server: w.node.server.Counters(), certificate: w.node.shown.ends(), database: w.node.database.Statistics()}
 }

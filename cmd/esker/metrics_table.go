@@ -12,8 +12,10 @@ import (
 
 // counted is what one look at a node found.
 type counted struct {
-	server   server.Counters
-	database database.Statistics
+	server server.Counters
+	// certificate is when the server's certificate ends, in seconds since 1970; 0: it has none.
+	certificate int64
+	database    database.Statistics
 }
 
 // family is one metric with all its labels.
@@ -88,6 +90,8 @@ var serverFamilies = []family{
 			add(float64(c.server.LoggedIn), "accepted")
 			add(float64(c.server.LoginsBad), "refused")
 		}},
+	{name: "esker_tls_certificate_end_timestamp_seconds", kind: gauge, help: "When the certificate that clients are shown ends; 0: there is none.",
+		read: one(func(c *counted) int64 { return c.certificate })},
 }
 
 // errorName is the kind of an error, as labels have it.
