@@ -118,7 +118,7 @@ func goTypes(r *goRun, table string) {
 			}
 		}
 	}
-	r.exec("INSERT INTO k." + table + " (k, tu) VALUES (-1, (7, 'seven'))") // gocql binds lone tuples only element by element
+	r.must(r.s.exec("INSERT INTO k."+table+" (k, tu) VALUES (?, (?, ?))", -1, 7, "seven"), "tuple") // gocql binds lone tuples element by element
 	var n int
 	var s string
 	if r.must(r.s.scan("SELECT tu FROM k."+table+" WHERE k = -1", nil, &n, &s), "tuple"); n != 7 || s != "seven" {

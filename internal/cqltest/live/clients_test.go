@@ -355,25 +355,31 @@ func runPython(t *testing.T, k *task) {
 	k.program(t, Tool(t, "python"), source(t, "python", "clients.py"))
 }
 
-func runNode(t *testing.T, k *task) {
-	if _, err := os.Stat(filepath.Join(Root(t), ".tools", "node", "node_modules", "cassandra-driver")); err != nil {
-		Missing(t, "the Node driver is not in .tools/node: run .ci/tools.sh (make tools)")
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		Missing(t, "node is missing: run .ci/tools.sh (make tools)")
-	}
-	k.program(t, node, source(t, "node", "clients.js"))
-}
+func runNode(t *testing.T, k *task) { k.program(t, node(t), source(t, "node", "clients.js")) }
 
 func runJava(t *testing.T, k *task) {
-	jars := filepath.Join(Root(t), ".tools", "java", "lib")
-	if _, err := os.Stat(jars); err != nil {
-		Missing(t, "the Java driver is not in .tools/java/lib: run .ci/tools.sh (make tools)")
+	java, jars := java(t)
+	k.program(t, java, "-Xmx512m", "-cp", jars, source(t, "java", "Clients.java"))
+}
+
+// node is the program, once its driver is there.
+func node(t *testing.T) string {
+	t.Helper()
+	return installed(t, "node", filepath.Join("node", "node_modules", "cassandra-driver"))
+}
+
+// java is the program and the class path of the driver.
+func java(t *testing.T) (program, jars string) {
+	t.Helper()
+	return installed(t, "java", filepath.Join("java", "lib")), filepath.Join(Root(t), ".tools", "java", "lib", "*")
+}
+
+// installed finds a program whose driver lies in a folder of .tools.
+func installed(t *testing.T, name, folder string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if _, missing := os.Stat(filepath.Join(Root(t), ".tools", folder)); err != nil || missing != nil {
+		Missing(t, name+" or its driver in .tools/"+folder+" is missing: run .ci/tools.sh (make tools)")
 	}
-	java, err := exec.LookPath("java")
-	if err != nil {
-		Missing(t, "java is missing: run .ci/tools.sh (make tools)")
-	}
-	k.program(t, java, "-Xmx512m", "-cp", filepath.Join(jars, "*"), source(t, "java", "Clients.java"))
+	return path
 }

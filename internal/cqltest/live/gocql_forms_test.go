@@ -2,7 +2,6 @@ package live
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -74,27 +73,6 @@ func TestGocqlStatics(t *testing.T) {
 	}
 	if err := iter.Close(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestLoaderBatches sends what TSBS' loader for Cassandra sends: logged batches of literal texts.
-func TestLoaderBatches(t *testing.T) {
-	t.Parallel()
-	s := session(t, Start(t, dataDir(t)))
-	run(t, s, createKeyspace, "CREATE TABLE k.series_double (series_id text, timestamp_ns bigint, value double, PRIMARY KEY (series_id, timestamp_ns)) WITH COMPACT STORAGE")
-	const batches, statements = 10, 900
-	for b := range batches {
-		batch := s.Batch(gocql.LoggedBatch).Consistency(gocql.All)
-		for i := range statements {
-			batch.Query(fmt.Sprintf("INSERT INTO k.series_double(series_id, timestamp_ns, value) VALUES('cpu,hostname=host_%d,region=eu-central-1,datacenter=eu-central-1a,rack=6,os=Ubuntu15.10,arch=x86#usage_user#2016-01-01', %d, %d.5)", i%10, b*statements+i, i))
-		}
-		if err := batch.Exec(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var got int64
-	if err := s.Query("SELECT count(*) FROM k.series_double").Scan(&got); err != nil || got != batches*statements {
-		t.Errorf("%d rows, %v", got, err)
 	}
 }
 
