@@ -39,6 +39,7 @@ func (gocql1) open(o goOptions) (goSession, error) {
 	cluster := gocql.NewCluster(o.addr)
 	cluster.ProtoVersion = o.version
 	cluster.Dialer = watching{o.spoken}
+	cluster.Timeout, cluster.ConnectTimeout = time.Minute, time.Minute // the machine may be busy
 	cluster.ReconnectInterval = 50 * time.Millisecond
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 100, Interval: 50 * time.Millisecond}
 	switch o.compression {

@@ -184,7 +184,7 @@ func (w *watchman) curves() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var resident, goroutines, sockets, files strings.Builder
-	step := max(1, len(w.all)/24)
+	step := (len(w.all) + 23) / 24
 	for i := 0; i < len(w.all); i += step {
 		var top sample // of its step
 		for _, s := range w.all[i:min(i+step, len(w.all))] {
@@ -273,6 +273,7 @@ func (c *crowd) run() {
 	}
 	dialer := &fraying{crowd: c, rng: rand.New(rand.NewPCG(c.rng.Uint64(), 2))}
 	cluster := gocql.NewCluster(c.server.Addr)
+	cluster.Timeout, cluster.ConnectTimeout = time.Minute, time.Minute
 	cluster.NumConns, cluster.Dialer, cluster.Logger = manyGocql, dialer, nopLogger{}
 	cluster.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 100, Interval: 20 * time.Millisecond}
 	var session *gocql.Session
@@ -309,9 +310,13 @@ const manyInsert = "INSERT INTO k.many (k, n, v) VALUES (?, ?, ?)"
 // own is one connection of the project's client.
 func (c *crowd) own(i int, rng *rand.Rand, slots chan struct{}) {
 	compression := []wire.Compression{wire.CompressionNone, wire.CompressionLZ4, wire.CompressionSnappy}[rng.IntN(3)]
+	version := wire.VersionMin + byte(rng.IntN(int(wire.VersionMax-wire.VersionMin)+1))
+	if compression == wire.CompressionSnappy {
+		version = min(version, 4) // version 5 has none
+	}
 	dialer := &fraying{crowd: c, rng: rng}
 	slots <- struct{}{}
-	conn, err := client.Dial(context.Background(), client.Options{Addr: c.server.Addr, Compression: compression, DialContext: dialer.DialContext})
+	conn, err := client.Dial(context.Background(), client.Options{Addr: c.server.Addr, ProtocolVersion: version, Compression: compression, DialContext: dialer.DialContext})
 	<-slots
 	if err != nil {
 		if !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, client.ErrLost) {

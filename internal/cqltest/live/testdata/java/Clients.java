@@ -51,9 +51,18 @@ public class Clients {
   static final List<CqlSession> sessions = new ArrayList<>();
   static final BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
 
+  // The driver's own settings, with patience: the machine may be busy.
+  static ProgrammaticDriverConfigLoaderBuilder defaults() {
+    ProgrammaticDriverConfigLoaderBuilder b = DriverConfigLoader.programmaticBuilder();
+    for (DefaultDriverOption option : List.of(DefaultDriverOption.REQUEST_TIMEOUT, DefaultDriverOption.CONNECTION_CONNECT_TIMEOUT, DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT,
+        DefaultDriverOption.CONNECTION_SET_KEYSPACE_TIMEOUT, DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, DefaultDriverOption.METADATA_SCHEMA_REQUEST_TIMEOUT)) {
+      b.withDuration(option, Duration.ofSeconds(60));
+    }
+    return b;
+  }
+
   static ProgrammaticDriverConfigLoaderBuilder config() {
-    return DriverConfigLoader.programmaticBuilder()
-        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(60))
+    return defaults()
         .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ofMillis(20))
         .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
         .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
@@ -120,10 +129,7 @@ public class Clients {
 
   static String connect(CqlSession s) throws Exception {
     // The session of the features has short delays; this one has nothing but the driver's own settings.
-    CqlSessionBuilder b = CqlSession.builder().addContactPoint(new InetSocketAddress(host, port)).withLocalDatacenter("datacenter1");
-    if (!ca.isEmpty()) b.withSslContext(trusting(ca));
-    if (!user.isEmpty()) b.withAuthCredentials(user, password);
-    CqlSession d = b.build();
+    CqlSession d = builder(defaults()).build();
     sessions.add(d);
     String release = d.execute("SELECT release_version FROM system.local").one().getString(0);
     equal(release.compareTo("4") >= 0, true, "release");

@@ -10,10 +10,11 @@ const { BigDecimal, Duration, Integer, LocalDate, LocalTime, Long, InetAddress, 
 
 const [host, port, ca, user, password, features, writes] = process.argv.slice(2);
 const clients = [];
+const patience = { connectTimeout: 60000, readTimeout: 60000 }; // the machine may be busy
 const input = readline.createInterface({ input: process.stdin });
 
 function open(options = {}) {
-  const all = { contactPoints: [`${host}:${port}`], localDataCenter: 'datacenter1', keyspace: 'k', refreshSchemaDelay: 50, ...options };
+  const all = { contactPoints: [`${host}:${port}`], localDataCenter: 'datacenter1', keyspace: 'k', refreshSchemaDelay: 50, socketOptions: patience, ...options };
   if (ca && !all.sslOptions) all.sslOptions = { ca: [fs.readFileSync(ca)], servername: 'localhost', rejectUnauthorized: true };
   if (user && !all.authProvider) all.authProvider = new cassandra.auth.PlainTextAuthProvider(user, password);
   const client = new cassandra.Client(all);

@@ -32,7 +32,10 @@ def open_cluster(**options):
         options.setdefault("ssl_options", {"server_hostname": host})
     if user:
         options.setdefault("auth_provider", PlainTextAuthProvider(user, password))
-    cluster = Cluster([host], port=int(port), **options)
+    # Default settings, with patience: the machine may be busy.
+    policy = TokenAwarePolicy(RoundRobinPolicy())
+    options.setdefault("execution_profiles", {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=policy, request_timeout=60)})
+    cluster = Cluster([host], port=int(port), connect_timeout=60, control_connection_timeout=60, **options)
     clusters.append(cluster)
     return cluster
 
@@ -213,8 +216,6 @@ def named(session):
 
 def routing(session):
     session.execute("CREATE TABLE routing (a int, b text, c int, v int, PRIMARY KEY ((a, b), c))")
-    profile = ExecutionProfile(load_balancing_policy=TokenAwarePolicy(RoundRobinPolicy()))
-    session = open_session(execution_profiles={EXEC_PROFILE_DEFAULT: profile})
     insert = session.prepare("INSERT INTO routing (v, c, b, a) VALUES (?, ?, ?, ?)")
     equal(insert.routing_key_indexes, [3, 2], "routing key")
     for n in range(100):
