@@ -169,6 +169,6 @@ func TestCqlshCommands(t *testing.T) {
 		TRACING ON; SELECT v FROM t; TRACING OFF;
 		SHOW VERSION; SHOW HOST;
 		BEGIN BATCH INSERT INTO t (k) VALUES (1); INSERT INTO t (k) VALUES (2); APPLY BATCH; SELECT count(*) FROM t`)
-	contains(t, out, "@ Row 1", " v | from the file", "Consistency level set to QUORUM.", "Cassandra 5.0.5 | CQL spec 3.4.7 | Native protocol v4",
+	contains(t, out, "@ Row 1", " v | from the file", "Consistency level set to QUORUM.", "Cassandra 5.0.5 | CQL spec 3.4.7 | Native protocol v5",
 		"Connected to esker at "+server.Addr, "     3\n")
 }
