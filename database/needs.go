@@ -249,11 +249,11 @@ func (n *needs) policy(name cql.QualifiedName) {
 func readableByAll(t *schema.Table) bool {
 	switch t.Keyspace {
 	case "system_schema", "system_virtual_schema", "system_traces":
-		return t.Kind == schema.Virtual
+		return true
 	case "system":
 		switch t.Name {
 		case "local", "peers", "peers_v2", "size_estimates", "table_estimates":
-			return t.Kind == schema.Virtual
+			return true
 		}
 	}
 	return false
