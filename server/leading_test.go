@@ -160,42 +160,69 @@ func TestLongStatementsOfAClientThatLeft(t *testing.T) {
 	}
 }
 
+// stream is many EXECUTEs as bytes, and memory for their answers, so that whoever sends them takes no memory.
+type stream struct {
+	*raw
+	requests, answers []byte
+}
+
+const streamRequests = 100
+
+// newStream makes requests of a statement with a text; they are answered without content.
+func newStream(t testing.TB, text string) *stream {
+	db := &stub{
+		execute: func(*database.Statement, database.Request) (*database.Result, error) { return void, nil },
+		await:   func(database.Ticket) error { return nil },
+	}
+	r := dialRaw(t, start(t, Options{Database: db}))
+	r.ready()
+	st, err := db.Prepare("", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stream{raw: r, answers: make([]byte, streamRequests*len(wire.AppendVoid(nil, wire.Header{})))}
+	for stream := range int16(streamRequests) {
+		s.requests, err = wire.AppendRequest(s.requests, wire.Header{Version: 4, Stream: stream}, &wire.Execute{ID: st.ID[:], Params: wire.QueryParams{
+			Consistency: wire.One, Values: []wire.Value{{Bytes: []byte("value")}, wire.Null},
+		}}, wire.CompressionNone)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// run sends all requests and waits for their answers.
+func (s *stream) run() {
+	s.write(s.requests)
+	if _, err := io.ReadFull(s.socket, s.answers); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // A steady stream of EXECUTE allocates nothing in the server, whether writes are durable at once or not.
 func TestSteadyRequestsTakeNoMemory(t *testing.T) {
 	for name, text := range map[string]string{"durable": "other", "held": "write"} {
 		t.Run(name, func(t *testing.T) {
-			db := &stub{
-				execute: func(*database.Statement, database.Request) (*database.Result, error) { return void, nil },
-				await:   func(database.Ticket) error { return nil },
+			n := testing.AllocsPerRun(50, newStream(t, text).run)
+			if n > streamRequests/2 { // pools lose what they keep now and then, under the race detector on purpose
+				t.Errorf("%v allocations for %d requests", n, streamRequests)
 			}
-			s := start(t, Options{Database: db})
-			r := dialRaw(t, s)
-			r.ready()
-			st, err := db.Prepare("", text)
-			if err != nil {
-				t.Fatal(err)
+			t.Logf("%v allocations for %d requests", n, streamRequests)
+		})
+	}
+}
+
+// BenchmarkExecute is what a request costs beside its statement, sending and receiving on this side included.
+func BenchmarkExecute(b *testing.B) {
+	for name, text := range map[string]string{"durable": "other", "held": "write"} {
+		b.Run(name, func(b *testing.B) {
+			s := newStream(b, text)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := 0; n < b.N; n += streamRequests {
+				s.run()
 			}
-			const requests = 100
-			var raw []byte
-			for stream := range int16(requests) {
-				raw, err = wire.AppendRequest(raw, wire.Header{Version: 4, Stream: stream}, &wire.Execute{ID: st.ID[:], Params: wire.QueryParams{
-					Consistency: wire.One, Values: []wire.Value{{Bytes: []byte("value")}, wire.Null},
-				}}, wire.CompressionNone)
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			answers := make([]byte, requests*len(wire.AppendVoid(nil, wire.Header{})))
-			n := testing.AllocsPerRun(50, func() {
-				r.write(raw)
-				if _, err := io.ReadFull(r.socket, answers); err != nil {
-					t.Fatal(err)
-				}
-			})
-			if n > requests/2 { // pools lose what they keep now and then, under the race detector on purpose
-				t.Errorf("%v allocations for %d requests", n, requests)
-			}
-			t.Logf("%v allocations for %d requests", n, requests)
 		})
 	}
 }

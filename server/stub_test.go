@@ -131,7 +131,7 @@ func oneText(text string) *database.Result {
 }
 
 // start runs a server until the test ends; it then must drain by itself.
-func start(t *testing.T, o Options) *Server {
+func start(t testing.TB, o Options) *Server {
 	t.Helper()
 	o.Addr = "127.0.0.1:0"
 	s, err := Listen(o)
@@ -184,12 +184,12 @@ func textOf(t *testing.T, a wire.Answer, err error) string {
 
 // raw is a client that says what it likes.
 type raw struct {
-	t      *testing.T
+	t      testing.TB
 	socket net.Conn
 	frames *wire.FrameReader
 }
 
-func dialRaw(t *testing.T, s *Server) *raw {
+func dialRaw(t testing.TB, s *Server) *raw {
 	t.Helper()
 	socket, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {

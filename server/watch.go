@@ -66,7 +66,7 @@ func (c *conn) passOn(since uint64) {
 // rise gives up the desk of a goroutine that led, once nothing is read from it any more.
 func (c *conn) rise(d *desk) {
 	c.turn.passing.Lock() // whoever passed on may not be done
-	c.turn.passing.Unlock()
+	defer c.turn.passing.Unlock()
 	d.leave(d.scratch)
 }
 
