@@ -129,7 +129,7 @@ func TestRequestsOfVersion5(t *testing.T) {
 	db := echo()
 	var got []database.Request
 	db.execute = func(st *database.Statement, req database.Request) (*database.Result, error) {
-		req.Memory = nil
+		req.Memory, req.Buffer = nil, nil
 		got = append(got, req)
 		return oneText(st.Keyspace), nil
 	}
