@@ -40,10 +40,13 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 		return nil, Ticket{}, err
 	}
 	w := d.newWriting()
-	w.context = d.context(req.Timestamp)
+	w.context = d.contextOf(&req)
 	plan, err := st.Plan.BindInto(&w.WriteBuffer, values, &w.context)
 	if err == nil && plan == nil {
 		r, ticket, err := d.admitted(w)
+		if err == nil {
+			traceWrite(req.Trace, w.Write())
+		}
 		w.done()
 		return r, ticket, err
 	}
@@ -72,7 +75,11 @@ func (d *Database) BeginBatch(entries []BatchEntry, req Request) (*Result, Ticke
 	case plan != nil:
 		return d.conditional(w, plan, &req)
 	}
-	return d.admitted(w)
+	r, ticket, err := d.admitted(w)
+	if err == nil {
+		traceWrite(req.Trace, w.Write())
+	}
+	return r, ticket, err
 }
 
 // Await returns when the write of the ticket, and every other that was begun before it by whomever, is durable by the mode of

@@ -72,7 +72,7 @@ func (d *Database) look(source viewSource, plan *planner.Conditional, req *Reque
 
 func (l *looked) read(d *Database, source viewSource, read *planner.Read, req *Request) error {
 	now := d.clock.Now()
-	got, err := exec.Run(source, read, exec.Options{NowSec: now.Unix(), Retained: d.retained(source, read.Table, now.UnixMilli()), Memory: req.Memory})
+	got, err := exec.Run(source, read, exec.Options{NowSec: req.second(now), Retained: d.retained(source, read.Table, now.UnixMilli()), Memory: req.Memory})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ package database
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/catalog"
 	"github.com/eskerdb/esker/database/jobs"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/database/traffic"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
@@ -94,6 +96,7 @@ type Database struct {
 	guardrails  Guardrails
 	sizes       partitionSizes
 	reading     readTotals
+	traces      *tracing.Traces
 	memoryUses  func() []memory.Use   // Options.Memory
 	served      func() catalog.Served // Options.Served
 	late        lateRows
@@ -151,6 +154,7 @@ func Open(o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.traces = tracing.New(d.clock, d.nextTick, binary.BigEndian.Uint64(d.node.HostID[8:]))
 	node := o.Node
 	node.HostID = d.node.HostID
 	d.memoryUses, d.served = o.told()

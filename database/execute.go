@@ -6,6 +6,7 @@ import (
 
 	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/planner"
 )
@@ -13,14 +14,15 @@ import (
 // Request is what comes with a statement from a client.
 type Request struct {
 	Values      []planner.Value
-	Names       []string      // of the values, when they are bound by name; else nil
-	PageSize    int           // rows a page; 0: everything at once
-	PagingState []byte        // of the page before; nil for the first
-	Timestamp   *int64        // the client's default write timestamp, microseconds; nil: the server's
-	NowSeconds  *int64        // the client's moment of expiry, seconds since 1970 (version 5); nil: the server's
-	User        *auth.User    // who asks; nil: nobody is asked who he is, and everything is permitted
-	Memory      *memory.Lease // what the answer takes is taken from here; nil: it is not counted
-	Buffer      []byte        // what it has room for holds the rows of the answer, if they fit: the caller's again when he is done with the Result
+	Names       []string       // of the values, when they are bound by name; else nil
+	PageSize    int            // rows a page; 0: everything at once
+	PagingState []byte         // of the page before; nil for the first
+	Timestamp   *int64         // the client's default write timestamp, microseconds; nil: the server's
+	NowSeconds  *int64         // the client's moment of expiry, seconds since 1970 (version 5); nil: the server's
+	User        *auth.User     // who asks; nil: nobody is asked who he is, and everything is permitted
+	Memory      *memory.Lease  // what the answer takes is taken from here; nil: it is not counted
+	Trace       *tracing.Trace // what is done is noted in it; nil: nobody traces
+	Buffer      []byte         // what it has room for holds the rows of the answer, if they fit: the caller's again when he is done with the Result
 }
 
 // ResultKind says what a Result holds.
@@ -87,7 +89,7 @@ func (d *Database) bind(st *Statement, req *Request) (planner.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.Plan.Bind(values, d.context(req.Timestamp))
+	return st.Plan.Bind(values, d.contextOf(req))
 }
 
 // arrange puts values bound by name into the order of the markers and checks their number.
@@ -153,7 +155,7 @@ func (d *Database) bindBatch(w *writing, entries []BatchEntry, req *Request) (*p
 	if len(entries) > BatchStatementsMax {
 		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
 	}
-	w.context = d.context(req.Timestamp)
+	w.context = d.contextOf(req)
 	var plans []planner.Plan // nil: none of them has IF
 	if slices.ContainsFunc(entries, func(e BatchEntry) bool { return e.Statement.Plan.Conditional }) {
 		plans = make([]planner.Plan, len(entries))

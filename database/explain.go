@@ -139,7 +139,7 @@ func (d *Database) analyze(source readSource, plan *planner.Read, req *Request) 
 	guard := d.guard(plan)
 	now := d.clock.Now()
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels,
+		NowSec: req.second(now), Retained: d.retained(source, plan.Table, now.UnixMilli()), Memory: req.Memory, Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels,
 		Check: guard.check, Clock: d.clock, Discard: true,
 	})
 	if err != nil {

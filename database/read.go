@@ -36,14 +36,16 @@ func (d *Database) read(st *Statement, plan *planner.Read, req *Request) (*Resul
 	source := d.sourceOf(plan)
 	defer source.Close()
 	now := d.clock.Now()
+	traceRead(req.Trace, plan)
 	rows, err := exec.Run(source, plan, exec.Options{
-		NowSec: now.Unix(), Retained: d.retained(source, plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory, Buffer: req.Buffer,
+		NowSec: req.second(now), Retained: d.retained(source, plan.Table, now.UnixMilli()), PageSize: req.PageSize, State: state, RowsBytesMax: pageBytes(req.PageSize), Memory: req.Memory, Buffer: req.Buffer,
 		Statistics: &guard.cost, IndexStatistics: &guard.index, LevelStatistics: &guard.levels, Check: guard.check,
 	})
 	if err != nil {
 		return nil, err
 	}
 	warnings = slices.Concat(plan.Warnings, d.buildWarning(plan.Table), levelWarnings(rows.Stats.Levels), warnings, guard.after(&rows.Stats))
+	traceRows(req.Trace, plan, rows, guard)
 	guard.free()
 	return &Result{Kind: ResultRows, Rows: rows, PagingState: d.sealState(st, servedBy(plan), rows.State), Warnings: warnings}, nil
 }

@@ -6,7 +6,9 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/server/wire"
 )
@@ -20,6 +22,7 @@ type request struct {
 	since  uint64        // the turn of the leader that carries it out
 	ahead  bool          // more requests are there to be read
 	ticket database.Ticket
+	trace  *tracing.Trace // nil: nobody traces
 }
 
 // carryOut answers a request.
@@ -77,6 +80,9 @@ func (r *request) decode(f wire.Frame) (wire.Answer, error) {
 	if err != nil {
 		return wire.Answer{}, err
 	}
+	if f.Header.Flags&wire.FlagTracing != 0 {
+		return r.traced(m)
+	}
 	return r.execute(m)
 }
 
@@ -109,6 +115,9 @@ func (r *request) execute(m wire.Request) (wire.Answer, error) {
 	}
 	switch m := m.(type) {
 	case *wire.Query:
+		if r.trace != nil {
+			r.trace.Step("Parsing and planning %d bytes", len(m.Text))
+		}
 		st, err := db.Parse(c.keyspaceFor(m.Params.Keyspace), string(m.Text))
 		if err != nil {
 			return wire.Answer{}, err
@@ -119,12 +128,19 @@ func (r *request) execute(m wire.Request) (wire.Answer, error) {
 		if st == nil {
 			return wire.Answer{}, &unpreparedError{id: m.ID}
 		}
+		if r.trace != nil {
+			r.trace.Step("Found the prepared statement: %s", cql.Obfuscate(st.Text))
+		}
 		return r.run(st, &m.Params, m)
 	case *wire.Prepare:
+		if r.trace != nil {
+			r.trace.Step("Parsing and planning %d bytes", len(m.Text))
+		}
 		st, err := db.Prepare(c.keyspaceFor(m.Keyspace), string(m.Text))
 		if err != nil {
 			return wire.Answer{}, err
 		}
+		r.trace.Step("Keeping the statement as %x", st.ID)
 		return wire.Answer{Message: prepared(st)}, nil
 	case *wire.Batch:
 		return r.batch(m)
@@ -158,6 +174,10 @@ func (r *request) run(st *database.Statement, p *wire.QueryParams, execute *wire
 	req := database.Request{User: c.login.user, Values: d.values, PageSize: max(int(p.PageSize), 0), PagingState: p.PagingState, Memory: &d.lease, Buffer: d.content}
 	if len(p.Names) > 0 {
 		req.Names = p.Names
+	}
+	req.Trace = r.trace
+	if r.trace != nil {
+		r.trace.Step("Binding %d values", len(p.Values))
 	}
 	end(&req, &p.Tail)
 	result, err := r.begin(st, req)
@@ -221,6 +241,10 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 		d.entries = append(d.entries, database.BatchEntry{Statement: st, Values: d.values[from:len(d.values):len(d.values)]})
 	}
 	req := database.Request{User: c.login.user}
+	req.Trace = r.trace
+	if r.trace != nil {
+		r.trace.Step("Binding the values of %d statements", len(d.entries))
+	}
 	end(&req, &m.Tail)
 	result, ticket, err := c.server.database.BeginBatch(d.entries, req)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eskerdb/esker/database"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/internal/clock"
 	"github.com/eskerdb/esker/internal/memory"
 )
@@ -35,6 +36,8 @@ type Database interface {
 	BeginBatch(entries []database.BatchEntry, req database.Request) (*database.Result, database.Ticket, error)
 	// Await returns when the writes of the ticket and of all that were begun before are durable.
 	Await(database.Ticket) error
+	// Trace begins the trace of a request.
+	Trace(start tracing.Start) *tracing.Trace
 	// Listen calls f after every schema change, until stop is called.
 	Listen(f func(database.Change)) (stop func())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/database/exec"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/server/wire"
 	"go.uber.org/goleak"
@@ -90,6 +91,8 @@ func (s *stub) BeginBatch(entries []database.BatchEntry, req database.Request) (
 	r, err := s.batch(entries, req)
 	return r, database.Ticket{}, err
 }
+
+func (s *stub) Trace(tracing.Start) *tracing.Trace { return nil }
 
 func (s *stub) Await(t database.Ticket) error {
 	if s.await == nil {

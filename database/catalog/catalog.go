@@ -50,6 +50,7 @@ type Catalog struct {
 type Status interface {
 	Sight
 	RollupSight
+	Traces
 	// Build tells how far a copy is built, from 0 to 1, and how many rows that wrote.
 	Build(t *schema.Table) (built float64, rowsWritten int64)
 	// Memory tells what the process takes, by use.

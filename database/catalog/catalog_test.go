@@ -9,6 +9,7 @@ import (
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/downsample"
 	"github.com/eskerdb/esker/internal/memory"
 	"github.com/eskerdb/esker/mutation"
@@ -36,6 +37,10 @@ func (noStatus) Build(t *schema.Table) (float64, int64) {
 	}
 	return 0.25, 7
 }
+
+func (noStatus) Sessions() []*tracing.Session { return nil }
+
+func (noStatus) Session([16]byte) *tracing.Session { return nil }
 
 func (noStatus) Memory() []memory.Use { return []memory.Use{{Name: "memtables", Used: 5, Max: 7}} }
 

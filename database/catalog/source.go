@@ -31,8 +31,18 @@ func (s *Source) partitions(t *schema.Table) ([]virtualPartition, error) {
 	if done, ok := s.tables[t]; ok {
 		return done, nil
 	}
+	out, err := arrange(t, s.rows(t))
+	if err != nil {
+		return nil, err
+	}
+	s.tables[t] = out
+	return out, nil
+}
+
+// arrange puts rows into partitions, in (token, key) order.
+func arrange(t *schema.Table, rows []values) ([]virtualPartition, error) {
 	byKey := map[string]*virtualPartition{}
-	for _, row := range s.rows(t) {
+	for _, row := range rows {
 		if err := place(t, row, byKey); err != nil {
 			return nil, fmt.Errorf("catalogue: table %s: %w", t.QualifiedName(), err)
 		}
@@ -43,7 +53,6 @@ func (s *Source) partitions(t *schema.Table) ([]virtualPartition, error) {
 		out = append(out, *p)
 	}
 	slices.SortFunc(out, func(a, b virtualPartition) int { return a.key.Compare(b.key) })
-	s.tables[t] = out
 	return out, nil
 }
 
@@ -94,7 +103,7 @@ func (s *Source) Read(t *schema.Table, req mutation.ReadRequest) (mutation.Parti
 	if perTable[t.QualifiedName()] != nil {
 		return s.stream(t, req)
 	}
-	all, err := s.partitions(t)
+	all, err := s.partitionsFor(t, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +122,14 @@ func (s *Source) Read(t *schema.Table, req mutation.ReadRequest) (mutation.Parti
 		slices.Reverse(r.rows)
 	}
 	return r, nil
+}
+
+// partitionsFor are at least the one that is asked for.
+func (s *Source) partitionsFor(t *schema.Table, req *mutation.ReadRequest) ([]virtualPartition, error) {
+	if traceRows[t.QualifiedName()] != nil {
+		return s.trace(t, req)
+	}
+	return s.partitions(t)
 }
 
 // reader yields the rows of one partition.

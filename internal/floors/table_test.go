@@ -9,7 +9,7 @@ var floorOf = map[string]int{
 	"server": 8, "shell": 8, "ingest": 8, "bench": 8,
 	"database":      7,
 	"database/exec": 6, "database/traffic": 6, "database/catalog": 6, "database/jobs": 6, "database/auth": 6, "lsm": 6,
-	"planner": 5, "querytable": 5, "lsm/compaction": 5, "internal/model": 5,
+	"planner": 5, "querytable": 5, "lsm/compaction": 5, "internal/model": 5, "database/tracing": 5,
 	"schema": 4, "lsm/commitlog": 4, "lsm/memtable": 4, "lsm/sstable": 4, "lsm/manifest": 4,
 	"downsample": 3, "ttl": 3, "client": 3, "lsm/encoding": 3,
 	"mutation": 2, "server/wire": 2,
