@@ -283,6 +283,9 @@ func TestEveryCellHasATest(t *testing.T) {
 			if tested := c.lacks[name] == ""; (row[i+1] != "–") != tested || row[i+1] == "**no**" {
 				t.Errorf("%s, %s: the table says %q, tested %v", c.title(), name, row[i+1], tested)
 			}
+			if want := fmt.Sprint("v", min(c.versMax, wire.VersionMax)); name == "connect" && row[i+1] != want {
+				t.Errorf("%s: the table says that it connects with %s, it is %s", c.title(), row[i+1], want)
+			}
 		}
 	}
 	for _, f := range features {
