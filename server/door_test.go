@@ -62,6 +62,24 @@ func TestFramesThatTakeTooLong(t *testing.T) {
 	}
 }
 
+// A segment of version 5 that does not come to its end in time ends its connection too, before a frame is seen in it.
+func TestSegmentsThatTakeTooLong(t *testing.T) {
+	ended, events := endings()
+	s := start(t, Options{
+		Database: echo(), Door: Door{StartupMax: 100 * year, FrameMax: time.Second}, Events: events, Limits: Limits{StalledAfter: 100 * year},
+		Clock: clock.NewManual(time.Unix(1, 0)), // its deadline has passed when the rest of the segment is waited for
+	})
+	r := dialRaw(t, s)
+	r.ask(5, 1, &wire.Startup{Options: map[string]string{"CQL_VERSION": "3.0.0"}})
+	if _, m := r.answer(); m.Opcode() != wire.OpReady {
+		t.Fatalf("STARTUP was answered by %+v", m)
+	}
+	r.write([]byte{0})
+	if cause := <-ended; !errors.Is(cause, errFrame) {
+		t.Errorf("it ended with %v", cause)
+	}
+}
+
 // Of connections that are not ready, one past the limit takes the place of the oldest of the address with most of them.
 func TestUnreadyConnections(t *testing.T) {
 	v := newVisitors(&Door{UnreadyMax: 3})

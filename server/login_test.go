@@ -121,6 +121,18 @@ func TestLoginOfAClient(t *testing.T) {
 	if got := textOf(t, a, err); got != "ann" {
 		t.Errorf("got %q", got)
 	}
+	for _, o := range []client.Options{{ProtocolVersion: 3}, {ProtocolVersion: 5}, {ProtocolVersion: 5, Compression: wire.CompressionLZ4}} {
+		o.Username, o.Password = "ann", "secret"
+		a, err := send(t, dial(t, s, o), "q").Wait(t.Context())
+		if got := textOf(t, a, err); got != "ann" {
+			t.Errorf("version %d: got %q", o.ProtocolVersion, got)
+		}
+		o.Addr, o.Password = s.Addr().String(), "wrong"
+		_, err = client.Dial(t.Context(), o)
+		if refused := (*client.Error)(nil); !errors.As(err, &refused) || refused.Code != wire.CodeBadCredentials {
+			t.Errorf("version %d: %v", o.ProtocolVersion, err)
+		}
+	}
 	for password, want := range map[string]string{"wrong": "Provided username ann and/or password are incorrect", "": "Password must not be null"} {
 		_, err := client.Dial(t.Context(), client.Options{Addr: s.Addr().String(), Username: "ann", Password: password})
 		var refused *client.Error

@@ -100,6 +100,7 @@ func TestClientsThatSpeakTheOtherLanguage(t *testing.T) {
 		r.ask(version, 7, &wire.Options{})
 		r.expectError(0, wire.CodeProtocol, "this port speaks TLS alone: connect with TLS")
 		r.expectEnd()
+		_ = r.socket.Close() // it is not lingered for
 		if cause := <-ended; !errors.Is(cause, errTLSPort) {
 			t.Errorf("version %d: it ended with %v", version, cause)
 		}
