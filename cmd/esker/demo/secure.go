@@ -14,9 +14,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/eskerdb/esker/client"
+	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/server/wire"
 )
 
@@ -48,12 +50,36 @@ func (d *demo) secure(ctx context.Context) error {
 	}
 	defer s.stop()
 	d.turnedAway(ctx, s.addr, pool)
-	conn, err := client.Dial(ctx, client.Options{Addr: s.addr, TLS: &tls.Config{RootCAs: pool}, Username: "ann", Password: secret})
+	return d.letIn(ctx, client.Options{Addr: s.addr, TLS: &tls.Config{RootCAs: pool}, Username: "ann", Password: secret})
+}
+
+// letIn comes in as the superuser, makes a role that may only read, and tries what that may do.
+func (d *demo) letIn(ctx context.Context, o client.Options) error {
+	conn, err := client.Dial(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	result, err := conn.Query(ctx, "SELECT cluster_name FROM system.local WHERE key = 'local'")
+	secret := rand.Text()
+	for _, text := range []string{
+		"CREATE KEYSPACE home WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+		"CREATE TABLE home.readings (sensor text, ts timestamp, value double, PRIMARY KEY (sensor, ts))",
+		"INSERT INTO home.readings (sensor, ts, value) VALUES ('attic', '2026-01-01', 20.5)",
+		"CREATE ROLE viewer WITH PASSWORD = '" + secret + "' AND LOGIN = true",
+		"GRANT SELECT ON KEYSPACE home TO viewer",
+	} {
+		d.say("ann@cqlsh> %s;", strings.ReplaceAll(text, secret, "******"))
+		if _, err := conn.Query(ctx, text); err != nil {
+			return err
+		}
+	}
+	o.Username, o.Password = "viewer", secret
+	viewer, err := client.Dial(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer viewer.Close()
+	result, err := viewer.Query(ctx, "SELECT value FROM home.readings")
 	if err != nil {
 		return err
 	}
@@ -61,7 +87,14 @@ func (d *demo) secure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.check("TLS and the right password read", len(row), 1)
+	if len(row) != 1 {
+		return errors.New("the viewer gets no row")
+	}
+	d.check("the viewer reads", types.DecodeFloat64(row[0]), 20.5)
+	_, err = viewer.Query(ctx, "DELETE FROM home.readings WHERE sensor = 'attic'")
+	var refused *client.Error
+	errors.As(err, &refused)
+	d.check("and deletes nothing", refused != nil && refused.Code == wire.CodeUnauthorized, true)
 	return nil
 }
 
