@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/eskerdb/esker/client"
+	"github.com/eskerdb/esker/internal/memory"
 )
 
 // TCPOptions say how to reach a server.
@@ -48,6 +49,9 @@ type tcpRun struct {
 	pid     int
 }
 
+// clientBytes is what the client may take: it is not to be measured by how often its own memory is collected.
+const clientBytes = 512 << 20
+
 // RunTCP loads the first shape of the options into a server through CQL, reads it back and tells what that cost.
 func RunTCP(ctx context.Context, o Options, tcp TCPOptions) (*Report, error) {
 	o = o.withDefaults()
@@ -60,6 +64,8 @@ func RunTCP(ctx context.Context, o Options, tcp TCPOptions) (*Report, error) {
 	if o.Devices < devicesMin {
 		return nil, fmt.Errorf("bench: %d devices: over TCP there must be %d at least, one for each connection", o.Devices, devicesMin)
 	}
+	budget := memory.Divide(clientBytes)
+	defer budget.Govern()()
 	work, err := New(o.Seed, o.Shapes[0], o.Devices, o.Ticks)
 	if err != nil {
 		return nil, err
