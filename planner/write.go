@@ -220,8 +220,3 @@ func bindFresh(into func(b *WriteBuffer, values []Value, ctx *Context) error) fu
 		return b.Write(), nil
 	}
 }
-
-// one wraps a single mutation.
-func (w *writer) one(m mutation.Mutation) *Write {
-	return &Write{Table: w.table, Mutations: []Mutation{{Table: w.table, Mutation: m}}}
-}
