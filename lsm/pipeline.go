@@ -73,6 +73,7 @@ func (p *pipeline) wait(sequence uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting++
+	p.publishLocked() // what was applied while nobody waited is left to whoever waits
 	for p.visible.Load() < sequence {
 		p.wake.Wait()
 	}
