@@ -1,10 +1,12 @@
 package database
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"github.com/eskerdb/esker/lsm"
 	"github.com/eskerdb/esker/planner"
 )
 
@@ -90,7 +92,9 @@ func (d *Database) Await(t Ticket) error {
 		return nil
 	}
 	err := d.store.WaitDurable(t.sequence)
-	d.unsynced.end(t.sequence, err != nil)
+	if !errors.Is(err, lsm.ErrUncertain) { // else it may become durable yet, and what is held for it counts then
+		d.unsynced.end(t.sequence, err != nil)
+	}
 	return err
 }
 
