@@ -221,7 +221,7 @@ func (r *SegmentReader) receive(n int) error {
 	r.sent = r.sent[:0]
 	for len(r.sent) < n {
 		if len(r.sent) == cap(r.sent) {
-			grown := append(roomFor(min(n, 8*len(r.sent)+1)), r.sent...)
+			grown := append(roomFor(min(n, max(1, 8*len(r.sent)))), r.sent...)
 			recycle(r.sent)
 			r.sent = grown
 		}
