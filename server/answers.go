@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// pauseBytes is how many bytes of answers may wait before no more requests are read.
-	pauseBytes = 4 << 20
+	// pauseBytes is how many bytes of answers may wait before no more requests are read, and pauseBytesUnready how many before
+	// the client is ready for statements.
+	pauseBytes        = 4 << 20
+	pauseBytesUnready = 64 << 10
 	// keptBytesMax is the largest buffer that waits for its next use.
 	keptBytesMax = 64 << 10
 )
@@ -33,6 +35,7 @@ type answers struct {
 	settling    bool       // guarded by mu; somebody settles, and looks again before it ends
 	inFlight    int        // guarded by mu; requests that were read and whose answers are not due
 	unread      int        // guarded by mu; bytes in out and in the sender's hands
+	unreadPause int        // guarded by mu; how many of them there may be before no more requests are read
 	counted     int        // guarded by mu; those of unread that memory counts
 	err         error      // guarded by mu; why the socket is of no use any more
 	compression wire.Compression
@@ -66,7 +69,14 @@ var (
 type buffer struct{ bytes []byte }
 
 func (a *answers) init(m *memory.Account) {
-	a.changed.L, a.memory = &a.mu, m
+	a.changed.L, a.memory, a.unreadPause = &a.mu, m, pauseBytesUnready
+}
+
+// ready lets as many bytes wait as a client that is ready for statements may leave unread.
+func (a *answers) ready() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unreadPause = pauseBytes
 }
 
 // compress makes all later answers be compressed.
@@ -124,7 +134,7 @@ func (a *answers) enter(inFlightMax int, before func()) bool {
 }
 
 func (a *answers) crowdedLocked(inFlightMax int) bool {
-	return a.err == nil && (a.unread > pauseBytes || a.inFlight >= inFlightMax)
+	return a.err == nil && (a.unread > a.unreadPause || a.inFlight >= inFlightMax)
 }
 
 // left counts n requests out.

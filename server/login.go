@@ -233,6 +233,7 @@ func (c *conn) authenticate(m *wire.AuthResponse) wire.Answer {
 // letIn makes the connection ready for statements.
 func (c *conn) letIn() {
 	c.login.stage = stageReady
+	c.answers.ready()
 	if c.login.user != nil {
 		c.introduction.ready(c.login.user.Name)
 	} else {

@@ -62,6 +62,9 @@ func (c *conn) next() (f wire.Frame, more bool, err error) {
 			return wire.Frame{}, false, departure(err)
 		}
 		c.meter.failed(broken.Code)
+		if !c.room() {
+			return wire.Frame{}, false, net.ErrClosed
+		}
 		c.refuse(broken)
 		if broken.Fatal {
 			return wire.Frame{}, false, c.socket.explain(err)
@@ -114,6 +117,15 @@ func (c *conn) refuse(broken *wire.ProtocolError) {
 	c.send(wire.Header{Version: c.speaks(), Stream: broken.Stream}, wire.Answer{Message: broken.Response()})
 }
 
+// room waits until the client has read so much that one more answer may be added; it is false if the connection failed meanwhile.
+func (c *conn) room() bool {
+	if !c.answers.enter(c.server.limits.InFlightMax, c.pause) {
+		return false
+	}
+	c.answers.left(1)
+	return true
+}
+
 // take answers a frame. The leader goes on unless it is false: with an error the connection ends, without one another
 // goroutine leads now.
 func (c *conn) take(f wire.Frame) (leads bool, err error) {
@@ -123,6 +135,9 @@ func (c *conn) take(f wire.Frame) (leads bool, err error) {
 	}
 	c.server.memory.Release(c.bytes)
 	c.bytes = 0
+	if !c.room() {
+		return false, net.ErrClosed
+	}
 	begun := c.server.clock.Now()
 	c.meter.begun()
 	if version != 0 && f.Header.Version != version {

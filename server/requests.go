@@ -30,6 +30,9 @@ func (r *request) carryOut(f wire.Frame) {
 	c, d := r.conn, r.desk
 	c.meter.begun()
 	answer := r.answer(f)
+	if r.ticket.Waits() && isLarge(answer) {
+		answer = r.settled(answer)
+	}
 	if r.ticket.Waits() {
 		c.answers.hold(r, answer)
 		d.lease.Free()
@@ -64,6 +67,27 @@ func (r *request) answer(f wire.Frame) (a wire.Answer) {
 		return c.refusal(err)
 	}
 	return a
+}
+
+// heldRowsBytesMax is how many bytes of rows an answer may have that is held until its write is durable: nothing counts them.
+const heldRowsBytesMax = 1 << 10
+
+// isLarge reports whether an answer is too large to be held. Those to writes with IF have rows.
+func isLarge(a wire.Answer) bool {
+	rows, ok := a.Message.(*wire.Rows)
+	return ok && len(rows.Content) > heldRowsBytesMax
+}
+
+// settled waits for the write of a request, whose memory stays reserved meanwhile, and returns the answer that is due then.
+func (r *request) settled(answer wire.Answer) wire.Answer {
+	c := r.conn
+	c.passOn(r.since)
+	err := c.server.database.Await(r.ticket)
+	r.ticket = database.Ticket{}
+	if err != nil {
+		return c.refusal(err)
+	}
+	return answer
 }
 
 // refusal is the answer that tells of err.
@@ -240,7 +264,7 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 		d.values = appendValues(d.values, e.Values)
 		d.entries = append(d.entries, database.BatchEntry{Statement: st, Values: d.values[from:len(d.values):len(d.values)]})
 	}
-	req := database.Request{User: c.login.user}
+	req := database.Request{User: c.login.user, Memory: &d.lease}
 	req.Trace = r.trace
 	if r.trace != nil {
 		r.trace.Step("Binding the values of %d statements", len(d.entries))

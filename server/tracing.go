@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/eskerdb/esker/database"
 	"github.com/eskerdb/esker/database/tracing"
 	"github.com/eskerdb/esker/server/wire"
 )
@@ -17,15 +16,15 @@ func (r *request) traced(m wire.Request) (wire.Answer, error) {
 	r.trace = c.server.database.Trace(traceStart(m, c.socket.RemoteAddr()))
 	defer r.trace.End() // also where a promise inside the program is broken
 	answer, err := r.execute(m)
-	if err == nil && r.ticket.Waits() {
-		c.passOn(r.since)
-		err = c.server.database.Await(r.ticket)
-		r.ticket = database.Ticket{}
-		r.trace.Step("The commit log has it by the mode of the log")
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		answer = c.refusal(err)
-		r.trace.Step("Refused: %s", answer.Message.(*wire.Error).Message)
+	case r.ticket.Waits():
+		answer = r.settled(answer)
+		r.trace.Step("Waited for the commit log, by its mode")
+	}
+	if refused, ok := answer.Message.(*wire.Error); ok {
+		r.trace.Step("Refused: %s", refused.Message)
 	}
 	answer.TracingID = r.trace.ID()
 	return answer, nil
