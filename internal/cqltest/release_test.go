@@ -59,6 +59,7 @@ func releaseStatements(yield func(text string)) {
 	yield("USE r")
 	bucketStatements(yield)
 	levelStatements(yield)
+	accessStatements(yield)
 }
 
 // bucketStatements are of what the third release brought: buckets by calendar, unit and adoption, and copies of every kind.
@@ -130,6 +131,27 @@ func levelStatements(yield func(text string)) {
 	}
 	yield("settle")
 	yield(fmt.Sprintf("INSERT INTO levels (k, ts, v, n, state) VALUES (0, %d, 77, 7, 'late')", Epoch.Add(-10*time.Hour).UnixMilli()))
+}
+
+// accessStatements are of what the fifth release brought: roles with what they were granted, and writes with IF.
+func accessStatements(yield func(text string)) {
+	yield("CREATE TABLE doors (id int PRIMARY KEY, open boolean, holder text)")
+	yield("CREATE ROLE engineers")
+	yield("CREATE ROLE ann WITH PASSWORD = 'not a secret' AND LOGIN = true AND ACCESS TO DATACENTERS {'datacenter1'}")
+	yield("GRANT engineers TO ann")
+	yield("GRANT SELECT ON KEYSPACE r TO engineers")
+	yield("GRANT MODIFY ON doors TO ann")
+	for id := range 4 {
+		yield(fmt.Sprintf("INSERT INTO doors (id, open) VALUES (%d, false) IF NOT EXISTS", id%3))
+	}
+	yield("UPDATE doors SET open = true, holder = 'ann' WHERE id = 1 IF open = false")
+	yield("DELETE FROM doors WHERE id = 2 IF EXISTS")
+}
+
+// accessQueries ask for what accessStatements wrote.
+var accessQueries = []string{
+	"SELECT * FROM r.doors", "SELECT role, can_login, is_superuser, member_of FROM system_auth.roles", "SELECT * FROM system_auth.role_permissions",
+	"SELECT * FROM system_auth.role_members",
 }
 
 // levelQueries ask for what levelStatements wrote.
@@ -263,7 +285,7 @@ func openRelease(t *testing.T, dir string) *Embedded {
 // writeRelease writes a data directory of this program, closed in order, with rows in its log.
 func writeRelease(t *testing.T, dir string) {
 	t.Helper()
-	e, err := Open(Options{})
+	e, err := Open(Options{Auth: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +335,7 @@ func writeRelease(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	queries := slices.Concat(releaseQueries, bucketQueries, levelQueries)
+	queries := slices.Concat(releaseQueries, bucketQueries, levelQueries, accessQueries)
 	if err := os.WriteFile(filepath.Join(dir, queriesName), []byte(strings.Join(queries, "\n")+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
