@@ -171,7 +171,7 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 			out = append(out, tableElement(s.Keyspaces[keyspace], c))
 		}
 		for _, r := range s.LevelsOf(t) {
-			if !s.Implied(r) {
+			if !s.Keyspaces[keyspace].Described(r) {
 				out = append(out, tableElement(s.Keyspaces[keyspace], r))
 			}
 		}

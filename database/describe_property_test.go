@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,10 @@ func sameLines(r *rapid.T, what string, got, want, done []string) {
 	}
 }
 
+// rollupSource is what a rollup is computed from. DESCRIBE says it of those by CREATE ROLLUP; the levels of the option rollups
+// follow the order in which they were made.
+var rollupSource = regexp.MustCompile(`'esker.rollup_of': 0x[0-9a-f]*(, )?`)
+
 // catalogued are the rows of system_schema about what clients made, without ids.
 func catalogued(r *rapid.T, w *world) []string {
 	var out []string
@@ -92,6 +97,7 @@ func catalogued(r *rapid.T, w *world) []string {
 			}
 			delete(row, "id")
 			delete(row, "base_table_id")
+			row["extensions"] = rollupSource.ReplaceAllString(row["extensions"], "")
 			out = append(out, fmt.Sprint(table, " ", map[string]string(row)))
 		}
 	}
@@ -140,7 +146,7 @@ var schemaStatements = []struct {
 		return "ALTER TABLE " + t.name + " WITH " + g.pick("altered", g.options(t.time)...)
 	}},
 	{"ALTER TABLE ADD", 3, func(g *schemaWriter, t *madeTable) string {
-		c := g.pick("added", `"Added" text`, "more blob", "flag boolean", "more_tags frozen<set<text>>")
+		c := g.pick("added", `"Added" text`, "more blob", "reading double", "total decimal", "more_tags frozen<set<text>>")
 		g.then = func() { t.columns = append(t.columns, columnName(c)) }
 		return "ALTER TABLE " + t.name + " ADD " + c
 	}},
@@ -238,4 +244,19 @@ func withOptions(options []string) string {
 		return ""
 	}
 	return " WITH " + strings.Join(options, " AND ")
+}
+
+// TestALevelThatLacksAColumnIsDescribedByItself: the option would make it with the column.
+func TestALevelThatLacksAColumnIsDescribedByItself(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k int, ts timestamp, v double, PRIMARY KEY (k, ts)) WITH rollups = {'1h': '90d'}",
+		"ALTER TABLE t ADD note text", "ALTER TABLE t ADD n int", "ALTER TABLE t WITH rollups = {'1h': '90d', '1d': 'forever'}")
+	text := strings.Join(w.rows("DESCRIBE TABLE t"), "\n")
+	for _, want := range []string{"rollups = {'1d': 'forever'}", "CREATE ROLLUP ks.t_1h ON ks.t AS", "retention = {'duration': '90d'}"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "CREATE ROLLUP ks.t_1d") {
+		t.Errorf("the level of the option is described twice:\n%s", text)
+	}
 }

@@ -35,31 +35,24 @@ func shortClass(class string) string {
 }
 
 // CreationOrder are the tables of the keyspace in an order in which their CREATE texts load: base
-// tables, each with its indexes and copies, then rollups. Those of the one-line option are left out: the text of their
-// table makes them.
+// tables, each with its indexes and copies, then rollups. Those that the one-line option makes are left out: the text of
+// their table does.
 func (k *Keyspace) CreationOrder() []*Table {
-	implied := map[string]bool{}
-	for _, t := range k.Tables {
-		for _, r := range t.Rollups {
-			implied[r] = true
-		}
-	}
 	var bases, rollups []*Table
 	tables := k.SortedTables()
 	for _, t := range tables {
-		switch {
-		case implied[t.Name] || t.Copy != nil:
-		case t.Kind == Base || t.Kind == Virtual || t.Kind == Internal:
-			bases = append(append(bases, t), k.Indexes(t)...)
-			for _, c := range tables {
-				if c.Copy != nil && c.Kind != Index && c.Copy.Base == t.Name {
-					bases = append(bases, c)
-				}
+		if t.Kind != Base && t.Kind != Virtual && t.Kind != Internal {
+			continue
+		}
+		bases = append(append(bases, t), k.Indexes(t)...)
+		for _, c := range tables {
+			if c.Copy != nil && c.Kind != Index && c.Copy.Base == t.Name {
+				bases = append(bases, c)
 			}
-			for _, r := range k.levelsOf(t) {
-				if !implied[r.Name] {
-					rollups = append(rollups, r)
-				}
+		}
+		for _, r := range k.levelsOf(t) {
+			if !k.Described(r) {
+				rollups = append(rollups, r)
 			}
 		}
 	}
@@ -83,7 +76,7 @@ func (t *Table) Create(k *Keyspace) string {
 	default:
 		t.createTable(&b)
 	}
-	t.writeOptions(&b)
+	t.writeOptions(&b, k)
 	if t.Kind == Virtual {
 		return "/*\nWarning: Table " + t.QualifiedName() + " is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\n" +
 			strings.Replace(b.String(), "CREATE TABLE", "VIRTUAL TABLE", 1) + "\n*/"
@@ -170,12 +163,12 @@ func DurationText(millis int64) string {
 func slicesConcat(a, b []*Column) []*Column { return append(append([]*Column(nil), a...), b...) }
 
 // writeOptions writes WITH and every option, in Cassandra's order, own options last.
-func (t *Table) writeOptions(b *strings.Builder) {
-	parts := t.optionTexts()
+func (t *Table) writeOptions(b *strings.Builder, k *Keyspace) {
+	parts := t.optionTexts(k)
 	b.WriteString(" WITH " + strings.Join(parts, "\n    AND ") + ";")
 }
 
-func (t *Table) optionTexts() []string {
+func (t *Table) optionTexts(k *Keyspace) []string {
 	o := &t.Options
 	var parts []string
 	if o.CompactStorage {
@@ -217,16 +210,16 @@ func (t *Table) optionTexts() []string {
 	for _, name := range []string{"incremental_backups", "max_index_interval", "memtable_flush_period_in_ms", "min_index_interval", "read_repair", "speculative_retry"} {
 		echo(name)
 	}
-	return append(parts, t.ownOptionTexts()...)
+	return append(parts, t.ownOptionTexts(k)...)
 }
 
 // ownOptionTexts are the options that esker adds.
-func (t *Table) ownOptionTexts() []string {
+func (t *Table) ownOptionTexts(k *Keyspace) []string {
 	var parts []string
 	for _, own := range []struct {
 		name  string
 		value map[string]string
-	}{{"time_bucket", t.Options.TimeBucketOption}, {"rollups", t.Options.RollupsOption}} {
+	}{{"time_bucket", t.Options.TimeBucketOption}, {"rollups", k.DescribedLevels(t)}} {
 		if len(own.value) > 0 {
 			parts = append(parts, own.name+" = "+MapText(own.value))
 		}

@@ -1,6 +1,11 @@
 package schema
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/eskerdb/esker/downsample"
+)
 
 // RollupsOf are the rollups computed from a table or rollup itself, finest first.
 func (s *Snapshot) RollupsOf(t *Table) []*Table {
@@ -47,6 +52,32 @@ func sortByStep(rollups []*Table) {
 func (s *Snapshot) Implied(r *Table) bool {
 	base := s.Table(r.Keyspace, r.Rollup.BaseTable())
 	return base != nil && slices.Contains(base.Rollups, r.Name)
+}
+
+// DescribedLevels is the option rollups of a table as its CREATE text has it: the levels that the option makes of the table as
+// it is now. One that was made before a numeric column was added does not have that column, and is described by CREATE ROLLUP.
+func (k *Keyspace) DescribedLevels(t *Table) map[string]string {
+	out := map[string]string{}
+	for _, name := range t.Rollups {
+		step := strings.TrimPrefix(name, t.Name+"_")
+		if keep, ok := t.Options.RollupsOption[step]; ok && k.Tables[name].sumsUp(t) {
+			out[step] = keep
+		}
+	}
+	return out
+}
+
+// Described reports whether the CREATE text of a rollup's base table makes the rollup too.
+func (k *Keyspace) Described(r *Table) bool {
+	base := k.Tables[r.Rollup.BaseTable()]
+	return base != nil && slices.Contains(base.Rollups, r.Name) && r.sumsUp(base)
+}
+
+// sumsUp reports whether a rollup has every numeric column of its base table.
+func (t *Table) sumsUp(base *Table) bool {
+	return !slices.ContainsFunc(base.Regulars, func(c *Column) bool {
+		return downsample.Numeric(c.Type) && !slices.ContainsFunc(t.Rollup.Aggregates, func(a downsample.Aggregate) bool { return a.Source == c.Name })
+	})
 }
 
 // circular is a rollup from which its own source is computed, or nil.

@@ -23,7 +23,7 @@ func (s *Source) rows(t *schema.Table) []values {
 	case "system_virtual_schema.keyspaces":
 		return s.keyspaces(true)
 	case "system_schema.tables":
-		return s.tableRows(func(t *schema.Table) bool { return t.Copy == nil && !purelyVirtual(t) }, tableRow)
+		return s.tableRows(func(t *schema.Table) bool { return t.Copy == nil && !purelyVirtual(t) }, s.tableRow)
 	case "system_virtual_schema.tables":
 		return s.tableRows(purelyVirtual, virtualTableRow)
 	case "system_schema.views":
@@ -130,8 +130,8 @@ func (s *Source) tableRows(want func(*schema.Table) bool, make func(*schema.Tabl
 	return out
 }
 
-func tableRow(t *schema.Table) values {
-	row := optionValues(t)
+func (s *Source) tableRow(t *schema.Table) values {
+	row := s.optionValues(t)
 	row["keyspace_name"], row["table_name"] = text(t.Keyspace), text(t.Name)
 	// Without `compound` drivers take a table for one WITH COMPACT STORAGE and drop columns.
 	row["flags"] = textSet.AppendCollection(nil, [][]byte{text("compound")})
@@ -139,14 +139,14 @@ func tableRow(t *schema.Table) values {
 }
 
 // optionValues are the columns that system_schema.tables and views share.
-func optionValues(t *schema.Table) values {
+func (s *Source) optionValues(t *schema.Table) values {
 	o := &t.Options
 	row := values{
 		"id": uuid(t.ID), "comment": text(o.Comment),
 		"caching": mapValue(textMap, o.Caching), "compaction": mapValue(textMap, o.Compaction), "compression": mapValue(textMap, o.Compression),
 		"default_time_to_live": integer(int64(o.DefaultTTLSec)), "gc_grace_seconds": integer(o.GCGraceSec),
 		"dclocal_read_repair_chance": number(0), "read_repair_chance": number(0),
-		"extensions": mapValue(textBlobMap, extensions(t)),
+		"extensions": mapValue(textBlobMap, extensions(s.schema.Keyspaces[t.Keyspace], t)),
 	}
 	for _, info := range schema.EchoedOptions {
 		if info.Hidden {
@@ -169,14 +169,14 @@ func optionValues(t *schema.Table) values {
 	return row
 }
 
-// extensions are esker's own options as drivers see them.
-func extensions(t *schema.Table) map[string]string {
+// extensions are esker's own options as drivers see them, which is as DESCRIBE has them.
+func extensions(k *schema.Keyspace, t *schema.Table) map[string]string {
 	out := map[string]string{}
 	if len(t.Options.TimeBucketOption) > 0 {
 		out["esker.time_bucket"] = schema.MapText(t.Options.TimeBucketOption)
 	}
-	if len(t.Options.RollupsOption) > 0 {
-		out["esker.rollups"] = schema.MapText(t.Options.RollupsOption)
+	if levels := k.DescribedLevels(t); len(levels) > 0 {
+		out["esker.rollups"] = schema.MapText(levels)
 	}
 	if t.AppendOnly {
 		out["esker.append_only"] = "true"
@@ -202,7 +202,7 @@ func virtualTableRow(t *schema.Table) values {
 }
 
 func (s *Source) viewRow(t *schema.Table) values {
-	row := optionValues(t)
+	row := s.optionValues(t)
 	row["keyspace_name"], row["view_name"] = text(t.Keyspace), text(t.Name)
 	row["base_table_name"] = text(t.Copy.Base)
 	if base := s.schema.Table(t.Keyspace, t.Copy.Base); base != nil {
