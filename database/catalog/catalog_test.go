@@ -269,7 +269,7 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s is %q, want %q", column, got, want)
 		}
 	}
-	for _, empty := range []string{"system.peers", "system.peers_v2", "system_schema.types", "system_schema.triggers"} {
+	for _, empty := range []string{"system.peers", "system.peers_v2", "system.size_estimates", "system.table_estimates", "system_schema.types", "system_schema.triggers"} {
 		if rows := readAll(t, testSource(), empty); len(rows) != 0 {
 			t.Errorf("%s has rows: %v", empty, rows)
 		}

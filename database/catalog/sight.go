@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -168,7 +169,7 @@ func (s *Source) caches() []values {
 	for _, c := range s.catalog.status.Caches() {
 		row := values{
 			"name": text(c.Name), "capacity_bytes": bigint(c.CapacityBytes), "size_bytes": bigint(c.Bytes),
-			"entry_count": bigint(c.Entries), "hit_count": bigint(c.Hits), "request_count": bigint(c.Requests),
+			"entry_count": integer(min(c.Entries, math.MaxInt32)), "hit_count": bigint(c.Hits), "request_count": bigint(c.Requests),
 		}
 		if c.Requests > 0 {
 			row["hit_ratio"] = number(float64(c.Hits) / float64(c.Requests))
