@@ -37,7 +37,7 @@ func FuzzObfuscate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "hunter2") {
-			t.Skip()
+			return // what stands there without the statements is shown
 		}
 		for _, form := range []string{"\nALTER ROLE r WITH PASSWORD = 'hunter2'", "\nCREATE USER u WITH PASSWORD $$hunter2$$ SUPERUSER; SELECT 1"} {
 			if shown := Obfuscate(text + form); strings.Contains(shown, "hunter2") {

@@ -223,20 +223,12 @@ func texts(value []byte) ([]string, error) {
 
 // eachRoleRow calls visit for each row of a table of system_auth.
 func eachRoleRow(view View, t *schema.Table, visit func(*roleRow) error) error {
-	keys, err := view.Keys(t.ID, partition.Range{})
-	if err != nil {
-		return err
-	}
-	defer keys.Close()
-	for {
-		key, err := keys.Next()
-		if err != nil || key == nil {
-			return err
-		}
+	return eachKey(view, t.ID, func(key *partition.DecoratedKey) error {
 		if err := eachRowOf(view, t, key, visit); err != nil {
 			return fmt.Errorf("%s: %w", t.QualifiedName(), err)
 		}
-	}
+		return nil
+	})
 }
 
 func eachRowOf(view View, t *schema.Table, key *partition.DecoratedKey, visit func(*roleRow) error) error {

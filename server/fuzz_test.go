@@ -39,23 +39,29 @@ func FuzzConnection(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near, far := net.Pipe()
-		s.admit(far)
-		left := make(chan struct{})
-		go func() {
-			defer close(left)
-			_, _ = io.Copy(io.Discard, near)
-		}()
-		_, _ = near.Write(data) // the server may end the connection before all is written
-		if err := s.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		_ = near.Close()
-		<-left
+		feed(t, s, data)
 		if s.memory.Used() != 0 || s.slots.used.Load() != 0 {
 			t.Errorf("%d bytes and %d slots are left", s.memory.Used(), s.slots.used.Load())
 		}
 	})
+}
+
+// feed lets one client send data to a server that nobody else uses, and shuts it down.
+func feed(t *testing.T, s *Server, data []byte) {
+	t.Helper()
+	near, far := net.Pipe()
+	s.admit(far)
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		_, _ = io.Copy(io.Discard, near)
+	}()
+	_, _ = near.Write(data) // the server may end the connection before all is written
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_ = near.Close()
+	<-left
 }
 
 // noListener is for servers whose connections are made by a test.

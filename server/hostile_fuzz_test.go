@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"testing"
 	"time"
@@ -41,19 +40,7 @@ func FuzzDoor(f *testing.F) {
 			t.Fatal(err)
 		}
 		s.logins.pause = func(context.Context, time.Duration) {}
-		near, far := net.Pipe()
-		s.admit(far)
-		left := make(chan struct{})
-		go func() {
-			defer close(left)
-			_, _ = io.Copy(io.Discard, near)
-		}()
-		_, _ = near.Write(data) // the server may end the connection before all is written
-		if err := s.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-		_ = near.Close()
-		<-left
+		feed(t, s, data)
 		if s.memory.Used() != 0 || s.visitors.unready != 0 || len(s.visitors.addresses) != 0 {
 			t.Errorf("%d bytes and %d connections are left", s.memory.Used(), s.visitors.unready)
 		}
