@@ -59,16 +59,18 @@ func (l Liveness) IsNone() bool { return l.ExpiresAt == 0 }
 //	live       TTL 0, ExpiresAt Forever
 //	expiring   TTL > 0, ExpiresAt when it ends
 //	tombstone  TTL 0, ExpiresAt the server time of the deletion (LocalDeletionTime); Value nil
+//	complex    Value is an encoded Complex, the rest as Complex.Cell says; it is never a tombstone
 type Cell struct {
 	Column    ColumnID
+	Complex   bool   // the column is multi-cell
 	Timestamp int64  // write timestamp, microseconds
 	TTL       int32  // seconds
 	ExpiresAt int64  // seconds since 1970, at least 1
 	Value     []byte // as on the wire; an empty value is not null
 }
 
-// IsTombstone reports whether the cell deletes.
-func (c *Cell) IsTombstone() bool { return c.TTL == 0 && c.ExpiresAt != Forever }
+// IsTombstone reports whether the cell deletes and does nothing else.
+func (c *Cell) IsTombstone() bool { return c.TTL == 0 && c.ExpiresAt != Forever && !c.Complex }
 
 // Row is one version of a row, or the merge of several.
 type Row struct {

@@ -11,6 +11,7 @@ type Column struct {
 	Physical Physical
 	Width    int // bytes a value for fixed-width kinds
 	Static   bool
+	Complex  bool // multi-cell: its cells are Complex
 }
 
 // Table is what a store needs to know of a table: no names but for errors.

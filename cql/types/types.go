@@ -155,6 +155,10 @@ func (t *Type) IsCollection() bool {
 	return t.kind == KindList || t.kind == KindSet || t.kind == KindMap
 }
 
+// Multicell reports whether a column of the type keeps its elements or fields as cells of their own: a collection or
+// user type that is not frozen.
+func (t *Type) Multicell() bool { return !t.frozen && (t.IsCollection() || t.kind == KindUDT) }
+
 // FixedWidth is how many bytes every value of t has that is not empty; 0 if that varies.
 func (t *Type) FixedWidth() int {
 	switch t.kind {
