@@ -111,8 +111,12 @@ func (catalogSource) before() *schema.Snapshot { return nil }
 const stateMACBytes = 16
 
 func (d *Database) stateMAC(st *Statement, state []byte) []byte {
+	id := st.ID
+	if st.tree == nil { // Parse knew its shape
+		id = statementID(st.Keyspace, st.Text)
+	}
 	mac := hmac.New(sha256.New, d.node.PagingSecret[:])
-	mac.Write(st.ID[:])
+	mac.Write(id[:])
 	mac.Write(state)
 	return mac.Sum(nil)[:stateMACBytes]
 }

@@ -38,6 +38,10 @@ func (p preferring) Table(id mutation.TableID) (planner.TableEstimate, bool) {
 // servedAgain plans the next page for the table that served the page before: a place in one table is none in another,
 // and which copy has the fewest rows to read may change from page to page.
 func (d *Database) servedAgain(st *Statement, req *Request, served mutation.TableID) (*Statement, *planner.Read, error) {
+	st, err := d.whole(st)
+	if err != nil {
+		return nil, nil, err
+	}
 	fresh, err := d.planWith(st.Keyspace, st.Text, st.tree, preferring{estimates{d}, served})
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +65,10 @@ func (d *Database) readNow(st *Statement, plan *planner.Read, req *Request) (*Re
 		if !errors.Is(err, lsm.ErrUnknownTable) || !d.changedSince(st) {
 			return result, err
 		}
-		fresh, planErr := d.planTree(st.Keyspace, st.Text, st.tree)
+		fresh, planErr := d.whole(st)
+		if planErr == nil {
+			fresh, planErr = d.planTree(st.Keyspace, st.Text, fresh.tree)
+		}
 		if planErr != nil {
 			return nil, planErr
 		}

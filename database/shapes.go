@@ -1,6 +1,7 @@
 package database
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -8,8 +9,12 @@ import (
 	"github.com/eskerdb/esker/planner"
 )
 
-// shapesMax is how many shapes of texts each of two generations holds.
-const shapesMax = 512
+const (
+	// shapesMax is how many shapes of texts each of two generations holds.
+	shapesMax = 512
+	// shapePlansMax is how many plans one shape has, for literals that decide more than a value.
+	shapePlansMax = 4
+)
 
 // shapes are the shapes of texts that came lately: of a text whose shape is known, only the literals are read. What was used in the
 // younger generation survives when the older one is forgotten.
@@ -26,7 +31,7 @@ type textShape struct {
 	tried   bool     // to learn it: it came twice
 	// statement is what the statements of all these texts have in common; its plan is none of them.
 	statement Statement
-	plan      *planner.Shape // nil: these texts have to be parsed
+	plans     []*planner.Shape // none: these texts have to be parsed
 }
 
 // TextStatistics counts texts of statements that were not prepared.
@@ -88,12 +93,11 @@ func (d *Database) Parse(keyspace, text string) (*Statement, error) {
 		return d.parse(keyspace, text)
 	}
 	known, version := d.shapes.find(key), d.Schema().Version
-	if known != nil && known.version == version && known.plan != nil {
+	if known != nil && known.version == version {
 		if st := known.of(text, cuts); st != nil {
 			d.shapes.known.Add(1)
 			return st, nil
 		}
-		return d.parse(keyspace, text)
 	}
 	st, err := d.parse(keyspace, text)
 	if err != nil {
@@ -102,8 +106,8 @@ func (d *Database) Parse(keyspace, text string) (*Statement, error) {
 	switch {
 	case known == nil || known.version != st.version:
 		d.shapes.keep(key, &textShape{version: st.version})
-	case !known.tried:
-		d.shapes.keep(key, d.learn(st, cuts))
+	case !known.tried || len(known.plans) > 0 && len(known.plans) < shapePlansMax:
+		d.shapes.keep(key, d.learn(known, st, cuts))
 	}
 	return st, nil
 }
@@ -114,30 +118,41 @@ func (r *reading) done() {
 	readings.Put(r)
 }
 
-// learn makes the shape of a statement, whose literals these are. It keeps neither its text nor its tree, however long they are.
-func (d *Database) learn(st *Statement, cuts []cql.Cut) *textShape {
-	out := &textShape{version: st.version, tried: true, statement: *st}
+// learn adds to a shape the plan of a statement, whose literals these are. It keeps neither its text nor its tree, however long they are.
+func (d *Database) learn(known *textShape, st *Statement, cuts []cql.Cut) *textShape {
+	out := &textShape{version: st.version, tried: true, statement: *st, plans: slices.Clone(known.plans)}
 	out.statement.ID, out.statement.Text, out.statement.tree, out.statement.Plan = [16]byte{}, "", nil, nil
 	if s := d.Schema(); s.Version == st.version {
-		out.plan = planner.PrepareShape(s, st.Keyspace, st.tree, cuts)
-	}
-	if out.plan != nil {
-		d.shapes.learned.Add(1)
+		if plan := planner.PrepareShape(s, st.Keyspace, st.tree, estimates{d}, cuts); plan != nil {
+			out.plans = append(out.plans, plan)
+			d.shapes.learned.Add(1)
+		}
 	}
 	return out
 }
 
 // of is the statement of another text of the shape, without ID and tree; nil where a literal does not fit.
 func (s *textShape) of(text string, cuts []cql.Cut) *Statement {
-	out := new(struct {
-		Statement
-		plan planner.Prepared
-	})
-	var ok bool
-	if out.plan, ok = s.plan.With(cuts); !ok {
-		return nil
+	for _, plan := range s.plans {
+		out := new(struct {
+			Statement
+			plan planner.Prepared
+		})
+		var ok bool
+		if out.plan, ok = plan.With(cuts); !ok {
+			continue
+		}
+		out.Statement = s.statement
+		out.Text, out.Plan = text, &out.plan
+		return &out.Statement
 	}
-	out.Statement = s.statement
-	out.Text, out.Plan = text, &out.plan
-	return &out.Statement
+	return nil
+}
+
+// whole is the statement with its ID and tree, which one whose shape was known lacks.
+func (d *Database) whole(st *Statement) (*Statement, error) {
+	if st.tree != nil {
+		return st, nil
+	}
+	return d.parse(st.Keyspace, st.Text)
 }

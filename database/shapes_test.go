@@ -153,3 +153,38 @@ func BenchmarkTexts(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkParse reads and binds texts that were not prepared: of a known shape, and of a new one.
+func BenchmarkParse(b *testing.B) {
+	w := newWorld(b, "CREATE TABLE readings (device text, ts timestamp, temperature double, humidity double, battery int, status text, site text, PRIMARY KEY (device, ts))")
+	insert := func(i int) string { // 230 bytes
+		return fmt.Sprintf("INSERT INTO ks.readings (device, ts, temperature, humidity, battery, status, site) VALUES ('device-%06d', %d, %.4f, %.4f, %d, 'running with a note of some more words than usual', 'hall %02d, place %04d') USING TTL 8640000",
+			i%1000, 1_000_000_000_000+int64(i)*1000, 20+float64(i%977)/977, 40+float64(i%499)/499, i%100, i%17, i%999)
+	}
+	read := func(i int) string {
+		return fmt.Sprintf("SELECT ts, temperature FROM ks.readings WHERE device = 'device-%06d' AND ts >= %d AND ts < %d LIMIT 1000", i%1000, 1_000_000_000_000+int64(i)*1000, 1_000_000_000_000+int64(i)*1000+3_600_000)
+	}
+	for _, c := range []struct {
+		name  string
+		text  func(i int) string
+		parse func(keyspace, text string) (*Statement, error)
+	}{{"insert/known", insert, w.db.Parse}, {"insert/new", insert, w.db.parse}, {"select/known", read, w.db.Parse}, {"select/new", read, w.db.parse}} {
+		b.Run(c.name, func(b *testing.B) {
+			texts := make([]string, 1000)
+			for i := range texts {
+				texts[i] = c.text(i)
+			}
+			b.SetBytes(int64(len(texts[0])))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				st, err := c.parse("", texts[i%len(texts)])
+				if err == nil {
+					_, err = st.Plan.Bind(nil, w.db.context(nil))
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -286,6 +286,13 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 		Distinct: s.distinct, WholePartition: s.whole, Layout: s.access.layout, Slices: allSlices, Warnings: s.warnings,
 	}
 	var err error
+	// A limit that is written in the text is refused when it is read: it is the first thing refused here too.
+	if r.PartitionMax, err = bindLimit(s.perPartition, values, ctx); err != nil {
+		return nil, err
+	}
+	if r.Limit, err = bindLimit(s.limit, values, ctx); err != nil {
+		return nil, err
+	}
 	if s.keeps != nil {
 		if err = s.keeps.check(values, ctx); err != nil {
 			return nil, err
@@ -319,12 +326,6 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 		if r.Filters, err = s.access.bindFilters(values, ctx); err != nil {
 			return nil, err
 		}
-	}
-	if r.Limit, err = bindLimit(s.limit, values, ctx); err != nil {
-		return nil, err
-	}
-	if r.PartitionMax, err = bindLimit(s.perPartition, values, ctx); err != nil {
-		return nil, err
 	}
 	if err := s.bindOutputs(r, values, ctx); err != nil {
 		return nil, err

@@ -83,6 +83,7 @@ func (s *selectors) expr(t cql.Term) (Expr, error) {
 
 // given is a term that is known once values are bound, of a known type.
 func (s *selectors) given(t cql.Term, of *types.Type) (Expr, error) {
+	defer s.slots.inCall()() // what is selected has its text for a name
 	term, err := s.term(t, s.spec(s.named, "[selection]", of))
 	if err != nil {
 		return nil, err

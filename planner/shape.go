@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"strings"
+
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
@@ -9,8 +11,14 @@ import (
 // Shape is a Prepared of statements that differ in what is written in their literals alone. It is stale once the schema's
 // version changed.
 type Shape struct {
-	prepared  Prepared
-	receivers []*types.Type // of the literals, in their order
+	prepared Prepared
+	literals []shapeLiteral // in their order
+}
+
+// shapeLiteral is a literal that was cut out of the texts of a shape.
+type shapeLiteral struct {
+	receiver *types.Type // whose value it is; nil: it decides more than a value, and is the same in all texts
+	text     string      // of one without a receiver
 }
 
 // slots are the literals of a statement that become values of its shape.
@@ -50,30 +58,46 @@ func (s *slots) inCall() (end func()) {
 	return func() { s.calls-- }
 }
 
-// PrepareShape is Prepare of a statement whose literals were cut out of its text: a Shape for all texts with that shape. It is nil
-// where the statement has none: a literal decides more than a value, or it reads.
-func PrepareShape(s *schema.Snapshot, keyspace string, stmt cql.Statement, cuts []cql.Cut) *Shape {
+// PrepareShape is Prepare of a statement whose literals were cut out of its text: a Shape for all texts with that shape that have
+// the same literals where these decide more than a value: the step of floor(), a part of a collection. It is nil where the
+// statement has none: nothing in it is a value alone, or the planner came by a literal twice, because it tried several tables.
+func PrepareShape(s *schema.Snapshot, keyspace string, stmt cql.Statement, statistics Statistics, cuts []cql.Cut) *Shape {
 	switch stmt.(type) {
-	case *cql.Insert, *cql.Update, *cql.Delete:
+	case *cql.Select, *cql.Insert, *cql.Update, *cql.Delete:
 	default:
 		return nil
 	}
-	c := &compiler{schema: s, keyspace: keyspace, slots: &slots{cuts: cuts, receivers: make([]*types.Type, len(cuts))}}
+	c := &compiler{schema: s, keyspace: keyspace, statistics: statistics, slots: &slots{cuts: cuts, receivers: make([]*types.Type, len(cuts))}}
 	p, err := c.prepare(stmt)
-	if err != nil || len(c.markers) > 0 || c.slots.met != len(cuts) {
+	if err != nil || len(c.markers) > 0 || c.slots.met == 0 || c.slots.met > len(cuts) {
 		return nil
 	}
 	p.PartitionKeyIndexes = nil // what they mean are no markers
-	return &Shape{prepared: *p, receivers: c.slots.receivers}
+	out := &Shape{prepared: *p, literals: make([]shapeLiteral, len(cuts))}
+	for i, of := range c.slots.receivers {
+		if out.literals[i].receiver = of; of == nil {
+			out.literals[i].text = strings.Clone(cuts[i].Text) // a part of it would keep the whole text
+		}
+	}
+	return out
 }
 
-// With is the Prepared of a text of the shape, by its literals. It is false where one of them is no value of its column: Prepare says
-// why.
+// With is the Prepared of a text of the shape, by its literals. It is false where one of them is no value of its column, and Prepare
+// says why, or is another than the shape needs.
 func (s *Shape) With(cuts []cql.Cut) (p Prepared, ok bool) {
+	for i := range cuts {
+		if l := &s.literals[i]; l.receiver == nil && l.text != cuts[i].Text {
+			return Prepared{}, false
+		}
+	}
 	p = s.prepared
 	p.literals = make([]Value, len(cuts))
 	for i := range cuts {
-		v, err := s.receivers[i].ParseLiteral(types.Literal{Class: types.LiteralClass(cuts[i].Class), Text: cuts[i].Text})
+		of := s.literals[i].receiver
+		if of == nil {
+			continue
+		}
+		v, err := of.ParseLiteral(types.Literal{Class: types.LiteralClass(cuts[i].Class), Text: cuts[i].Text})
 		if err != nil {
 			return Prepared{}, false
 		}
