@@ -178,6 +178,7 @@ func newRun(src Source, plan *planner.Read, opts Options) (*run, error) {
 		}
 	}
 	r.row = row{table: plan.Table, nowSec: opts.NowSec, statics: make([]*mutation.Cell, len(plan.Table.Statics))}
+	r.row.complexes.init(plan, opts.NowSec)
 	if plan.Grouped {
 		var err error
 		if r.groups, err = newGrouping(r); err != nil {

@@ -42,7 +42,10 @@ func (r *run) partition(key partition.DecoratedKey) error {
 	if err := r.check(nil); err != nil {
 		return err
 	}
-	hasStatic := r.row.takeStatics(reader.Side())
+	hasStatic, err := r.row.takeStatics(reader.Side())
+	if err != nil {
+		return err
+	}
 	if err := r.retained.enter(&r.row); err != nil {
 		return err
 	}
@@ -161,16 +164,19 @@ func (r *run) check(gaveUp error) error {
 func (r *run) batch(batch *mutation.Batch, found *bool) (more bool, err error) {
 	stats := &r.result.Stats
 	stats.RowsRead += int64(batch.Rows)
-	r.row.batch = r.hidden.hide(batch, r.now)
+	shown := r.hidden.hide(batch, r.now)
+	if err := r.row.complexes.materialise(shown, r.now); err != nil {
+		return false, fmt.Errorf("table %s: %w", r.plan.Table.QualifiedName(), err)
+	}
+	r.row.batch = shown
 	live, err := r.retained.apply(&r.row, r.hidden.live(batch, r.now))
 	if err != nil {
 		return false, err
 	}
-	shown := rowsIn(live)
 	spans := r.filters.apply(&r.row, live)
 	passed := rowsIn(spans)
 	stats.RowsPassed += passed
-	stats.RowsFiltered += shown - passed
+	stats.RowsFiltered += rowsIn(live) - passed
 	r.watch.lap(&stats.Times.Filter)
 	defer r.lapRows()
 	for _, s := range spans {

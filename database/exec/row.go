@@ -19,7 +19,8 @@ type row struct {
 	decorated partition.DecoratedKey
 	key       [][]byte
 	statics   []*mutation.Cell // living ones, by place in table.Statics; nil: null
-	batch     *mutation.Batch  // nil: a partition with static content only
+	complexes complexes
+	batch     *mutation.Batch // nil: a partition with static content only
 	i         int
 	scratch   []byte                    // values made for one evaluation
 	fixed     map[*schema.Column][]byte // clustering columns without a row; nil: they are null
@@ -27,10 +28,10 @@ type row struct {
 }
 
 // takeStatics keeps the static cells that live, and reports whether there is one.
-func (r *row) takeStatics(side *mutation.Side) (any bool) {
+func (r *row) takeStatics(side *mutation.Side) (any bool, err error) {
 	clear(r.statics)
 	if side == nil || side.Static == nil {
-		return false
+		return false, nil
 	}
 	for i := range side.Static.Cells {
 		c := &side.Static.Cells[i]
@@ -38,12 +39,18 @@ func (r *row) takeStatics(side *mutation.Side) (any bool) {
 			continue
 		}
 		for j, col := range r.table.Statics {
-			if col.ID == c.Column {
-				r.statics[j], any = c, true
+			if col.ID != c.Column {
+				continue
 			}
+			if c.Complex {
+				if c, err = r.complexes.static(j, col, c); err != nil {
+					return false, err
+				}
+			}
+			r.statics[j], any = c, any || c != nil
 		}
 	}
-	return any
+	return any, nil
 }
 
 // vector is where a clustering or regular column's values lie; nil: they are null.

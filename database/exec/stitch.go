@@ -173,7 +173,7 @@ func (s *stitch) statics(key partition.DecoratedKey) (any bool, err error) {
 		return false, err
 	}
 	defer reader.Close()
-	return s.run.row.takeStatics(reader.Side()), nil
+	return s.run.row.takeStatics(reader.Side())
 }
 
 // slicesFrom are the slices from the step on that holds a row, or what a state has of one: a page begins with a group.
@@ -216,7 +216,9 @@ func (s *stitch) read(key partition.DecoratedKey, p *part, found *bool) (more bo
 	if err := r.check(nil); err != nil {
 		return false, err
 	}
-	r.row.takeStatics(reader.Side())
+	if _, err := r.row.takeStatics(reader.Side()); err != nil {
+		return false, err
+	}
 	if err := r.retained.enter(&r.row); err != nil {
 		return false, err
 	}

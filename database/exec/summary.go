@@ -64,6 +64,9 @@ func (a *aggregate) summarizes() bool {
 	if _, ok := a.sum.(downsample.Summarizer); !ok {
 		return false
 	}
+	if a.column != nil && a.column.Column.Type.Multicell() {
+		return false // a summary does not know which cells hold an element that lives
+	}
 	return a.arg == nil || a.column != nil && a.column.Column.Kind == schema.Regular
 }
 
