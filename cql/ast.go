@@ -49,7 +49,7 @@ type Option struct {
 // Unsupported is a statement that is known by its first words but not parsed further.
 type Unsupported struct {
 	Pos
-	What string // the words, in upper case: "CREATE TYPE", "ADD IDENTITY", "INSERT JSON"
+	What string // the words, in upper case: "CREATE TYPE", "ADD IDENTITY"
 }
 
 func (*Unsupported) statement() {}

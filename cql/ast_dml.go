@@ -6,12 +6,14 @@ type Using struct {
 	TTL       Term // seconds; *Literal of an integer or *Marker
 }
 
-// Insert is `INSERT INTO table (columns) VALUES (values)`. There are as many values as columns.
+// Insert is `INSERT INTO table (columns) VALUES (values)`, or `INSERT INTO table JSON object [DEFAULT NULL | UNSET]`.
 type Insert struct {
 	Pos
 	Into        QualifiedName
 	Columns     []Name
 	Values      []Term
+	JSON        Term // the object; nil where there are columns and values
+	Unset       bool // DEFAULT UNSET: columns that the object does not name stay as they are
 	IfNotExists bool
 	Using       Using
 }

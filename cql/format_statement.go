@@ -50,9 +50,14 @@ func (p *printer) using(u Using) {
 
 func (p *printer) insert(s *Insert) {
 	p.words("INSERT INTO ", s.Into.String(), " ")
-	p.columns("", s.Columns)
-	p.WriteString(" VALUES ")
-	p.list("(", s.Values, ")")
+	if s.JSON != nil {
+		p.words("JSON ", FormatTerm(s.JSON))
+		p.when(s.Unset, " DEFAULT UNSET")
+	} else {
+		p.columns("", s.Columns)
+		p.WriteString(" VALUES ")
+		p.list("(", s.Values, ")")
+	}
 	p.when(s.IfNotExists, " IF NOT EXISTS")
 	p.using(s.Using)
 }

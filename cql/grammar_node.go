@@ -46,18 +46,6 @@ func (t *typeNode) Parse(lex *lexer.PeekingLexer) (err error) {
 // marked is what a hand-read production leaves to the builder: the bind markers it met.
 type marked struct{ markers []*Marker }
 
-type termNode struct {
-	marked
-	Term Term
-}
-
-func (n *termNode) Parse(lex *lexer.PeekingLexer) (err error) {
-	r := termReader{lex: lex}
-	n.Term, err = r.term()
-	n.markers = r.markers
-	return err
-}
-
 type selectorNode struct {
 	marked
 	Selector Selector
@@ -78,18 +66,6 @@ type relationNode struct {
 func (n *relationNode) Parse(lex *lexer.PeekingLexer) (err error) {
 	r := termReader{lex: lex}
 	n.Relation, err = r.relation()
-	n.markers = r.markers
-	return err
-}
-
-type assignmentNode struct {
-	marked
-	Assignment Assignment
-}
-
-func (n *assignmentNode) Parse(lex *lexer.PeekingLexer) (err error) {
-	r := termReader{lex: lex}
-	n.Assignment, err = r.assignment()
 	n.markers = r.markers
 	return err
 }

@@ -97,14 +97,9 @@ func (b *builder) numberMarkers() error {
 // reader reads one kind of statement and builds its tree.
 type reader func(b *builder, lex *lexer.PeekingLexer) (Statement, error)
 
-// grammar holds all productions, so that one build of the parser checks and knows them.
+// grammar holds all productions but those read by hand (read_data.go), so that one build of the parser checks and knows them.
 type grammar struct {
-	Select          *selectGrammar           `parser:"@@"`
-	Insert          *insertGrammar           `parser:"| @@"`
-	Update          *updateGrammar           `parser:"| @@"`
-	Delete          *deleteGrammar           `parser:"| @@"`
-	Batch           *batchGrammar            `parser:"| @@"`
-	Truncate        *truncateGrammar         `parser:"| @@"`
+	Truncate        *truncateGrammar         `parser:"@@"`
 	Describe        *describeGrammar         `parser:"| @@"`
 	Retention       *retentionGrammar        `parser:"| @@"`
 	CreateKeyspace  *createKeyspaceGrammar   `parser:"| @@"`
@@ -163,9 +158,9 @@ func production[G any](build func(*builder, *G) Statement) reader {
 
 // readers finds a reader by the first words of a statement, as many as tell it from others.
 var readers = map[string]reader{
-	"SELECT": production((*builder).selectOf), "INSERT": production((*builder).insert),
-	"UPDATE": production((*builder).update), "DELETE": production((*builder).delete),
-	"BEGIN": production((*builder).batch), "TRUNCATE": production((*builder).truncate),
+	"SELECT": byHand((*termReader).selectStatement), "INSERT": byHand((*termReader).insertStatement),
+	"UPDATE": byHand((*termReader).updateStatement), "DELETE": byHand((*termReader).deleteStatement),
+	"BEGIN": byHand((*termReader).batchStatement), "TRUNCATE": production((*builder).truncate),
 	"USE": production((*builder).use), "DESCRIBE": production((*builder).describe), "DESC": production((*builder).describe),
 	"CREATE KEYSPACE": production((*builder).createKeyspace), "CREATE SCHEMA": production((*builder).createKeyspace),
 	"ALTER KEYSPACE": production((*builder).alterKeyspace), "ALTER SCHEMA": production((*builder).alterKeyspace),

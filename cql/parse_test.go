@@ -212,7 +212,16 @@ var statements = []struct{ text, want string }{
 	{`CREATE OR REPLACE FUNCTION f`, `CREATE OR REPLACE FUNCTION`},
 	{`ADD IDENTITY 'x' TO ROLE 'r'`, `ADD IDENTITY`},
 	{`DROP IDENTITY 'x'`, `DROP IDENTITY`},
-	{`INSERT INTO t JSON '{}'`, `INSERT JSON`},
+	{`INSERT INTO t JSON '{}'`, `INSERT INTO t JSON '{}'`},
+	{`insert into t json ? default null if not exists using ttl 5`, `INSERT INTO t JSON ? IF NOT EXISTS USING TTL 5`},
+	{`INSERT INTO t JSON :row DEFAULT UNSET`, `INSERT INTO t JSON :row DEFAULT UNSET`},
+	{`INSERT INTO t JSON '{}' DEFAULT`, ``},
+	{`INSERT INTO t (a) VALUES ()`, ``},
+	{`SELECT a FROM t USING RESOLUTION 5`, ``},
+	{`SELECT a FROM t GROUP BY a AS b`, ``},
+	{`SELECT a FROM t PER PARTITION 5`, ``},
+	{`BEGIN BATCH SELECT a FROM t APPLY BATCH`, ``},
+	{`BEGIN COUNTER BATCH USING TIMESTAMP 5 UPDATE t SET a = a + 1 WHERE k = 1; DELETE a FROM t WHERE k = 2 APPLY BATCH`, `BEGIN COUNTER BATCH USING TIMESTAMP 5 UPDATE t SET a = a + 1 WHERE k = 1; DELETE a FROM t WHERE k = 2; APPLY BATCH`},
 
 	// Comments.
 	{"-- one\nSELECT /* two\n */ * // three\nFROM t -- end", `SELECT * FROM t`},

@@ -26,6 +26,9 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if stmt.JSON != nil {
+		return nil, invalidf("INSERT JSON is not supported: name the columns and VALUES")
+	}
 	if len(stmt.Columns) != len(stmt.Values) {
 		return nil, invalidf("Unmatched column names/values")
 	}
