@@ -89,6 +89,12 @@ func (t *Table) Law() mutation.Law {
 	return mutation.BySequence
 }
 
+// Multicell reports whether the elements of a column are cells of their own. Tables that the server computes or writes itself keep
+// each value whole, whatever its type says to clients.
+func (t *Table) Multicell(c *Column) bool {
+	return c.Type.Multicell() && t.Kind != Virtual && t.Kind != Internal
+}
+
 // Stored is what a store needs to know of the table.
 func (t *Table) Stored() mutation.Table {
 	out := mutation.Table{

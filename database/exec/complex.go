@@ -36,7 +36,7 @@ type complexStatic struct {
 func (x *complexes) init(plan *planner.Read, nowSec int64) {
 	x.nowSec = nowSec
 	for i, col := range plan.Fetch {
-		if col.Type.Multicell() {
+		if plan.Table.Multicell(col) {
 			x.columns = append(x.columns, complexColumn{slot: i, column: col})
 		}
 	}
