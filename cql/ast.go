@@ -20,7 +20,7 @@ type Node interface {
 }
 
 // Statement is one statement: a pointer to one of the structs of ast_ddl.go, ast_dml.go, ast_select.go,
-// ast_derived.go, ast_index.go, ast_retention.go and ast_roles.go, *Admin or *Unsupported.
+// ast_derived.go, ast_index.go, ast_retention.go, ast_type.go and ast_roles.go, *Admin or *Unsupported.
 type Statement interface {
 	Node
 	statement()
@@ -49,7 +49,7 @@ type Option struct {
 // Unsupported is a statement that is known by its first words but not parsed further.
 type Unsupported struct {
 	Pos
-	What string // the words, in upper case: "CREATE TYPE", "ADD IDENTITY"
+	What string // the words, in upper case: "CREATE TRIGGER", "ADD IDENTITY"
 }
 
 func (*Unsupported) statement() {}

@@ -101,11 +101,7 @@ func alterAction(g *alterTableGrammar) AlterAction {
 	case g.Drop != nil:
 		return dropAction(g.Drop)
 	case g.Rename != nil:
-		r := &RenameColumns{Pos: position(g.Rename.Pos), IfExists: g.Rename.Exists}
-		for _, item := range g.Rename.Items {
-			r.Renames = append(r.Renames, Rename{From: item.From.Name, To: item.To.Name})
-		}
-		return r
+		return &RenameColumns{Pos: position(g.Rename.Pos), IfExists: g.Rename.Exists, Renames: renames(g.Rename)}
 	case g.Retype != nil:
 		return &AlterColumnType{Pos: position(g.Retype.Pos), Column: g.Retype.Column.Name, Type: g.Retype.Type.Type}
 	}

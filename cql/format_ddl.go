@@ -22,8 +22,52 @@ func (p *printer) definition(stmt Statement) {
 		p.createIndex(s)
 	case *DropIndex:
 		p.change("DROP INDEX", s.IfExists, s.Name.String())
+	case *CreateType, *AlterType, *DropType:
+		p.userType(stmt)
 	default:
 		p.derived(stmt)
+	}
+}
+
+// userType writes the statements about user types.
+func (p *printer) userType(stmt Statement) {
+	switch s := stmt.(type) {
+	case *CreateType:
+		p.create("TYPE", s.IfNotExists, s.Name.String())
+		p.WriteString(" (")
+		each(p, s.Fields, p.field)
+		p.WriteByte(')')
+	case *AlterType:
+		p.change("ALTER TYPE", s.IfExists, s.Name.String())
+		p.typeAction(s.Action)
+	case *DropType:
+		p.change("DROP TYPE", s.IfExists, s.Name.String())
+	}
+}
+
+func (p *printer) field(f FieldDefinition) {
+	p.words(QuoteIdentifier(f.Name.Text), " ", f.Type.String())
+}
+
+func (p *printer) typeAction(a TypeAction) {
+	switch a := a.(type) {
+	case *AddField:
+		p.WriteString(" ADD ")
+		p.when(a.IfNotExists, "IF NOT EXISTS ")
+		p.field(a.Field)
+	case *RenameFields:
+		p.renames(a.IfExists, a.Renames)
+	case *AlterFieldType:
+		p.words(" ALTER ", QuoteIdentifier(a.Field.Name.Text), " TYPE ", a.Field.Type.String())
+	}
+}
+
+func (p *printer) renames(ifExists bool, list []Rename) {
+	p.WriteString(" RENAME ")
+	p.when(ifExists, "IF EXISTS ")
+	for i, r := range list {
+		p.when(i > 0, " AND ")
+		p.words(QuoteIdentifier(r.From.Text), " TO ", QuoteIdentifier(r.To.Text))
 	}
 }
 
@@ -162,12 +206,7 @@ func (p *printer) alterAction(a AlterAction) {
 			p.words(" USING TIMESTAMP ", a.Timestamp.Text)
 		}
 	case *RenameColumns:
-		p.WriteString(" RENAME ")
-		p.when(a.IfExists, "IF EXISTS ")
-		for i, r := range a.Renames {
-			p.when(i > 0, " AND ")
-			p.words(QuoteIdentifier(r.From.Text), " TO ", QuoteIdentifier(r.To.Text))
-		}
+		p.renames(a.IfExists, a.Renames)
 	case *AlterOptions:
 		p.tableOptions(a.Options)
 	case *AlterColumnType:

@@ -3,15 +3,9 @@ package cql
 import (
 	"slices"
 	"strings"
-)
 
-// reservedWords cannot name anything unless quoted: the words of Cassandra's ReservedKeywords,
-// less those that its grammar admits as names nevertheless (default, mbean, mbeans, replace, unset).
-var reservedWords = strings.Fields(`
-	ADD ALLOW ALTER AND APPLY ASC AUTHORIZE BATCH BEGIN BY COLUMNFAMILY CREATE DELETE DESC DESCRIBE DROP ENTRIES
-	EXECUTE FROM FULL GRANT IF IN INDEX INFINITY INSERT INTO IS KEYSPACE LIMIT MATERIALIZED MODIFY NAN NORECURSIVE
-	NOT NULL OF ON OR ORDER PRIMARY RENAME REVOKE SCHEMA SELECT SET TABLE TO TOKEN TRUNCATE UNLOGGED UPDATE USE
-	USING VIEW WHERE WITH`)
+	"github.com/eskerdb/esker/cql/types"
+)
 
 // unreservedWords mean something in their place and are names elsewhere. esker's own words are all here.
 var unreservedWords = strings.Fields(`
@@ -38,8 +32,8 @@ var keywords = buildKeywords()
 const keywordBytesMax = 16
 
 func buildKeywords() map[string]keyword {
-	m := make(map[string]keyword, len(reservedWords)+len(unreservedWords))
-	for _, w := range reservedWords {
+	m := make(map[string]keyword, len(types.ReservedWords)+len(unreservedWords))
+	for _, w := range types.ReservedWords {
 		m[strings.ToLower(w)] = keyword{w, tokenReserved}
 	}
 	for _, w := range unreservedWords {
@@ -51,15 +45,7 @@ func buildKeywords() map[string]keyword {
 
 // Keywords lists the words of the language in upper case and in order, for completion.
 func Keywords() []string {
-	words := slices.Concat(reservedWords, unreservedWords)
+	words := slices.Concat(types.ReservedWords, unreservedWords)
 	slices.Sort(words)
 	return words
-}
-
-// isReserved tells whether a name must be quoted because the grammar keeps the word for itself.
-func isReserved(name string) bool {
-	if name == "true" || name == "false" {
-		return true
-	}
-	return keywords[name].kind == tokenReserved
 }

@@ -129,6 +129,9 @@ type grammar struct {
 	DropRole        *dropRoleGrammar         `parser:"| @@"`
 	Grant           *grantGrammar            `parser:"| @@"`
 	List            *listGrammar             `parser:"| @@"`
+	CreateType      *createTypeGrammar       `parser:"| @@"`
+	AlterType       *alterTypeGrammar        `parser:"| @@"`
+	DropType        *dropTypeGrammar         `parser:"| @@"`
 }
 
 // root looks no token back: what a production has begun it must end, so errors point at the token that is wrong.
@@ -182,7 +185,9 @@ var readers = map[string]reader{
 	"CREATE ROLE":    production((*builder).createRole), "CREATE USER": production((*builder).createRole),
 	"ALTER ROLE": production((*builder).alterRole), "ALTER USER": production((*builder).alterRole),
 	"DROP ROLE": production((*builder).dropRole), "DROP USER": production((*builder).dropRole),
-	"GRANT": production((*builder).grant), "REVOKE": production((*builder).grant), "LIST": production((*builder).list),
+	"CREATE TYPE": production((*builder).createType), "ALTER TYPE": production((*builder).alterType),
+	"DROP TYPE": production((*builder).dropType),
+	"GRANT":     production((*builder).grant), "REVOKE": production((*builder).grant), "LIST": production((*builder).list),
 }
 
 var readRetention = production((*builder).explainRetention)
@@ -192,10 +197,9 @@ var severalWords = map[string]bool{"CREATE": true, "ALTER": true, "DROP": true, 
 
 // unsupported are the first words of statements that are known and refused.
 var unsupported = []string{
-	"CREATE TYPE", "CREATE FUNCTION", "CREATE AGGREGATE", "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE AGGREGATE",
+	"CREATE FUNCTION", "CREATE AGGREGATE", "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE AGGREGATE",
 	"CREATE TRIGGER",
-	"ALTER TYPE",
-	"DROP TYPE", "DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP IDENTITY",
+	"DROP FUNCTION", "DROP AGGREGATE", "DROP TRIGGER", "DROP IDENTITY",
 	"ADD IDENTITY",
 }
 

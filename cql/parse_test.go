@@ -3,6 +3,8 @@ package cql
 import (
 	"strings"
 	"testing"
+
+	"github.com/eskerdb/esker/cql/types"
 )
 
 // statements are texts and their canonical form, grouped by verb.
@@ -207,8 +209,26 @@ var statements = []struct{ text, want string }{
 	{`LIST SUPERUSERS`, ``},
 	{`LIST ALL ON`, ``},
 
+	// User types.
+	{`create type if not exists ks."T" (a int, "B b" frozen<ks.address>, c list<frozen<address>>,)`, `CREATE TYPE IF NOT EXISTS ks."T" (a int, "B b" frozen<ks.address>, c list<frozen<address>>)`},
+	{`CREATE TYPE t (type int, "select" text)`, `CREATE TYPE t (type int, "select" text)`},
+	{`ALTER TYPE t ADD a int`, `ALTER TYPE t ADD a int`},
+	{`ALTER TYPE IF EXISTS t ADD IF NOT EXISTS a tuple<int, t2>`, `ALTER TYPE IF EXISTS t ADD IF NOT EXISTS a tuple<int, t2>`},
+	{`ALTER TYPE ks.t RENAME IF EXISTS a TO b AND "C" TO d`, `ALTER TYPE ks.t RENAME IF EXISTS a TO b AND "C" TO d`},
+	{`ALTER TYPE t ALTER a TYPE text`, `ALTER TYPE t ALTER a TYPE text`},
+	{`DROP TYPE IF EXISTS ks.t`, `DROP TYPE IF EXISTS ks.t`},
+	{`CREATE TYPE t`, ``},
+	{`CREATE TYPE t ()`, ``},
+	{`CREATE TYPE t (a)`, ``},
+	{`CREATE TYPE int (a int)`, ``},
+	{`CREATE TYPE "list" (a int)`, ``},
+	{`CREATE TYPE interval (a int)`, ``},
+	{`DROP TYPE date`, ``},
+	{`ALTER TYPE t ADD a int, b int`, ``},
+	{`ALTER TYPE t ADD (a int)`, ``},
+	{`ALTER TYPE t DROP a`, ``},
+
 	// Known and refused.
-	{`CREATE TYPE t (a int)`, `CREATE TYPE`},
 	{`CREATE OR REPLACE FUNCTION f`, `CREATE OR REPLACE FUNCTION`},
 	{`ADD IDENTITY 'x' TO ROLE 'r'`, `ADD IDENTITY`},
 	{`DROP IDENTITY 'x'`, `DROP IDENTITY`},
@@ -310,7 +330,7 @@ func TestReservedWordsNeedQuotesAndOthersDoNot(t *testing.T) {
 			t.Errorf("%s as a column is %q", word, got)
 		}
 	}
-	for _, word := range reservedWords {
+	for _, word := range types.ReservedWords {
 		if _, err := Parse("TRUNCATE TABLE " + word); err == nil {
 			t.Errorf("%s is admitted as a name", word)
 		}

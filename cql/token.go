@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/eskerdb/esker/cql/types"
 )
 
 // tokenKind is the class of a token. participle keeps negative numbers for itself; -1 is the end.
@@ -72,24 +74,7 @@ func QuoteString(s string) string {
 }
 
 // QuoteIdentifier writes a name so that it reads back as itself: bare where that is possible, else in double quotes.
-func QuoteIdentifier(name string) string {
-	if isBareName(name) && !isReserved(name) {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-}
-
-func isBareName(name string) bool {
-	if name == "" || !isLower(name[0]) {
-		return false
-	}
-	for i := 1; i < len(name); i++ {
-		if c := name[i]; !isLower(c) && !isDigit(c) && c != '_' {
-			return false
-		}
-	}
-	return true
-}
+func QuoteIdentifier(name string) string { return types.QuoteName(name) }
 
 func isLower(c byte) bool  { return c >= 'a' && c <= 'z' }
 func isLetter(c byte) bool { return isLower(c | 0x20) }

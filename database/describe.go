@@ -1,8 +1,12 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
@@ -57,12 +61,15 @@ func keyspaceElements(s *schema.Snapshot) []element {
 // listed are the objects of a kind, in one keyspace if one is in use.
 func listed(s *schema.Snapshot, kind cql.DescribeKind, keyspace string) []element {
 	var out []element
-	if kind != cql.DescribeTables {
-		return out // esker has no types, functions and aggregates of users
-	}
 	for _, name := range s.KeyspaceNames() {
 		if keyspace != "" && name != keyspace {
 			continue
+		}
+		if kind == cql.DescribeTypes {
+			out = append(out, listedTypes(s.Keyspaces[name])...)
+		}
+		if kind != cql.DescribeTables {
+			continue // esker has no functions and aggregates of users
 		}
 		for _, t := range s.Keyspaces[name].SortedTables() {
 			if t.Kind != schema.Index && t.Kind != schema.View { // as Cassandra: views are no tables here
@@ -86,10 +93,39 @@ func schemaElements(s *schema.Snapshot, full bool) []element {
 
 func wholeKeyspace(k *schema.Keyspace) []element {
 	out := []element{{k.Name, "keyspace", k.Name, k.Create()}}
+	for _, u := range k.SortedTypes() {
+		out = append(out, typeElement(u))
+	}
 	for _, t := range k.CreationOrder() {
 		out = append(append(out, tableElement(k, t)), policyElements(t)...)
 	}
 	return out
+}
+
+func typeElement(u *types.Type) element {
+	keyspace, name := u.UDTName()
+	return element{keyspace, "type", cql.QuoteIdentifier(name), schema.CreateTypeText(u)}
+}
+
+// listedTypes are the user types of a keyspace by name, whatever its case.
+func listedTypes(k *schema.Keyspace) []element {
+	names := slices.SortedFunc(maps.Keys(k.Types), func(a, b string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+	})
+	out := make([]element, len(names))
+	for i, name := range names {
+		out[i] = typeElement(k.Types[name])
+	}
+	return out
+}
+
+// describeType finds a user type.
+func describeType(s *schema.Snapshot, keyspace, name string) ([]element, error) {
+	k := s.Keyspaces[keyspace]
+	if k == nil || k.Types[name] == nil {
+		return nil, notFound("User defined type '%s' not found in '%s'", name, keyspace)
+	}
+	return []element{typeElement(k.Types[name])}, nil
 }
 
 // policyElements are the retention policies of a table.
@@ -147,7 +183,9 @@ func describeOne(s *schema.Snapshot, stmt *cql.Describe, keyspace string) ([]ele
 		}
 	case cql.DescribeIndex:
 		return describeIndex(s, keyspace, name)
-	case cql.DescribeType, cql.DescribeFunction, cql.DescribeAggregate:
+	case cql.DescribeType:
+		return describeType(s, keyspace, name)
+	case cql.DescribeFunction, cql.DescribeAggregate:
 		return nil, notFound("'%s' not found in keyspace '%s'", name, keyspace)
 	}
 	if keyspace == "" {

@@ -85,6 +85,12 @@ func (n *needs) definition(tree cql.Statement) {
 		n.alter(stmt.Table)
 	case *cql.DropTable:
 		n.add(auth.Drop, n.table(stmt.Table))
+	case *cql.CreateType:
+		n.add(auth.Create, auth.OnTables(n.keyspaceOf(stmt.Name)))
+	case *cql.AlterType:
+		n.add(auth.Alter, auth.OnTables(n.keyspaceOf(stmt.Name)))
+	case *cql.DropType:
+		n.add(auth.Drop, auth.OnTables(n.keyspaceOf(stmt.Name)))
 	case *cql.CreateIndex:
 		n.alter(stmt.Table)
 	case *cql.DropIndex:

@@ -138,7 +138,7 @@ var dirtyTableID = mutation.TableID{0xe5, 0x4e, 0x12, 15: 1} // on disk: never c
 // Change is a schema change that took effect, for events.
 type Change struct {
 	Kind     string // CREATED, UPDATED, DROPPED
-	Target   string // KEYSPACE, TABLE
+	Target   string // KEYSPACE, TABLE, TYPE
 	Keyspace string
 	Name     string // empty for keyspaces
 }

@@ -150,7 +150,7 @@ func (d *Database) Prepare(keyspace, text string) (*Statement, error) {
 func ResultID(columns []planner.ColumnSpec) [16]byte {
 	var text []byte
 	for _, c := range columns {
-		for _, part := range []string{c.Keyspace, c.Table, c.Name, c.Type.String()} {
+		for _, part := range []string{c.Keyspace, c.Table, c.Name, c.Type.Structure()} {
 			text = append(append(text, part...), 0)
 		}
 	}

@@ -138,11 +138,7 @@ func restampRow(r *mutation.Row, micros int64) {
 	}
 	restampDeletion(&r.Deletion, micros-1)
 	for i := range r.Cells {
-		if c := &r.Cells[i]; c.Complex {
-			restampComplex(c, micros)
-		} else {
-			c.Timestamp = micros
-		}
+		r.Cells[i].Timestamp = micros
 	}
 }
 

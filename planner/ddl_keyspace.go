@@ -18,6 +18,7 @@ const (
 
 	targetKeyspace = "KEYSPACE"
 	targetTable    = "TABLE"
+	targetType     = "TYPE"
 )
 
 // prepareDDL prepares a schema change. The change is computed against the schema at bind time
@@ -62,6 +63,12 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.pauseRollup(stmt)
 	case *cql.DropRollup:
 		alter, err = c.dropRollup(stmt)
+	case *cql.CreateType:
+		alter, err = c.createType(stmt)
+	case *cql.AlterType:
+		alter, err = c.alterType(stmt)
+	case *cql.DropType:
+		alter, err = c.dropType(stmt)
 	case *cql.CreateRetentionPolicy:
 		alter, err = c.createPolicy(stmt)
 	case *cql.AlterRetentionPolicy:

@@ -29,16 +29,13 @@ func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
 		return nil, err
 	}
 	t := &schema.Table{Keyspace: keyspace, Name: stmt.Table.Name, Kind: schema.Base, NextColumn: 1, Options: schema.DefaultOptions()}
-	if err := layColumns(t, stmt, written); err != nil {
+	if err := c.layColumns(t, stmt, written); err != nil {
 		return nil, err
 	}
 	if err := setOrder(t, stmt.Options.ClusteringOrder); err != nil {
 		return nil, err
 	}
 	t.Options.CompactStorage = stmt.Options.CompactStorage
-	if t.Options.CompactStorage && slices.ContainsFunc(t.Columns(), func(col *schema.Column) bool { return col.Type.Multicell() }) {
-		return nil, invalidf("Non-frozen collections and UDTs are not supported with COMPACT STORAGE")
-	}
 	warnings, err := c.tableOptions(t, stmt.Options.Options)
 	if err != nil {
 		return nil, err
@@ -73,7 +70,7 @@ func (c *compiler) writableKeyspace(name cql.QualifiedName) (string, error) {
 }
 
 // layColumns checks the columns and the primary key and puts them in their places.
-func layColumns(t *schema.Table, stmt *cql.CreateTable, written string) error {
+func (c *compiler) layColumns(t *schema.Table, stmt *cql.CreateTable, written string) error {
 	if len(stmt.PrimaryKeys) == 0 {
 		return invalidf("No PRIMARY KEY specifed for table '%s' (exactly one required)", written) // Cassandra's spelling
 	}
@@ -88,7 +85,7 @@ func layColumns(t *schema.Table, stmt *cql.CreateTable, written string) error {
 		if columns[d.Name] != nil {
 			return invalidf("Duplicate column '%s' declaration for table '%s'", d.Name, written)
 		}
-		col, err := newColumn(d)
+		col, err := c.newColumn(t.Keyspace, d)
 		if err != nil {
 			return err
 		}
@@ -116,9 +113,12 @@ func layColumns(t *schema.Table, stmt *cql.CreateTable, written string) error {
 }
 
 // newColumn checks the type of a column definition.
-func newColumn(d cql.ColumnDefinition) (*schema.Column, error) {
-	of, err := dataType(d.Type)
+func (c *compiler) newColumn(keyspace string, d cql.ColumnDefinition) (*schema.Column, error) {
+	of, err := c.dataType(keyspace, d.Type)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkParts(of); err != nil {
 		return nil, err
 	}
 	if err := of.Check(); err != nil {
@@ -136,6 +136,10 @@ func checkValueType(col *schema.Column) error {
 	switch {
 	case col.Type.Kind() == types.KindCounter:
 		return invalidf("column %s: counters are not supported by this build; keep an int or bigint", col.Name)
+	case col.Type.Kind() == types.KindUDT && !col.Type.Frozen():
+		return invalidf("column %s: non-frozen user types are not supported by this build; use frozen<%s>", col.Name, col.Type)
+	case col.Type.IsCollection() && !col.Type.Frozen():
+		return invalidf("column %s: non-frozen collections are not supported by this build; use frozen<%s>", col.Name, col.Type)
 	}
 	return nil
 }
@@ -145,7 +149,9 @@ func checkKeyType(of *types.Type, name string) error {
 	switch {
 	case of.Kind() == types.KindCounter:
 		return invalidf("counter type is not supported for PRIMARY KEY column '%s'", name)
-	case of.Kind() == types.KindDuration:
+	case of.Kind() == types.KindUDT && !of.Frozen():
+		return invalidf("Invalid non-frozen user-defined type \"%s\" for PRIMARY KEY column '%s'", of.QualifiedName(), name)
+	case of.Contains(types.KindDuration):
 		return invalidf("duration type is not supported for PRIMARY KEY column '%s'", name)
 	case of.IsCollection() && !of.Frozen():
 		return invalidf("Invalid non-frozen collection type %s for PRIMARY KEY column '%s'", of, name)
@@ -312,7 +318,7 @@ func (c *compiler) addColumns(t *schema.Table, action *cql.AddColumns) error {
 			}
 			return invalidf("Column with name '%s' already exists", d.Name)
 		}
-		col, err := newColumn(d)
+		col, err := c.newColumn(t.Keyspace, d)
 		if err != nil {
 			return err
 		}
@@ -323,7 +329,7 @@ func (c *compiler) addColumns(t *schema.Table, action *cql.AddColumns) error {
 			return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
 		}
 		for _, gone := range t.Dropped {
-			if gone.Name == d.Name && !gone.Type.Equal(col.Type) {
+			if gone.Name == d.Name && !gone.Type.Equal(col.Type.Expanded()) {
 				return invalidf("Cannot re-add previously dropped column '%s' of type %s, incompatible with previous type %s", d.Name, col.Type, gone.Type)
 			}
 		}
@@ -350,6 +356,9 @@ func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
 		if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
 			return invalidf("Cannot drop PRIMARY KEY column %s", name.Text)
 		}
+		if col.Type.Kind() == types.KindUDT && col.Type.Multicell() {
+			return invalidf("Cannot drop non-frozen column %s of user type %s", name.Text, col.Type)
+		}
 		if names := c.indexNames(t, col); names != "" {
 			return invalidf("Cannot drop column %s because it has dependent secondary indexes (%s)", name.Text, names)
 		}
@@ -362,7 +371,7 @@ func (c *compiler) dropColumns(t *schema.Table, action *cql.DropColumns) error {
 		t.Statics = without(t.Statics, col)
 		t.Regulars = without(t.Regulars, col)
 		t.Dropped = slices.DeleteFunc(t.Dropped, func(d schema.Dropped) bool { return d.Name == col.Name })
-		t.Dropped = append(t.Dropped, schema.Dropped{Name: col.Name, Type: col.Type, Kind: col.Kind})
+		t.Dropped = append(t.Dropped, schema.Dropped{Name: col.Name, Type: col.Type.Expanded(), Kind: col.Kind})
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func hasMarker(t cql.Term) bool {
 	if _, ok := t.(*cql.Marker); ok {
 		return true
 	}
+	if u, ok := t.(*cql.UserTypeLiteral); ok {
+		return slices.ContainsFunc(u.Fields, func(f cql.FieldValue) bool { return hasMarker(f.Value) })
+	}
 	_, elems := literalElements(t)
 	return slices.ContainsFunc(elems, hasMarker)
 }

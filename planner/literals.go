@@ -1,8 +1,6 @@
 package planner
 
 import (
-	"strings"
-
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 )
@@ -57,24 +55,6 @@ func literalText(l *cql.Literal) string {
 		return "'" + l.Text + "'"
 	}
 	return l.Text
-}
-
-// dataType resolves a written type.
-func dataType(d cql.DataType) (*types.Type, error) {
-	if d.Custom {
-		return nil, invalidf("type '%s': custom Java types are not supported; use a CQL type", d.Name)
-	}
-	if d.Keyspace != "" || len(d.Args) == 0 && types.ByName(d.Name) == nil {
-		return nil, invalidf("Unknown type %s: user-defined types are not supported by this build", d.String())
-	}
-	if strings.EqualFold(d.Name, "vector") {
-		return nil, invalidf("type %s: vectors are not supported by this build; use frozen<list<float>>", d.String())
-	}
-	t, err := types.Parse(d.String())
-	if err != nil {
-		return nil, invalidf("%v", err)
-	}
-	return t, nil
 }
 
 // inSpec is the receiver of `IN ?`: a list of the column's type, named as Cassandra names it.

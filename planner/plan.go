@@ -99,9 +99,9 @@ type Mutation struct {
 type Alter struct {
 	Next     *schema.Snapshot // nil: nothing changes (IF NOT EXISTS met)
 	Change   string           // CREATED, UPDATED, DROPPED
-	Target   string           // KEYSPACE, TABLE
+	Target   string           // KEYSPACE, TABLE, TYPE
 	Keyspace string
-	Name     string // of the table; empty for keyspaces
+	Name     string // of the table or type; empty for keyspaces
 	Warnings []string
 }
 

@@ -151,7 +151,6 @@ var insteads = map[string]string{
 	"DROP TRIGGER":     "there are no triggers to drop",
 	"CREATE FUNCTION":  "compute in the application, or use a built-in function",
 	"CREATE AGGREGATE": "use a built-in aggregate: count, sum, avg, min, max, first, last",
-	"CREATE TYPE":      "use one column for each field",
 	"ADD IDENTITY":     "roles log in with a password; a client certificate is checked beside it",
 	"DROP IDENTITY":    "roles log in with a password; there are no identities",
 }

@@ -67,13 +67,15 @@ func (s *selectors) expr(t cql.Term) (Expr, error) {
 		return s.call(t)
 	case *cql.Cast:
 		return s.cast(t)
+	case *cql.Field:
+		return s.field(t)
 	case *cql.TypeHint:
-		of, err := dataType(t.Type)
+		of, err := s.dataType(s.named.Keyspace, t.Type)
 		if err != nil {
 			return nil, err
 		}
 		return s.given(t.Operand, of)
-	case *cql.Literal, *cql.Marker:
+	case *cql.Literal, *cql.Marker, *cql.UserTypeLiteral:
 		return nil, invalidf("Cannot infer type for term %s in selection clause (try using a cast to force a type)", selectorText(t))
 	case *cql.Binary, *cql.Negation:
 		return nil, invalidf("%s: arithmetic is not supported by this build; compute in the application", selectorText(t))
@@ -157,7 +159,7 @@ func (s *selectors) token(call *cql.FunctionCall) (Expr, error) {
 // argument is an argument whose type is known.
 func (s *selectors) argument(t cql.Term, of *types.Type) (Expr, error) {
 	switch t.(type) {
-	case *cql.Literal, *cql.Marker, *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral:
+	case *cql.Literal, *cql.Marker, *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral, *cql.UserTypeLiteral:
 		return s.given(t, of)
 	}
 	return s.expr(t)
@@ -195,7 +197,7 @@ func (s *selectors) scalar(name string, terms []cql.Term) (Expr, error) {
 }
 
 func (s *selectors) cast(t *cql.Cast) (Expr, error) {
-	of, err := dataType(t.Type)
+	of, err := s.dataType(s.named.Keyspace, t.Type)
 	if err != nil {
 		return nil, err
 	}

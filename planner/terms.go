@@ -120,7 +120,7 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 	case *cql.FunctionCall:
 		return c.callTerm(t, receiver)
 	case *cql.TypeHint:
-		of, err := dataType(t.Type)
+		of, err := c.dataType(receiver.Keyspace, t.Type)
 		if err != nil {
 			return nil, err
 		}
@@ -128,6 +128,8 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 			return nil, invalidf("Cannot assign value %s to %s of type %s", cql.FormatTerm(t), receiver.Name, receiver.Type)
 		}
 		return c.term(t.Operand, ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: receiver.Name, Type: of})
+	case *cql.UserTypeLiteral:
+		return c.fields(t, receiver)
 	case *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral:
 		if !constantTerm(t) {
 			return c.elements(t, receiver)
@@ -201,7 +203,7 @@ func termType(t cql.Term) *types.Type {
 			return fn.Result
 		}
 	case *cql.TypeHint:
-		if of, err := dataType(t.Type); err == nil {
+		if of, err := builtInType(t.Type); err == nil {
 			return of
 		}
 	case *cql.Literal:

@@ -24,7 +24,18 @@ type storedKeyspace struct {
 	Name          string            `json:"name"`
 	Replication   map[string]string `json:"replication"`
 	DurableWrites bool              `json:"durable_writes"`
+	Types         []storedType      `json:"types,omitempty"` // each behind those that it is made of
 	Tables        []storedTable     `json:"tables"`
+}
+
+type storedType struct {
+	Name   string        `json:"name"`
+	Fields []storedField `json:"fields"`
+}
+
+type storedField struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 type storedTable struct {
@@ -67,6 +78,9 @@ func (s *Snapshot) Encode() ([]byte, error) {
 			continue
 		}
 		sk := storedKeyspace{Name: k.Name, Replication: k.Replication, DurableWrites: k.DurableWrites, Tables: []storedTable{}}
+		for _, u := range k.SortedTypes() {
+			sk.Types = append(sk.Types, storeType(u))
+		}
 		for _, t := range k.SortedTables() {
 			sk.Tables = append(sk.Tables, storeTable(t))
 		}
@@ -75,12 +89,21 @@ func (s *Snapshot) Encode() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+func storeType(u *types.Type) storedType {
+	_, name := u.UDTName()
+	out := storedType{Name: name}
+	for i, field := range u.Fields() {
+		out.Fields = append(out.Fields, storedField{Name: field, Type: u.Elems()[i].String()})
+	}
+	return out
+}
+
 func storeTable(t *Table) storedTable {
 	out := storedTable{
 		ID: hex.EncodeToString(t.ID[:]), Name: t.Name, Kind: t.Kind, NextColumn: uint32(t.NextColumn), Options: t.Options,
 		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, Retention: t.Retention, AppendOnly: t.AppendOnly,
 	}
-	for _, c := range append(t.Columns(), t.States...) {
+	for _, c := range t.allColumns() {
 		out.Columns = append(out.Columns, storedColumn{Name: c.Name, Kind: c.Kind, Type: c.Type.String(), Desc: c.Desc, ID: uint32(c.ID)})
 	}
 	for _, d := range t.Dropped {
@@ -103,20 +126,55 @@ func Decode(src []byte) (*Snapshot, error) {
 		return nil, fmt.Errorf("schema: version: %w", err)
 	}
 	for _, sk := range in.Keyspaces {
-		k := &Keyspace{Name: sk.Name, Replication: sk.Replication, DurableWrites: sk.DurableWrites, Tables: map[string]*Table{}}
-		for i := range sk.Tables {
-			t, err := loadTable(sk.Name, &sk.Tables[i])
-			if err != nil {
-				return nil, fmt.Errorf("schema: table %s.%s: %w", sk.Name, sk.Tables[i].Name, err)
-			}
-			k.Tables[t.Name] = t
-		}
-		if r := k.circular(); r != nil {
-			return nil, fmt.Errorf("schema: rollup %s is computed from itself", r.QualifiedName())
+		k, err := loadKeyspace(&sk)
+		if err != nil {
+			return nil, err
 		}
 		s.Keyspaces[k.Name] = k
 	}
 	return s, nil
+}
+
+func loadKeyspace(sk *storedKeyspace) (*Keyspace, error) {
+	k := &Keyspace{Name: sk.Name, Replication: sk.Replication, DurableWrites: sk.DurableWrites, Tables: map[string]*Table{}, Types: map[string]*types.Type{}}
+	for i := range sk.Types {
+		if err := k.loadType(&sk.Types[i]); err != nil {
+			return nil, fmt.Errorf("schema: type %s.%s: %w", sk.Name, sk.Types[i].Name, err)
+		}
+	}
+	for i := range sk.Tables {
+		t, err := k.loadTable(&sk.Tables[i])
+		if err != nil {
+			return nil, fmt.Errorf("schema: table %s.%s: %w", sk.Name, sk.Tables[i].Name, err)
+		}
+		k.Tables[t.Name] = t
+	}
+	if r := k.circular(); r != nil {
+		return nil, fmt.Errorf("schema: rollup %s is computed from itself", r.QualifiedName())
+	}
+	return k, nil
+}
+
+// parseType reads a type as a keyspace stores it.
+func (k *Keyspace) parseType(text string) (*types.Type, error) {
+	return types.ParseIn(text, func(name string) *types.Type { return k.Types[name] })
+}
+
+func (k *Keyspace) loadType(st *storedType) error {
+	if len(st.Fields) == 0 || k.Types[st.Name] != nil {
+		return errors.New("it has no fields, or is there twice")
+	}
+	var names []string
+	var elems []*types.Type
+	for _, f := range st.Fields {
+		of, err := k.parseType(f.Type)
+		if err != nil {
+			return fmt.Errorf("field %s: %w", f.Name, err)
+		}
+		names, elems = append(names, f.Name), append(elems, of)
+	}
+	k.Types[st.Name] = types.UDTOf(k.Name, st.Name, names, elems)
+	return nil
 }
 
 func decodeID(dst []byte, text string) error {
@@ -128,9 +186,9 @@ func decodeID(dst []byte, text string) error {
 	return nil
 }
 
-func loadTable(keyspace string, st *storedTable) (*Table, error) {
+func (k *Keyspace) loadTable(st *storedTable) (*Table, error) {
 	t := &Table{
-		Keyspace: keyspace, Name: st.Name, Kind: st.Kind, NextColumn: mutation.ColumnID(st.NextColumn), Options: st.Options,
+		Keyspace: k.Name, Name: st.Name, Kind: st.Kind, NextColumn: mutation.ColumnID(st.NextColumn), Options: st.Options,
 		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, Retention: st.Retention, AppendOnly: st.AppendOnly,
 	}
 	if err := decodeID(t.ID[:], st.ID); err != nil {
@@ -140,7 +198,7 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 		return nil, fmt.Errorf("kind %d does not fit its definition", t.Kind)
 	}
 	for _, sc := range st.Columns {
-		if err := loadColumn(t, sc); err != nil {
+		if err := k.loadColumn(t, sc); err != nil {
 			return nil, fmt.Errorf("column %s: %w", sc.Name, err)
 		}
 	}
@@ -151,7 +209,7 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 		return nil, errors.New("a rollup without a column for its windows")
 	}
 	for _, sd := range st.Dropped {
-		of, err := types.Parse(sd.Type)
+		of, err := k.parseType(sd.Type)
 		if err != nil {
 			return nil, fmt.Errorf("dropped column %s: %w", sd.Name, err)
 		}
@@ -160,8 +218,8 @@ func loadTable(keyspace string, st *storedTable) (*Table, error) {
 	return t, t.checkRetention()
 }
 
-func loadColumn(t *Table, sc storedColumn) error {
-	of, err := types.Parse(sc.Type)
+func (k *Keyspace) loadColumn(t *Table, sc storedColumn) error {
+	of, err := k.parseType(sc.Type)
 	if err != nil {
 		return err
 	}

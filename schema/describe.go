@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,7 +108,7 @@ func (t *Table) fullName() string {
 
 func (t *Table) createTable(b *strings.Builder) {
 	fmt.Fprintf(b, "CREATE TABLE %s (\n", t.fullName())
-	for _, c := range t.Columns() {
+	for _, c := range t.describedColumns() {
 		static := ""
 		if c.Kind == Static {
 			static = " static"
@@ -125,6 +126,21 @@ func (t *Table) createTable(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "    PRIMARY KEY %s\n)", t.primaryKey())
+}
+
+// describedColumns are the columns as Cassandra's DESCRIBE lists them: of the static and the regular ones those of several cells last.
+func (t *Table) describedColumns() []*Column {
+	out := slices.Concat(t.PartitionKey, t.Clustering)
+	for _, group := range [][]*Column{t.Statics, t.Regulars} {
+		for _, multicell := range []bool{false, true} {
+			for _, c := range group {
+				if c.Type.Multicell() == multicell {
+					out = append(out, c)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // primaryKey is `(k, c)` or `((a, b), c)`.

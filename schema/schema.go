@@ -187,12 +187,13 @@ type Dropped struct {
 	DroppedMicro int64 // microseconds since 1970
 }
 
-// Keyspace is a named set of tables. Tables holds every kind by name.
+// Keyspace is a named set of tables and types. Tables holds every kind by name.
 type Keyspace struct {
 	Name          string
 	Replication   map[string]string
 	DurableWrites bool
 	Tables        map[string]*Table
+	Types         map[string]*types.Type // user-defined types by name, not frozen; columns hold their definition as it is
 }
 
 // Snapshot is the whole schema at one moment. Version is a UUID that changes with every DDL.

@@ -101,6 +101,9 @@ func (t *Table) Stored() mutation.Table {
 		ID: t.ID, Name: t.QualifiedName(), Law: t.Law(), UnitNanos: t.UnitNanos(),
 		Clustering: t.ClusteringLayout(), GCGraceSec: t.Options.GCGraceSec,
 	}
+	for i := range out.Clustering { // names are nothing to a store
+		out.Clustering[i].Type = out.Clustering[i].Type.Nameless()
+	}
 	if t.Kind != Base {
 		out.GCGraceSec = 0 // the server itself never sends an old version again
 	}

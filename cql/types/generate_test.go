@@ -95,6 +95,9 @@ func genElems(r *rapid.T, t *Type, label string) []byte {
 	if !t.IsCollection() {
 		n = rapid.IntRange(1, len(t.elems)).Draw(r, label+" parts")
 	}
+	if t.kind == KindUDT { // shorter ones are TestShorterValuesOfUserTypes's
+		n = len(t.elems)
+	}
 	elems := make([][]byte, n)
 	for i := range elems {
 		if !t.IsCollection() && rapid.IntRange(0, 5).Draw(r, label+" null") == 0 {

@@ -17,12 +17,14 @@ const (
 	LitSet      LiteralClass = 10 // {a, b}; {} is an empty map too
 	LitMap      LiteralClass = 11 // {k: v}
 	LitTuple    LiteralClass = 12 // (a, b)
+	LitUser     LiteralClass = 13 // {field: value}
 )
 
 // Literal is a constant of a statement. Text is what was written, of strings without quotes.
 type Literal struct {
 	Class LiteralClass
 	Text  string
+	Names []string  // of LitUser: the fields, as many as Elems
 	Elems []Literal // of lists, sets, tuples; of maps keys and values in turns
 }
 
@@ -35,7 +37,7 @@ func (t *Type) ParseLiteral(lit Literal) ([]byte, error) {
 	if len(t.elems) > 0 {
 		return t.parseElems(lit)
 	}
-	if !t.takes(lit.Class) {
+	if !t.Takes(lit.Class) {
 		return nil, ErrWrongClass
 	}
 	return t.parseScalar(lit.Text)

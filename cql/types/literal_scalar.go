@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// takes reports whether a scalar literal of that class can be given to t (Cassandra's Constants.Literal.testAssignment).
-func (t *Type) takes(class LiteralClass) bool {
+// Takes reports whether a scalar literal of that class can be given to t (Cassandra's Constants.Literal.testAssignment).
+func (t *Type) Takes(class LiteralClass) bool {
 	switch t.kind {
 	case KindASCII, KindText, KindInet:
 		return class == LitString
@@ -213,6 +213,9 @@ func parseDecimal(s string) ([]byte, error) {
 
 // parseElems turns a literal of a collection or tuple into a value. Sets and maps come out in the order of their type.
 func (t *Type) parseElems(lit Literal) ([]byte, error) {
+	if t.kind == KindUDT && lit.Class == LitUser {
+		return t.parseFields(lit)
+	}
 	class := map[Kind]LiteralClass{KindList: LitList, KindSet: LitSet, KindMap: LitMap, KindTuple: LitTuple}[t.kind]
 	emptyMap := t.kind == KindMap && lit.Class == LitSet && len(lit.Elems) == 0
 	if class == 0 || lit.Class != class && !emptyMap {
@@ -237,4 +240,22 @@ func (t *Type) parseElems(lit Literal) ([]byte, error) {
 		elems[i] = v
 	}
 	return t.AppendCollection(nil, t.InOrder(elems)), nil
+}
+
+// parseFields turns a literal of a user-defined type into a value. Fields that are not named are null; of a field that is named
+// twice the last value counts.
+func (t *Type) parseFields(lit Literal) ([]byte, error) {
+	elems := make([][]byte, len(t.elems))
+	for i, name := range lit.Names {
+		at, of := t.Field(name)
+		if at < 0 {
+			return nil, invalidf("Unknown field '%s' in value of user defined type %s", name, t.name)
+		}
+		v, err := of.ParseLiteral(lit.Elems[i])
+		if err != nil {
+			return nil, fmt.Errorf("field %s is not of type %s: %w", name, of, err)
+		}
+		elems[at] = v
+	}
+	return t.AppendCollection(nil, elems), nil
 }

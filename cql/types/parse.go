@@ -12,9 +12,12 @@ const typeDepthMax = 32
 const tupleElemsMax = 32768
 
 // Parse reads the text of a type: `int`, `frozen<map<text, int>>`. Names are in any case or in double quotes.
-// User-defined types are not known to it.
-func Parse(s string) (*Type, error) {
-	p := typeParser{text: s}
+// User-defined types are not known to it, but for nameless ones: `udt<text, int>`.
+func Parse(s string) (*Type, error) { return ParseIn(s, nil) }
+
+// ParseIn is Parse where names may be those of user-defined types: user finds one, or answers nil.
+func ParseIn(s string, user func(name string) *Type) (*Type, error) {
+	p := typeParser{text: s, user: user}
 	t, err := p.typ(0)
 	if err == nil && p.skip() != 0 {
 		err = fmt.Errorf("type %q: text after the type at byte %d", s, p.at)
@@ -28,6 +31,7 @@ func Parse(s string) (*Type, error) {
 type typeParser struct {
 	text string
 	at   int
+	user func(name string) *Type // nil: there are none
 }
 
 // skip passes blanks and returns the byte that follows, 0 at the end.
@@ -51,13 +55,7 @@ func (p *typeParser) accept(c byte) bool {
 
 func (p *typeParser) name() (string, error) {
 	if p.skip() == '"' {
-		start := p.at + 1
-		n := strings.IndexByte(p.text[start:], '"')
-		if n < 0 {
-			return "", fmt.Errorf("type %q: quote at byte %d is not closed", p.text, p.at)
-		}
-		p.at = start + n + 1
-		return p.text[start : start+n], nil
+		return p.quoted()
 	}
 	start := p.at
 	for p.at < len(p.text) && isNameByte(p.text[p.at]) {
@@ -67,6 +65,25 @@ func (p *typeParser) name() (string, error) {
 		return "", fmt.Errorf("type %q: a type name is expected at byte %d", p.text, start)
 	}
 	return strings.ToLower(p.text[start:p.at]), nil
+}
+
+// quoted reads a name in double quotes, in which two of them are one.
+func (p *typeParser) quoted() (string, error) {
+	var out strings.Builder
+	for at := p.at + 1; ; {
+		n := strings.IndexByte(p.text[at:], '"')
+		if n < 0 {
+			return "", fmt.Errorf("type %q: quote at byte %d is not closed", p.text, p.at)
+		}
+		out.WriteString(p.text[at : at+n])
+		at += n + 1
+		if at == len(p.text) || p.text[at] != '"' {
+			p.at = at
+			return out.String(), nil
+		}
+		out.WriteByte('"')
+		at++
+	}
 }
 
 func isNameByte(c byte) bool {
@@ -84,6 +101,14 @@ func (p *typeParser) typ(depth int) (*Type, error) {
 	args, err := p.args(depth)
 	if err != nil {
 		return nil, err
+	}
+	if len(args) == 0 && p.user != nil {
+		if t := p.user(name); t != nil {
+			return t, nil
+		}
+	}
+	if name == kindNames[KindUDT] && len(args) > 0 {
+		return &Type{kind: KindUDT, elems: args}, nil
 	}
 	return Build(name, args)
 }
@@ -144,14 +169,21 @@ func Build(name string, args []*Type) (*Type, error) {
 // counters inside anything, durations as map keys or set elements.
 func (t *Type) Check() error {
 	for i, e := range t.elems {
-		if t.IsCollection() && len(e.elems) > 0 && !e.frozen {
-			return invalidf("Non-frozen collections are not allowed inside collections: %s", t)
+		if t.IsCollection() && e.Multicell() {
+			what := "collections"
+			if e.kind == KindUDT {
+				what = "UDTs"
+			}
+			return invalidf("Non-frozen %s are not allowed inside collections: %s", what, t)
 		}
 		if e.kind == KindCounter {
 			return invalidf("Counters are not allowed inside collections: %s", t)
 		}
-		if e.kind == KindDuration && (t.kind == KindSet || t.kind == KindMap && i == 0) {
-			return invalidf("Durations are not allowed as map keys or set elements: %s", t)
+		if e.kind == KindDuration && t.kind == KindSet {
+			return invalidf("Durations are not allowed inside sets: %s", t)
+		}
+		if e.kind == KindDuration && t.kind == KindMap && i == 0 {
+			return invalidf("Durations are not allowed as map keys: %s", t)
 		}
 		if err := e.Check(); err != nil {
 			return err

@@ -246,6 +246,9 @@ func (t *Type) uuidBack(hi, lo uint64) (uint64, uint64) {
 
 // appendSortableElems appends the elements of a collection, or the parts of a tuple and how many were there.
 func (t *Type) appendSortableElems(dst, value []byte) []byte {
+	if t.kind == KindUDT {
+		return t.appendSortableFields(dst, value)
+	}
 	w, err := t.walk(value)
 	if err != nil {
 		return append(dst, endElems)
@@ -273,8 +276,11 @@ func (t *Type) appendSortableElems(dst, value []byte) []byte {
 }
 
 func (t *Type) decodeSortableElems(src []byte, depth int) (value, rest []byte, err error) {
-	if !t.IsCollection() {
+	switch t.kind {
+	case KindTuple:
 		return t.decodeSortableTuple(src, depth)
+	case KindUDT:
+		return t.decodeSortableFields(src, depth)
 	}
 	value = make([]byte, 4)
 	n := 0

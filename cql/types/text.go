@@ -216,9 +216,29 @@ func (t *Type) formatElems(dst, b []byte, f formatter) []byte {
 			dst = append(dst, ", "...)
 		}
 		if t.kind == KindUDT {
-			dst = append(append(dst, quoteName(t.fields[n])...), ": "...)
+			dst = t.appendField(dst, n, f)
 		}
 		dst = of.format(dst, elem, f)
 	}
+	if t.kind == KindUDT {
+		for n := w.at; n < len(t.elems); n++ { // fields that came after the value
+			if n > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = append(t.appendField(dst, n, f), "null"...)
+		}
+	}
 	return append(dst, around[1])
+}
+
+// appendField appends the name of a field, to people as it is.
+func (t *Type) appendField(dst []byte, n int, f formatter) []byte {
+	name := ""
+	if n < len(t.fields) {
+		name = t.fields[n]
+	}
+	if f.literal {
+		name = QuoteName(name)
+	}
+	return append(append(dst, name...), ": "...)
 }

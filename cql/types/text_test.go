@@ -89,7 +89,7 @@ func TestText(t *testing.T) {
 		{ListOf(Timestamp), ListOf(Timestamp).AppendCollection(nil, [][]byte{at}), "['2015-02-04 17:51:00.000000+0000']", "['2015-02-04T17:51:00.000Z']"},
 		{MapOf(Int, Boolean), MapOf(Int, Boolean).AppendCollection(nil, [][]byte{AppendInt(nil, 1), {0}}), "{1: False}", "{1: false}"},
 		{TupleOf(Int, Date), TupleOf(Int, Date).AppendCollection(nil, [][]byte{nil, AppendDate(nil, 0)}), "(null, 1970-01-01)", "(null, '1970-01-01')"},
-		{UDTOf("k", "u", []string{"a", "B"}, []*Type{Int, Int}), AppendElem(nil, AppendInt(nil, 1)), "{a: 1}", "{a: 1}"},
+		{UDTOf("k", "u", []string{"a", "B"}, []*Type{Int, Int}), AppendElem(nil, AppendInt(nil, 1)), "{a: 1, B: null}", `{a: 1, "B": null}`},
 	}
 	for _, tt := range tests {
 		if got := string(tt.of.AppendText(nil, tt.value, TextOptions{})); got != tt.text {

@@ -198,7 +198,7 @@ func (t *Type) Equal(o *Type) bool {
 	return true
 }
 
-// String is the type as Cassandra prints it: `frozen<map<text, int>>`. Parse reads it back.
+// String is the type as Cassandra prints it: `frozen<map<text, int>>`, user-defined types by their name. ParseIn reads it back.
 func (t *Type) String() string {
 	s := t.bareString()
 	if t.frozen {
@@ -208,31 +208,15 @@ func (t *Type) String() string {
 }
 
 func (t *Type) bareString() string {
-	switch t.kind {
-	case KindUDT:
-		return quoteName(t.name)
-	case KindList, KindSet, KindMap, KindTuple:
-		parts := make([]string, len(t.elems))
-		for i, e := range t.elems {
-			parts[i] = e.String()
-		}
-		return map[Kind]string{KindList: "list", KindSet: "set", KindMap: "map", KindTuple: "tuple"}[t.kind] +
-			"<" + strings.Join(parts, ", ") + ">"
+	switch {
+	case t.kind == KindUDT && t.name != "":
+		return QuoteName(t.name)
+	case len(t.elems) == 0:
+		return t.name
 	}
-	return t.name
-}
-
-// quoteName puts a name in double quotes unless it reads the same without.
-func quoteName(name string) string {
-	plain := name != ""
-	for i := range len(name) {
-		c := name[i]
-		if !(c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_')) {
-			plain = false
-		}
+	parts := make([]string, len(t.elems))
+	for i, e := range t.elems {
+		parts[i] = e.String()
 	}
-	if plain {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	return kindNames[t.kind] + "<" + strings.Join(parts, ", ") + ">"
 }

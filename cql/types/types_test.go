@@ -92,8 +92,8 @@ func TestCheck(t *testing.T) {
 	bad := map[string]string{
 		"list<list<int>>":           "Non-frozen collections are not allowed inside collections: list<list<int>>",
 		"list<counter>":             "Counters are not allowed inside collections: list<counter>",
-		"map<duration, int>":        "Durations are not allowed as map keys or set elements: map<duration, int>",
-		"tuple<int, set<duration>>": "Durations are not allowed as map keys or set elements: frozen<set<duration>>",
+		"map<duration, int>":        "Durations are not allowed as map keys: map<duration, int>",
+		"tuple<int, set<duration>>": "Durations are not allowed inside sets: frozen<set<duration>>",
 	}
 	for text, want := range bad {
 		of, err := Parse(text)

@@ -10,7 +10,7 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// rows computes a virtual table. Tables that have no rows in esker (peers, types, triggers …) are empty.
+// rows computes a virtual table. Tables that have no rows in esker (peers, functions, triggers …) are empty.
 func (s *Source) rows(t *schema.Table) []values {
 	if traces := traceRows[t.QualifiedName()]; traces != nil {
 		return s.traced(traces)
@@ -34,6 +34,8 @@ func (s *Source) rows(t *schema.Table) []values {
 		return s.columns(purelyVirtual)
 	case "system_schema.indexes":
 		return s.tableRows(func(t *schema.Table) bool { return t.Kind == schema.Index }, indexRow)
+	case "system_schema.types":
+		return s.types()
 	case "system_schema.dropped_columns":
 		return s.droppedColumns()
 	case "system_views.settings":
@@ -72,6 +74,7 @@ func bigint(v int64) []byte     { return types.AppendBigint(nil, v) }
 func millis(micro int64) []byte { return types.AppendTimestampMillis(nil, micro/1000) }
 
 var (
+	textList    = types.Frozen(types.ListOf(types.Text))
 	textSet     = types.Frozen(types.SetOf(types.Text))
 	textMap     = types.Frozen(types.MapOf(types.Text, types.Text))
 	textBlobMap = types.Frozen(types.MapOf(types.Text, types.Blob))
@@ -246,6 +249,23 @@ func columnRow(t *schema.Table, c *schema.Column) values {
 		"keyspace_name": text(t.Keyspace), "table_name": text(t.Name), "column_name": text(c.Name), "column_name_bytes": text(c.Name),
 		"kind": text(kindNames[c.Kind]), "position": integer(int64(position)), "type": text(c.Type.String()), "clustering_order": text(order),
 	}
+}
+
+// types are the user-defined types of all keyspaces.
+func (s *Source) types() []values {
+	var out []values
+	for _, name := range s.schema.KeyspaceNames() {
+		for _, u := range s.schema.Keyspaces[name].SortedTypes() {
+			_, typeName := u.UDTName()
+			var names, of [][]byte
+			for i, field := range u.Fields() {
+				names, of = append(names, text(field)), append(of, text(u.Elems()[i].String()))
+			}
+			out = append(out, values{"keyspace_name": text(name), "type_name": text(typeName),
+				"field_names": textList.AppendCollection(nil, names), "field_types": textList.AppendCollection(nil, of)})
+		}
+	}
+	return out
 }
 
 func (s *Source) droppedColumns() []values {
