@@ -138,7 +138,11 @@ func restampRow(r *mutation.Row, micros int64) {
 	}
 	restampDeletion(&r.Deletion, micros-1)
 	for i := range r.Cells {
-		r.Cells[i].Timestamp = micros
+		if c := &r.Cells[i]; c.Complex {
+			restampComplex(c, micros)
+		} else {
+			c.Timestamp = micros
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ func (c *compiler) createTable(stmt *cql.CreateTable) (*Alter, error) {
 		return nil, err
 	}
 	t.Options.CompactStorage = stmt.Options.CompactStorage
+	if t.Options.CompactStorage && slices.ContainsFunc(t.Columns(), func(col *schema.Column) bool { return col.Type.Multicell() }) {
+		return nil, invalidf("Non-frozen collections and UDTs are not supported with COMPACT STORAGE")
+	}
 	warnings, err := c.tableOptions(t, stmt.Options.Options)
 	if err != nil {
 		return nil, err
@@ -138,8 +141,6 @@ func checkValueType(col *schema.Column) error {
 		return invalidf("column %s: counters are not supported by this build; keep an int or bigint", col.Name)
 	case col.Type.Kind() == types.KindUDT && !col.Type.Frozen():
 		return invalidf("column %s: non-frozen user types are not supported by this build; use frozen<%s>", col.Name, col.Type)
-	case col.Type.IsCollection() && !col.Type.Frozen():
-		return invalidf("column %s: non-frozen collections are not supported by this build; use frozen<%s>", col.Name, col.Type)
 	}
 	return nil
 }

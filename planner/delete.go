@@ -18,7 +18,7 @@ func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
 		return nil, err
 	}
 	for _, tg := range stmt.Targets {
-		if err := deleteColumn(w, tg); err != nil {
+		if err := c.deleteColumn(w, tg); err != nil {
 			return nil, err
 		}
 	}
@@ -47,16 +47,21 @@ func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
 	return d.prepared(c, d.bindDelete), nil
 }
 
-func deleteColumn(w *writer, tg cql.DeleteTarget) error {
+func (c *compiler) deleteColumn(w *writer, tg cql.DeleteTarget) error {
 	col := w.table.Column(tg.Column.Text)
 	if col == nil {
 		return undefinedColumn(w.table, tg.Column.Text)
 	}
-	if tg.Key != nil || tg.Field != nil {
-		return invalidf("Invalid deletion operation for non collection column %s", col.Name)
-	}
 	if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
 		return invalidf("Invalid identifier %s for deletion (should not be a PRIMARY KEY part)", col.Name)
+	}
+	if tg.Key != nil || tg.Field != nil || col.Type.Multicell() {
+		p, err := c.deletedPart(w.table, col, tg)
+		if err != nil {
+			return err
+		}
+		w.erasePart(col, p)
+		return nil
 	}
 	w.addCell(col, constant(nil)) // naming a column twice deletes it once
 	return nil

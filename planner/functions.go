@@ -177,11 +177,17 @@ func systemFunction(call *cql.FunctionCall) bool {
 // ticksPerMilli are the units of 100 ns in a millisecond.
 const ticksPerMilli = 10_000
 
-func newTimeUUID(ctx Context) []byte {
+func newTimeUUID(ctx Context) []byte { return ticksUUID(ctx.NowTicks(), uuidNode(&ctx)) }
+
+// uuidNode is the word of clock sequence and node of a timeuuid.
+func uuidNode(ctx *Context) uint64 {
 	r := ctx.Random()
-	node := uint64(types.DecodeInt64(r[:8])) | 1<<40 // the multicast bit: no real network card has this node
-	ticks := ctx.NowTicks()
-	return types.AppendTimeUUID(nil, floorDiv(ticks, ticksPerMilli), uint16(ticks-floorDiv(ticks, ticksPerMilli)*ticksPerMilli), node)
+	return uint64(types.DecodeInt64(r[:8])) | 1<<40 // the multicast bit: no real network card has this node
+}
+
+// ticksUUID is the timeuuid of a time in ticks since 1970.
+func ticksUUID(ticks int64, node uint64) []byte {
+	return types.AppendTimeUUID(nil, floorDiv(ticks, ticksPerMilli), uint16(floorMod(ticks, ticksPerMilli)), node)
 }
 
 // newUUID is a UUID of version 4.

@@ -62,42 +62,20 @@ func (c *compiler) noteTarget(tg *target) {
 func (c *compiler) updateColumn(w *writer, a cql.Assignment) error {
 	set, ok := a.(*cql.SetColumn)
 	if !ok {
-		return elementAssignment(w, a)
+		return c.partAssignment(w, a)
 	}
-	col := w.table.Column(set.Column.Text)
-	if col == nil {
-		return undefinedColumn(w.table, set.Column.Text)
-	}
-	if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
-		return invalidf("PRIMARY KEY part %s found in SET part", col.Name)
+	col, err := settable(w.table, set.Column.Text)
+	if err != nil {
+		return err
 	}
 	term, err := c.columnTerm(w.table, col, set.Value)
 	if err != nil {
 		return err
 	}
 	if !w.addCell(col, term) {
-		return syntaxf("Multiple incompatible setting of column %s", col.Name)
+		return incompatible(col)
 	}
 	return nil
-}
-
-// elementAssignment refuses assignments to a part of a column, none of whose types have parts in this build.
-func elementAssignment(w *writer, a cql.Assignment) error {
-	if add, ok := a.(*cql.AddToColumn); ok {
-		col := w.table.Column(add.Column.Text)
-		if col == nil {
-			return undefinedColumn(w.table, add.Column.Text)
-		}
-		sum := col.Name + " + " + cql.FormatTerm(add.Value)
-		switch add.Kind {
-		case cql.AddPrepend:
-			sum = cql.FormatTerm(add.Value) + " + " + col.Name
-		case cql.AddSubtract:
-			sum = col.Name + " - " + cql.FormatTerm(add.Value)
-		}
-		return invalidf("Invalid operation (%s = %s) for non counter column %s", col.Name, sum, col.Name)
-	}
-	return invalidf("this build sets whole columns: SET column = value")
 }
 
 // requireRows checks that the WHERE names whole rows, or nothing but the partition for statics that no condition on rows is on.

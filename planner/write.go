@@ -31,6 +31,7 @@ type writer struct {
 type assignment struct {
 	column *schema.Column
 	value  boundTerm
+	parts  []part // what is done to a multi-cell column, in the order written; value is nil then
 }
 
 // moment is what USING and the clock make of a write.
@@ -162,6 +163,16 @@ func (w *writer) bindKind(b *WriteBuffer, kind schema.ColumnKind, m *moment, val
 		if a.column.Kind != kind {
 			continue
 		}
+		if a.parts != nil {
+			cell, ok, err := a.bindParts(m, values, ctx)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				b.cells = append(b.cells, cell)
+			}
+			continue
+		}
 		v, unset, err := bindTerm(a.value, values, ctx)
 		if err != nil {
 			return nil, err
@@ -170,28 +181,39 @@ func (w *writer) bindKind(b *WriteBuffer, kind schema.ColumnKind, m *moment, val
 			continue
 		}
 		if len(v) > ValueBytesMax {
-			return nil, invalidf("value of column %s is %d bytes long; the most is %d", a.column.Name, len(v), ValueBytesMax)
+			return nil, tooLong(a.column, v)
 		}
 		b.cells = append(b.cells, m.cell(a.column, v))
 	}
 	return b.cellsFrom(from), nil
 }
 
-// addCell keeps assignments in the order of column numbers. It is false for a column that has one already.
+// tooLong refuses a value of more than ValueBytesMax.
+func tooLong(col *schema.Column, v []byte) error {
+	return invalidf("value of column %s is %d bytes long; the most is %d", col.Name, len(v), ValueBytesMax)
+}
+
+// addCell adds the whole new value of a column. It is false for a column that has one already.
 func (w *writer) addCell(col *schema.Column, value boundTerm) bool {
+	if col.Type.Multicell() {
+		return w.setPart(col, part{op: partOverwrite, value: value})
+	}
+	return w.addAssignment(assignment{column: col, value: value})
+}
+
+// addAssignment keeps assignments in the order of column numbers. It is false for a column that has one already.
+func (w *writer) addAssignment(new assignment) bool {
 	at := len(w.cells)
 	for i, a := range w.cells {
-		if a.column == col {
+		if a.column == new.column {
 			return false
 		}
-		if a.column.ID > col.ID && i < at {
+		if a.column.ID > new.column.ID && i < at {
 			at = i
 		}
 	}
-	w.statics = w.statics || col.Kind == schema.Static
-	w.cells = append(w.cells, assignment{})
-	copy(w.cells[at+1:], w.cells[at:])
-	w.cells[at] = assignment{col, value}
+	w.statics = w.statics || new.column.Kind == schema.Static
+	w.cells = slices.Insert(w.cells, at, new)
 	return true
 }
 
