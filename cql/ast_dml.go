@@ -12,7 +12,7 @@ type Insert struct {
 	Into        QualifiedName
 	Columns     []Name
 	Values      []Term
-	JSON        Term // the object; nil where there are columns and values
+	JSON        Term // the object, *Literal of a string or *Marker; nil where there are columns and values
 	Unset       bool // DEFAULT UNSET: columns that the object does not name stay as they are
 	IfNotExists bool
 	Using       Using

@@ -280,7 +280,16 @@ func (r *termReader) insertValues(s *Insert) (err error) {
 
 // insertJSON reads what follows JSON.
 func (r *termReader) insertJSON(s *Insert) (err error) {
-	if s.JSON, err = r.term(); err != nil || !r.accept("DEFAULT") {
+	switch first := *r.lex.Peek(); {
+	case first.Type == tokenString:
+		s.JSON = literalOf(&first)
+		r.lex.Next()
+	case first.Value == "?" || first.Value == ":":
+		s.JSON, err = r.marker()
+	default:
+		err = mismatch(&first, "")
+	}
+	if err != nil || !r.accept("DEFAULT") {
 		return err
 	}
 	if s.Unset = r.accept("UNSET"); s.Unset {

@@ -61,13 +61,15 @@ func (c *compiler) elements(t cql.Term, receiver ColumnSpec) (boundTerm, error) 
 
 var kindWords = map[types.Kind]string{types.KindList: "list", types.KindSet: "set", types.KindMap: "map", types.KindTuple: "tuple"}
 
-// hasMarker reports whether a term is a marker, or a literal with one in it.
+// hasMarker reports whether a term is a marker, or a literal or a call with one in it.
 func hasMarker(t cql.Term) bool {
-	if _, ok := t.(*cql.Marker); ok {
+	switch t := t.(type) {
+	case *cql.Marker:
 		return true
-	}
-	if u, ok := t.(*cql.UserTypeLiteral); ok {
-		return slices.ContainsFunc(u.Fields, func(f cql.FieldValue) bool { return hasMarker(f.Value) })
+	case *cql.UserTypeLiteral:
+		return slices.ContainsFunc(t.Fields, func(f cql.FieldValue) bool { return hasMarker(f.Value) })
+	case *cql.FunctionCall:
+		return slices.ContainsFunc(t.Args, hasMarker)
 	}
 	_, elems := literalElements(t)
 	return slices.ContainsFunc(elems, hasMarker)

@@ -1,6 +1,9 @@
 package planner
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // InvalidError is a statement that is well formed but cannot be carried out (0x2200).
 type InvalidError struct{ Message string }
@@ -15,6 +18,17 @@ func invalidf(format string, args ...any) error {
 type ConfigError struct{ Message string }
 
 func (e *ConfigError) Error() string { return e.Message }
+
+// FunctionError is a function that failed (0x1400).
+type FunctionError struct {
+	Keyspace, Function string
+	Arguments          []string // CQL types
+	Reason             string
+}
+
+func (e *FunctionError) Error() string {
+	return fmt.Sprintf("execution of '%s.%s[%s]' failed: %s", e.Keyspace, e.Function, strings.Join(e.Arguments, ", "), e.Reason)
+}
 
 // ExistsError is a CREATE of what is there (0x2400). Table is empty for a keyspace.
 type ExistsError struct{ Keyspace, Table string }

@@ -22,17 +22,17 @@ type insert struct {
 }
 
 func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
+	if stmt.JSON != nil {
+		return c.prepareInsertJSON(stmt)
+	}
 	w, err := c.newWriter(stmt.Into, stmt.Using)
 	if err != nil {
 		return nil, err
 	}
-	if stmt.JSON != nil {
-		return nil, invalidf("INSERT JSON is not supported: name the columns and VALUES")
-	}
 	if len(stmt.Columns) != len(stmt.Values) {
 		return nil, invalidf("Unmatched column names/values")
 	}
-	ins := &insert{writer: *w, partition: make([]boundTerm, len(w.table.PartitionKey)), clustering: make([]boundTerm, len(w.table.Clustering)), layout: w.table.PartitionLayout(), order: w.table.ClusteringLayout()}
+	ins := newInsert(w)
 	for i, name := range stmt.Columns {
 		if err := c.insertColumn(ins, name.Text, stmt.Values[i]); err != nil {
 			return nil, err
@@ -48,6 +48,13 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 	return ins.preparedInto(c, ins.bindInto), nil
 }
 
+func newInsert(w *writer) *insert {
+	return &insert{
+		writer: *w, partition: make([]boundTerm, len(w.table.PartitionKey)), clustering: make([]boundTerm, len(w.table.Clustering)),
+		layout: w.table.PartitionLayout(), order: w.table.ClusteringLayout(),
+	}
+}
+
 func (c *compiler) insertColumn(ins *insert, name string, value cql.Term) error {
 	col := ins.table.Column(name)
 	if col == nil {
@@ -57,6 +64,11 @@ func (c *compiler) insertColumn(ins *insert, name string, value cql.Term) error 
 	if err != nil {
 		return err
 	}
+	return ins.set(col, term)
+}
+
+// set gives a column its value, once.
+func (ins *insert) set(col *schema.Column, term boundTerm) error {
 	switch col.Kind {
 	case schema.PartitionKey:
 		return setOnce(&ins.partition[col.Position], term)

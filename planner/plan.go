@@ -225,5 +225,6 @@ type Context struct {
 	Random          func() [16]byte // for uuid() and now()
 	Statistics      Statistics      // nil: nothing is known
 
-	row []byte // clustering of the row that is inserted, once it is bound and an adopted bucket follows from it
+	json []Value // of the columns, from the JSON object that is inserted
+	row  []byte  // clustering of the row that is inserted, once it is bound and an adopted bucket follows from it
 }

@@ -32,9 +32,6 @@ type selection struct {
 }
 
 func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
-	if err := refuseSelect(stmt); err != nil {
-		return nil, err
-	}
 	t, err := c.table(stmt.From)
 	if err != nil {
 		return nil, err
@@ -57,13 +54,6 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 	s.result = result
 	bind := func(values []Value, ctx Context) (Plan, error) { return s.bind(values, ctx) }
 	return &Prepared{Keyspace: t.Keyspace, PartitionKeyIndexes: c.partitionIndexes, Result: result, bind: bind}, nil
-}
-
-func refuseSelect(stmt *cql.Select) error {
-	if stmt.JSON {
-		return invalidf("SELECT JSON is not supported by this build: select the columns")
-	}
-	return nil
 }
 
 // notePartition tells drivers which markers make up the partition key.
@@ -90,6 +80,9 @@ func (c *compiler) selectionOf(stmt *cql.Select, t, named *schema.Table, where f
 	s := &selection{selectors: &selectors{compiler: c, table: t, named: named}, distinct: stmt.Distinct}
 	if err := s.addOutputs(stmt.Selectors); err != nil {
 		return nil, err
+	}
+	if stmt.JSON {
+		s.outputs = jsonOutputs(s.outputs)
 	}
 	w, err := where()
 	if err != nil {

@@ -106,6 +106,12 @@ func (s *selectors) call(call *cql.FunctionCall) (Expr, error) {
 	case aggregateFunction(name):
 		return s.aggregate(name, call)
 	}
+	switch {
+	case isToJSON(name):
+		return s.toJSON(name, call.Args)
+	case isFromJSON(name):
+		return nil, invalidf("%s() cannot be used in the selection clause of a SELECT statement", name)
+	}
 	if of, eval, ok := contextFunction(call); ok {
 		return &boundExpr{of: of, term: contextTerm{eval}}, nil
 	}

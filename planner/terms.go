@@ -157,6 +157,9 @@ func literalTerm(l *cql.Literal, receiver ColumnSpec) (boundTerm, error) {
 
 // callTerm resolves a function call whose result goes to the receiver.
 func (c *compiler) callTerm(call *cql.FunctionCall, receiver ColumnSpec) (boundTerm, error) {
+	if term, ok, err := c.jsonCall(call, receiver); ok {
+		return term, err
+	}
 	if of, eval, ok := contextFunction(call); ok {
 		if !assignable(of, receiver.Type) {
 			return nil, invalidf("Type error: cannot assign result of function system.%s (type %s) to %s (type %s)", call.Name, of, receiver.Name, receiver.Type)

@@ -38,6 +38,7 @@ func errorMessage(err error) *wire.Error {
 		invalid    *planner.InvalidError
 		config     *planner.ConfigError
 		exists     *planner.ExistsError
+		function   *planner.FunctionError
 		unprepared *unpreparedError
 		full       *memory.FullError
 		limited    *database.RateError
@@ -61,6 +62,9 @@ func errorMessage(err error) *wire.Error {
 		out.Code = wire.CodeConfig
 	case errors.As(err, &exists):
 		out.Code, out.Detail = wire.CodeAlreadyExists, wire.AlreadyExists{Keyspace: exists.Keyspace, Table: exists.Table}
+	case errors.As(err, &function):
+		out.Code = wire.CodeFunctionFailure
+		out.Detail = wire.FunctionFailure{Keyspace: function.Keyspace, Function: function.Function, Arguments: function.Arguments}
 	case errors.As(err, &unprepared):
 		out.Code, out.Detail = wire.CodeUnprepared, wire.Unprepared{ID: unprepared.id}
 	case errors.As(err, &failed):

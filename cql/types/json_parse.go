@@ -62,7 +62,7 @@ func (t *Type) textFromJSON(s string) ([]byte, error) {
 	switch {
 	case t.kind == KindTimeUUID && s != "":
 		if _, ok := parseUUID(s); !ok {
-			return nil, invalidf("Unknown timeuuid representation: %s", shortened(s))
+			return nil, invalidf("Unknown timeuuid representation: %s", Shown(s))
 		}
 	case t.kind == KindDuration && s == "":
 		return AppendDuration(nil, 0, 0, 0), nil
@@ -176,7 +176,7 @@ func blobFromJSON(j JSON) ([]byte, error) {
 	}
 	b, err := parseBlob(j.String())
 	if err != nil {
-		return nil, invalidf("Value '%s' is not a valid blob representation: %s", j.shown(), shortened(err.Error()))
+		return nil, invalidf("Value '%s' is not a valid blob representation: %s", j.shown(), Shown(err.Error()))
 	}
 	return b, nil
 }
@@ -290,7 +290,7 @@ func (t *Type) fieldsFromJSON(j JSON) ([]byte, error) {
 		}
 	}
 	if unknown != "" {
-		return nil, invalidf("Unknown field '%s' in value of user defined type %s", shortened(unknown), t.name)
+		return nil, invalidf("Unknown field '%s' in value of user defined type %s", Shown(unknown), t.name)
 	}
 	return t.AppendCollection(nil, elems), nil
 }
@@ -349,7 +349,7 @@ func (j JSON) class() string {
 func (j JSON) shown() string {
 	var b strings.Builder
 	j.show(&b)
-	return shortened(b.String())
+	return Shown(b.String())
 }
 
 // errShownEnough ends a walk over a value that is shown.
@@ -380,13 +380,13 @@ func (j JSON) show(b *strings.Builder) {
 		from := b.Len()
 		_ = j.EachField(func(name string, value JSON) error {
 			err := separate(from)
-			b.WriteString(shortened(name) + "=")
+			b.WriteString(Shown(name) + "=")
 			value.show(b)
 			return err
 		})
 		b.WriteByte('}')
 	case jsonString:
-		b.WriteString(shortened(j.String()))
+		b.WriteString(Shown(j.String()))
 	default:
 		if _, class := jsonInteger(j); class == "Double" {
 			b.WriteString(javaDouble(j.double(), 64))
@@ -404,10 +404,9 @@ func javaDouble(v float64, bits int) string {
 	case math.IsInf(v, 0):
 		return strings.TrimPrefix(strconv.FormatFloat(v, 'f', -1, bits), "+") + "inity" // Go writes +Inf
 	case a != 0 && (a < 1e-3 || a >= 1e7):
-		s := strconv.FormatFloat(v, 'e', -1, bits)
-		mantissa, exponent, _ := strings.Cut(s, "e")
-		if !strings.Contains(mantissa, ".") {
-			mantissa += ".0"
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, bits), "e")
+		if !strings.Contains(mantissa, ".") { // of numbers with two digits the nearest
+			mantissa, exponent, _ = strings.Cut(strconv.FormatFloat(v, 'e', 1, bits), "e")
 		}
 		n, _ := strconv.Atoi(exponent)
 		return mantissa + "E" + strconv.Itoa(n)

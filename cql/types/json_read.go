@@ -172,7 +172,7 @@ func (s *jsonScanner) word() error {
 	case "NaN", "Infinity", "INF":
 		return s.errorf("Non-standard token '%s': write it as a string", word)
 	default:
-		return s.errorf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", shortened(word))
+		return s.errorf("Unrecognized token '%s': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')", Shown(word))
 	}
 }
 
@@ -301,7 +301,7 @@ func hexDigit(c byte) (byte, bool) {
 	case isDigit(c):
 		return c - '0', true
 	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c|0x20 - 'a' + 10, true
+		return c | 0x20 - 'a' + 10, true
 	}
 	return 0, false
 }
@@ -367,8 +367,8 @@ func (s *jsonScanner) errorf(format string, args ...any) error {
 // shownMax is how many bytes of a value are shown in an error.
 const shownMax = 200
 
-// shortened is a text as errors show it.
-func shortened(s string) string {
+// Shown is a text as errors show it: of a long one the beginning.
+func Shown(s string) string {
 	if len(s) <= shownMax {
 		return s
 	}

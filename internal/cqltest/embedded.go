@@ -214,6 +214,7 @@ func refusalOf(err error) error {
 		invalid *planner.InvalidError
 		config  *planner.ConfigError
 		exists  *planner.ExistsError
+		called  *planner.FunctionError
 		failed  *database.ReadFailureError
 
 		forbidden *auth.UnauthorizedError
@@ -229,6 +230,8 @@ func refusalOf(err error) error {
 		code = wire.CodeConfig
 	case errors.As(err, &exists):
 		code = wire.CodeAlreadyExists
+	case errors.As(err, &called):
+		code = wire.CodeFunctionFailure
 	case errors.As(err, &failed):
 		code = wire.CodeReadFailure
 	case errors.As(err, &forbidden):
