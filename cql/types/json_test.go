@@ -13,7 +13,7 @@ import (
 func TestJSONIsReadBack(t *testing.T) {
 	exact := []*Type{
 		ASCII, Bigint, Blob, Boolean, Date, Int, Smallint, Text, Time, TimeUUID, Tinyint, UUID, Varint, Duration,
-		Frozen(ListOf(Int)), Frozen(SetOf(Text)), Frozen(MapOf(Text, Bigint)), Frozen(MapOf(Blob, SetOf(Boolean))), TupleOf(Int, Text, Blob),
+		Frozen(ListOf(Int)), Frozen(SetOf(Text)), Frozen(MapOf(Text, Bigint)), Frozen(MapOf(Blob, SetOf(Bigint))), TupleOf(Int, Text, Blob),
 		Frozen(MapOf(Date, ListOf(UUID))), TupleOf(TupleOf(Time), ListOf(Tinyint)),
 		UDTOf("ks", "address", []string{"street", "Number", `odd "name"`}, []*Type{Text, Int, ListOf(Blob)}),
 	}
