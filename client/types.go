@@ -14,6 +14,8 @@ var customScalars = map[string]*types.Type{
 	"org.apache.cassandra.db.marshal.ShortType":      types.Smallint,
 	"org.apache.cassandra.db.marshal.ByteType":       types.Tinyint,
 	"org.apache.cassandra.db.marshal.DurationType":   types.Duration,
+	// What an aggregate of Cassandra answers for a timeuuid.
+	"org.apache.cassandra.db.marshal.LegacyTimeUUIDType": types.TimeUUID,
 }
 
 var scalars = map[wire.TypeID]*types.Type{

@@ -46,6 +46,7 @@ func (c *compiler) prepareSelect(stmt *cql.Select) (*Prepared, error) {
 	c.partitionIndexes = nil
 	if s.table == t {
 		s.notePartition()
+		s.warnOfAggregation()
 	}
 	result := make([]ColumnSpec, len(s.outputs))
 	for i, o := range s.outputs {

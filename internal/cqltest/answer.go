@@ -18,6 +18,7 @@ type Answer struct {
 	HasRows  bool
 	Columns  []Column
 	Rows     [][][]byte // serialized values, nil for null
+	Pages    []int      // how many of the rows each page had; one at least, the last of which said that no more follow
 	Warnings []string
 }
 

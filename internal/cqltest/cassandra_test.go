@@ -2,6 +2,7 @@ package cqltest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 
@@ -55,6 +56,7 @@ func report(t *testing.T, s *Script, run *Run) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		compared.add(run.Compared, differences, listed)
 		differences = listed.Judge(s.Name, differences)
 	}
 	for _, d := range differences {
@@ -65,12 +67,17 @@ func report(t *testing.T, s *Script, run *Run) {
 	}
 }
 
-// Cassandra answers the scripts as they say.
+// compared is what the scripts that were run on Cassandra came to.
+var compared tally
+
+// Cassandra answers the scripts as they say. What was compared is printed at the end, with the differences that are meant and their reasons.
 func TestScriptsOnCassandra(t *testing.T) {
-	node := cassandra.ForTest(t, cassandra.Options{})
+	node := cassandra.Shared(t)
+	t.Cleanup(func() { fmt.Fprint(t.Output(), &compared) })
 	for _, s := range load(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			if s.OnlyEsker != "" {
+				compared.skip()
 				t.Skipf("only esker: %s", s.OnlyEsker)
 			}
 			t.Parallel()

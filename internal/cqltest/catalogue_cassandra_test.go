@@ -74,7 +74,7 @@ func catalogueDifferences(ours, theirs map[string]map[string]string) []*Differen
 // TestCatalogueIsCassandras: what drivers and tools read of a server has Cassandra's tables and columns, in kind, place and
 // type, but for what is listed with its reason.
 func TestCatalogueIsCassandras(t *testing.T) {
-	node := cassandra.ForTest(t, cassandra.Options{})
+	node := cassandra.Shared(t)
 	conn, err := Dial(t.Context(), node.Addr(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -174,7 +174,7 @@ func (e *Embedded) run(st *database.Statement, values []planner.Value, pageSize 
 		if err != nil {
 			return nil, err
 		}
-		out.Rows = append(out.Rows, rows...)
+		out.Rows, out.Pages = append(out.Rows, rows...), append(out.Pages, len(rows))
 		if state = r.PagingState; state == nil {
 			return out, nil
 		}

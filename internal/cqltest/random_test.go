@@ -105,7 +105,7 @@ func TestModel(t *testing.T) {
 
 // Cassandra answers as the model does: the model is right.
 func TestModelOnCassandra(t *testing.T) {
-	node := cassandra.ForTest(t, cassandra.Options{})
+	node := cassandra.Shared(t)
 	first := firstSeed(t)
 	for number, create := range shapes {
 		t.Run(strconv.Itoa(number), func(t *testing.T) {

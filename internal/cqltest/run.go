@@ -20,6 +20,8 @@ type Run struct {
 	PageSize int
 	// Answers gets the answer of each step as lines, nil for steps without one, if it is set.
 	Answers *[][]string
+	// Compared counts the statements run whose answers were compared, or had to be carried out.
+	Compared int
 }
 
 // Difference is an answer that is not the one wanted.
@@ -97,6 +99,7 @@ func (r *Run) step(step *Step) (*Difference, error) {
 		if !ok {
 			return nil, errors.New("prepare needs a statement that ends with a semicolon, and lines of values")
 		}
+		r.Compared += len(lines)
 		answer, err := r.Target.Execute(text, lines, 0)
 		return r.compare(step, text, answer, err)
 	}
@@ -135,6 +138,7 @@ func prepared(body []string) (text string, lines []string, ok bool) {
 func (r *Run) statements(step *Step, text string) (*Difference, error) {
 	fragments := cql.Split(text)
 	for i, f := range fragments {
+		r.Compared++
 		answer, err := r.Target.Query(f.Text, r.pageSize(f.Text))
 		if i == len(fragments)-1 {
 			return r.compare(step, f.Text, answer, err)

@@ -120,18 +120,32 @@ func (c *Conn) answer(r *client.Result, err error) (*Answer, error) {
 		}
 		out.Columns = append(out.Columns, Column{Name: col.Name, Type: t})
 	}
-	for out.HasRows {
-		row, err := r.Next(c.ctx)
-		if err != nil {
+	for more := out.HasRows; more; {
+		if err := out.page(r); err != nil {
+			return nil, err
+		}
+		if more, err = r.NextPage(c.ctx); err != nil {
 			return nil, refusal(err)
 		}
-		if row == nil {
-			break
-		}
-		out.Rows = append(out.Rows, append([][]byte(nil), row...))
 	}
 	out.Warnings = r.Warnings
 	return out, nil
+}
+
+// page takes the rows of the page that is there.
+func (a *Answer) page(r *client.Result) error {
+	before := len(a.Rows)
+	for {
+		row, err := r.NextInPage()
+		if err != nil {
+			return refusal(err)
+		}
+		if row == nil {
+			a.Pages = append(a.Pages, len(a.Rows)-before)
+			return nil
+		}
+		a.Rows = append(a.Rows, append([][]byte(nil), row...))
+	}
 }
 
 // refusal makes a server's answer comparable.
