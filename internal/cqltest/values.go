@@ -27,7 +27,7 @@ var classes = []struct {
 	{regexp.MustCompile(`(?i)^-?([0-9]+[a-zµ]+)+$`), types.LitDuration},
 }
 
-// parseValues reads a line of values for markers of these types: literals, null or unset, with commas between.
+// parseValues reads a line of values for markers of these types: literals, collections of them, null or unset, with commas between.
 func parseValues(line string, markers []*types.Type) ([]Value, error) {
 	words := splitValues(line)
 	if len(words) != len(markers) {
@@ -56,6 +56,8 @@ func parseValue(t *types.Type, word string) (Value, error) {
 		text := strings.ReplaceAll(strings.TrimSuffix(word[1:], "'"), "''", "'")
 		b, err := t.ParseLiteral(types.Literal{Class: types.LitString, Text: text})
 		return Value{Bytes: b}, err
+	case word != "" && strings.IndexByte("[{(", word[0]) >= 0 && len(t.Elems()) > 0:
+		return parseElems(t, word[1:len(word)-1])
 	}
 	for _, c := range classes {
 		if c.look.MatchString(word) {
@@ -66,15 +68,43 @@ func parseValue(t *types.Type, word string) (Value, error) {
 	return Value{}, fmt.Errorf("no literal")
 }
 
-// splitValues cuts a line at the commas outside strings.
-func splitValues(line string) []string {
+// parseElems reads what is inside the brackets of a collection, a tuple or a user type, whose fields have no names: `(1, 'a')`.
+func parseElems(t *types.Type, inside string) (Value, error) {
+	var words []string
+	if inside = strings.TrimSpace(inside); inside != "" {
+		words = splitOutside(inside, ",")
+		if t.Kind() == types.KindMap {
+			words = splitOutside(inside, ",:")
+		}
+	}
+	elems := make([][]byte, len(words))
+	for i, w := range words {
+		v, err := parseValue(t.Elems()[i%len(t.Elems())], w)
+		if err != nil {
+			return v, err
+		}
+		elems[i] = v.Bytes
+	}
+	return Value{Bytes: t.AppendCollection(nil, t.InOrder(elems))}, nil
+}
+
+// splitValues cuts a line at the commas outside strings and brackets.
+func splitValues(line string) []string { return splitOutside(line, ",") }
+
+// splitOutside cuts a line at signs outside strings and brackets.
+func splitOutside(line, signs string) []string {
 	var out []string
-	quoted, from := false, 0
+	quoted, depth, from := false, 0, 0
 	for i, r := range line {
 		switch {
 		case r == '\'':
 			quoted = !quoted
-		case r == ',' && !quoted:
+		case quoted:
+		case strings.ContainsRune("[{(", r):
+			depth++
+		case strings.ContainsRune("]})", r):
+			depth--
+		case strings.ContainsRune(signs, r) && depth == 0:
 			out = append(out, strings.TrimSpace(line[from:i]))
 			from = i + 1
 		}
