@@ -23,7 +23,7 @@ var refusals = []struct{ text, want string }{
 	{"SELECT 'é', ü FROM t", "line 1:12 no viable alternative at character 'ü'\nSELECT 'é', ü FROM t\n            ^"},
 	{"INSERT INTO t (a) VALUES (1", "line 1:27 mismatched input '<EOF>' expecting ')'\nINSERT INTO t (a) VALUES (1\n                           ^"},
 	{"UPDATE t SET a = 1", "line 1:18 mismatched input '<EOF>' expecting WHERE\nUPDATE t SET a = 1\n                  ^"},
-	{"UPDATE t SET a = b + 1 WHERE k = 1", "line 1:17 only expressions of the form X = X + <value> are supported\nUPDATE t SET a = b + 1 WHERE k = 1\n                 ^"},
+	{"UPDATE t SET a = b + 1 WHERE k = 1", "line 1:17 Only expressions of the form X = X +<value> are supported.\nUPDATE t SET a = b + 1 WHERE k = 1\n                 ^"},
 	{"DELETE FROM t USING TTL 5 WHERE a = 1", "line 1:20 mismatched input 'TTL' expecting TIMESTAMP\nDELETE FROM t USING TTL 5 WHERE a = 1\n                    ^"},
 	{"CREATE TABLE order (a int)", "line 1:13 no viable alternative at input 'order' (a reserved word: as a name it is written \"order\")\nCREATE TABLE order (a int)\n             ^"},
 	{"CREATE TABLE t (a int PRIMARY KEY) WITH c 'x'", "line 1:42 mismatched input ''x'' expecting '='\nCREATE TABLE t (a int PRIMARY KEY) WITH c 'x'\n                                          ^"},

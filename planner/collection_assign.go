@@ -49,11 +49,7 @@ func incompatible(col *schema.Column) error {
 
 // addToColumn is `c = c + value`, `c = value + c` and `c = c - value`.
 func (c *compiler) addToColumn(t *schema.Table, col *schema.Column, a *cql.AddToColumn) (part, error) {
-	spec, err := addedSpec(c.spec(t, col.Name, col.Type), a)
-	if err != nil {
-		return part{}, err
-	}
-	value, err := c.term(a.Value, spec)
+	value, err := c.added(c.spec(t, col.Name, col.Type), a)
 	if err != nil {
 		return part{}, err
 	}
@@ -73,29 +69,20 @@ func (c *compiler) addToColumn(t *schema.Table, col *schema.Column, a *cql.AddTo
 	return part{op: ops[a.Kind], value: value}, nil
 }
 
-// addedSpec is what receives the value that is added to a column or subtracted from it: from a map a set of keys.
-func addedSpec(spec ColumnSpec, a *cql.AddToColumn) (ColumnSpec, error) {
-	if spec.Type.Kind() != types.KindMap {
-		return spec, nil
+// added is the value that is added to a column or subtracted from it: from a map a set of keys.
+func (c *compiler) added(spec ColumnSpec, a *cql.AddToColumn) (boundTerm, error) {
+	if spec.Type.Kind() != types.KindMap || !spec.Type.Multicell() || a.Kind == cql.AddPrepend {
+		return c.term(a.Value, spec)
 	}
-	switch value := a.Value.(type) {
-	case *cql.SetLiteral:
-		if a.Kind == cql.AddAppend && len(value.Elems) > 0 {
-			return spec, invalidf("Value for a map addition has to be a map, but was: '%s'", cql.FormatTerm(value))
-		}
-	case *cql.MapLiteral:
-		if a.Kind == cql.AddSubtract {
-			return spec, invalidf("Value for a map substraction has to be a set, but was: '%s'", cql.FormatTerm(value)) // Cassandra's spelling
-		}
-	}
+	wants := "addition has to be a map"
 	if a.Kind == cql.AddSubtract {
-		of := types.SetOf(spec.Type.Elems()[0])
-		if spec.Type.Frozen() {
-			of = types.Frozen(of)
-		}
-		spec.Type = of
+		spec.Type, wants = types.SetOf(spec.Type.Elems()[0]), "substraction has to be a set" // Cassandra's spelling
 	}
-	return spec, nil
+	value, err := c.term(a.Value, spec)
+	if err != nil {
+		return nil, invalidf("Value for a map %s, but was: '%s'", wants, cql.FormatTerm(a.Value))
+	}
+	return value, nil
 }
 
 // sum is an assignment as Cassandra tells it, which has a minus where a value is put before a list.

@@ -37,24 +37,23 @@ func (t *elementsTerm) bind(values []Value, ctx Context) ([]byte, bool, error) {
 func (c *compiler) elements(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 	of := receiver.Type
 	kind, terms := literalElements(t)
-	word := kindWords[kind]
-	if kind != of.Kind() {
-		return nil, invalidf("Invalid %s literal for %s of type %s", word, receiver.Name, of)
-	}
-	if kind == types.KindTuple && len(terms) > len(of.Elems()) {
-		return nil, invalidf("Invalid tuple literal for %s: too many elements. Type %s expects %d but got %d", receiver.Name, of, len(of.Elems()), len(terms))
+	if kind != of.Kind() || kind == types.KindTuple && len(terms) > len(of.Elems()) {
+		return nil, misfit(t, receiver, types.ErrWrongClass)
 	}
 	out := &elementsTerm{of: of, name: receiver.Name, elems: make([]boundTerm, len(terms))}
 	for i, term := range terms {
 		spec := receiver
 		spec.Name, spec.Type = elementName(kind, receiver.Name, i), of.Elems()[i%len(of.Elems())]
+		if err := misfitElement(kind, i, term, receiver); err != nil {
+			return nil, err
+		}
 		var err error
 		if out.elems[i], err = c.term(term, spec); err != nil {
 			return nil, err
 		}
 	}
 	if kind != types.KindTuple && slices.ContainsFunc(terms, hasMarker) {
-		return nil, invalidf("Invalid %s literal for %s: bind variables are not supported inside collection literals", word, receiver.Name)
+		return nil, invalidf("Invalid %s literal for %s: bind variables are not supported inside collection literals", kindWords[kind], receiver.Name)
 	}
 	return out, nil
 }

@@ -228,7 +228,7 @@ func termType(t cql.Term) *types.Type {
 func collectionTerm(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 	v, err := receiver.Type.ParseLiteral(nestedLiteral(t))
 	if err != nil {
-		return nil, invalidf("Invalid literal %s for %s of type %s: %v", cql.FormatTerm(t), receiver.Name, receiver.Type, err)
+		return nil, misfit(t, receiver, err)
 	}
 	return constant(v), nil
 }
