@@ -71,7 +71,7 @@ func (c *compiler) addToColumn(t *schema.Table, col *schema.Column, a *cql.AddTo
 
 // added is the value that is added to a column or subtracted from it: from a map a set of keys.
 func (c *compiler) added(spec ColumnSpec, a *cql.AddToColumn) (boundTerm, error) {
-	if spec.Type.Kind() != types.KindMap || !spec.Type.Multicell() || a.Kind == cql.AddPrepend {
+	if spec.Type.Kind() != types.KindMap || a.Kind == cql.AddPrepend {
 		return c.term(a.Value, spec)
 	}
 	wants := "addition has to be a map"
