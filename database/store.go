@@ -105,7 +105,7 @@ func oldestTimestamp(row *mutation.Row) int64 {
 		oldest = row.Live.Timestamp
 	}
 	for i := range row.Cells {
-		oldest = min(oldest, row.Cells[i].Timestamp)
+		oldest = min(oldest, row.Cells[i].Oldest())
 	}
 	return oldest
 }

@@ -79,7 +79,8 @@ func (c *cost) merged(row *mutation.Row) {
 		c.counted.Tombstones++
 	}
 	for i := range row.Cells {
-		if row.Cells[i].IsTombstone() {
+		// Of a multi-cell column nothing but that it is null is known without decoding it.
+		if cell := &row.Cells[i]; cell.IsTombstone() || cell.Complex && cell.ExpiresAt == 0 {
 			c.counted.Tombstones++
 		}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // columnEnd holds the end of its row, in tables that have such a column.
-const columnEnd mutation.ColumnID = 5
+const columnEnd mutation.ColumnID = 9
 
 // endsTables are tables of both laws and orders, with and without windows, rollups, and a column with the end of a row.
 func endsTables() []mutation.Table {
@@ -146,6 +146,9 @@ func (w *endsWorld) group() []mutation.Mutation {
 		for k := range mu.Rows {
 			if r := &mu.Rows[k]; r.Deletion.IsNone() && len(r.Cells) > 0 && w.rng.IntN(3) > 0 {
 				c := r.Cells[0]
+				if c.Complex {
+					c.Complex, c.ExpiresAt = false, mutation.Forever
+				}
 				c.Column, c.Value = columnEnd, binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()+int64(w.rng.IntN(100_000))))
 				if c.TTL == 0 {
 					c.ExpiresAt = mutation.Forever

@@ -14,6 +14,7 @@ import (
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/internal/clock"
+	"github.com/eskerdb/esker/internal/mutationtest"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -24,6 +25,8 @@ const (
 	columnText   mutation.ColumnID = 2
 	columnStatic mutation.ColumnID = 3
 	columnDouble mutation.ColumnID = 4
+	columnMap    mutation.ColumnID = 5 // multi-cell
+	columnTags   mutation.ColumnID = 6 // multi-cell and static
 )
 
 const bucketMillis = 10_000
@@ -40,6 +43,8 @@ func testTable(n byte) mutation.Table {
 			{ID: columnText, Physical: mutation.PhysicalBytes},
 			{ID: columnStatic, Physical: mutation.PhysicalBytes, Static: true},
 			{ID: columnDouble, Physical: mutation.PhysicalDouble, Width: 8},
+			{ID: columnMap, Physical: mutation.PhysicalBytes, Complex: true},
+			{ID: columnTags, Physical: mutation.PhysicalBytes, Static: true, Complex: true},
 		},
 	}
 	switch n {
@@ -130,6 +135,9 @@ func (g *generator) mutation(t *mutation.Table) mutation.Mutation {
 	case 2, 3:
 		if t.Law == mutation.ByTimestamp {
 			m.Static = &mutation.Row{Cells: []mutation.Cell{g.cell(columnStatic, 0)}}
+			if g.rng.IntN(2) == 0 {
+				m.Static.Cells = append(m.Static.Cells, g.complex(columnTags))
+			}
 			return m
 		}
 		fallthrough
@@ -164,7 +172,18 @@ func (g *generator) row(t *mutation.Table, deletion mutation.Deletion) mutation.
 			r.Cells = append(r.Cells, g.cell(id, ttl))
 		}
 	}
+	if g.rng.IntN(3) == 0 {
+		r.Cells = append(r.Cells, g.complex(columnMap))
+	}
 	return r
+}
+
+// complex makes a cell of a multi-cell column. Its timestamps are not below those of the generator, which go on above them.
+func (g *generator) complex(id mutation.ColumnID) mutation.Cell {
+	g.tick += 2 // a deletion is one before its elements
+	c := mutationtest.Complex(g.rng.IntN, g.tick, g.clock.Now().Unix())
+	g.tick += 4
+	return c.Cell(id, nil)
 }
 
 func (g *generator) end(ttl int32) int64 {
@@ -286,7 +305,7 @@ func (p *modelPartition) text(t *mutation.Table, req *mutation.ReadRequest, now 
 			panic(err)
 		}
 		if batch := b.Batch(); batch != nil {
-			writeBatch(&out, batch, now)
+			writeBatch(&out, batch, req.Columns, now)
 		}
 	}
 	return out.String()
@@ -297,14 +316,18 @@ func writeStatic(out *strings.Builder, static *mutation.Row, now int64) {
 		return
 	}
 	for _, c := range static.Cells {
-		if !c.IsTombstone() && now < c.ExpiresAt {
+		if c.Complex {
+			if living := mutationtest.Living(c.Value, now); living != "" {
+				fmt.Fprintf(out, "static %d=%s\n", c.Column, living)
+			}
+		} else if !c.IsTombstone() && now < c.ExpiresAt {
 			fmt.Fprintf(out, "static %d=%q@%d/%d\n", c.Column, c.Value, c.Timestamp, c.TTL)
 		}
 	}
 }
 
-// writeBatch renders the rows of a batch that show at now.
-func writeBatch(out *strings.Builder, b *mutation.Batch, now int64) {
+// writeBatch renders the rows of a batch of columns that show at now.
+func writeBatch(out *strings.Builder, b *mutation.Batch, columns []mutation.ColumnID, now int64) {
 	for i := range b.Rows {
 		until := mutation.Forever
 		if b.AliveUntil != nil {
@@ -320,6 +343,10 @@ func writeBatch(out *strings.Builder, b *mutation.Batch, now int64) {
 		for k := range b.Columns {
 			v := &b.Columns[k]
 			if !v.Has(i) || v.ExpiresAt != nil && now >= v.ExpiresAt[i] {
+				continue
+			}
+			if columns[k] == columnMap { // what it says of itself counts what deletes, too
+				fmt.Fprintf(out, " %d=%s", k, mutationtest.Living(v.AppendValue(nil, i), now))
 				continue
 			}
 			fmt.Fprintf(out, " %d=%x", k, v.AppendValue(nil, i))
@@ -361,7 +388,7 @@ func readText(v *View, t *mutation.Table, req mutation.ReadRequest, now int64) (
 		if b == nil {
 			return out.String(), nil
 		}
-		writeBatch(&out, b, now)
+		writeBatch(&out, b, req.Columns, now)
 	}
 }
 
@@ -383,7 +410,7 @@ func rowsText(v *View, t *mutation.Table, req *mutation.ReadRequest, now int64) 
 			return "", err
 		}
 		if batch := b.Batch(); batch != nil {
-			writeBatch(&out, batch, now)
+			writeBatch(&out, batch, req.Columns, now)
 		}
 	}
 	return out.String(), nil
@@ -444,7 +471,7 @@ func (m *model) checkPartition(v *View, t *mutation.Table, key partition.Decorat
 // summariesRight reads with summaries and compares each with the rows that it stands for.
 func summariesRight(v *View, t *mutation.Table, req mutation.ReadRequest, now int64) error {
 	req.Summaries, req.NowSec = true, now
-	req.Columns = slices.DeleteFunc(slices.Clone(req.Columns), func(id mutation.ColumnID) bool { return id == columnText })
+	req.Columns = slices.DeleteFunc(slices.Clone(req.Columns), func(id mutation.ColumnID) bool { return id == columnText || id == columnMap })
 	r, err := v.Read(t.ID, req)
 	if err != nil {
 		return err

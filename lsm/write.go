@@ -228,7 +228,7 @@ func oldestOf(m *mutation.Mutation) int64 {
 			oldest = min(oldest, r.Live.Timestamp)
 		}
 		for i := range r.Cells {
-			oldest = min(oldest, r.Cells[i].Timestamp)
+			oldest = min(oldest, r.Cells[i].Oldest())
 		}
 	}
 	if m.Static != nil {

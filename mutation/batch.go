@@ -190,7 +190,7 @@ func (b *BatchBuilder) collect(row *Row) (aliveUntil int64, ok bool) {
 			continue
 		}
 		if !sequenced {
-			aliveUntil, ok = max(aliveUntil, c.ExpiresAt), true
+			aliveUntil, ok = max(aliveUntil, c.ExpiresAt), ok || c.ExpiresAt != 0 // 0: nothing of a multi-cell column lives
 		}
 		if j := b.slots[slot]; j >= 0 {
 			b.cells[j] = c

@@ -62,6 +62,10 @@ func genMutation(t *rapid.T, before *Mutation) Mutation {
 func changeValues(t *rapid.T, cells []Cell) {
 	for i := range cells {
 		c := &cells[i]
+		if c.Complex {
+			*c = drawComplex(t, "changed").Cell(c.Column, nil)
+			continue
+		}
 		if c.IsTombstone() || rapid.Bool().Draw(t, "same value") {
 			continue
 		}

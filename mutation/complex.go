@@ -44,7 +44,14 @@ const complexHasDeletion = 1 << 0
 func (c *Complex) Cell(id ColumnID, dst []byte) Cell {
 	from := len(dst)
 	dst = AppendComplex(dst, c)
-	out := Cell{Column: id, Complex: true, Timestamp: math.MinInt64, Value: dst[from:len(dst):len(dst)]}
+	out := c.envelope(id)
+	out.Value = dst[from:len(dst):len(dst)]
+	return out
+}
+
+// envelope is the cell that carries c, without its value.
+func (c *Complex) envelope(id ColumnID) Cell {
+	out := Cell{Column: id, Complex: true, Timestamp: math.MinInt64}
 	if !c.Deletion.IsNone() {
 		out.Timestamp = c.Deletion.MarkedAt
 	}
@@ -103,7 +110,9 @@ func (c *Complex) Decode(src []byte) error {
 	for i := range count {
 		var cell Cell
 		path := r.bytes()
-		r.cellHead(&cell, common, 0)
+		if r.cellHead(&cell, common, 0); cell.Complex {
+			r.fail()
+		}
 		e := Element{Path: path, Timestamp: cell.Timestamp, TTL: cell.TTL, ExpiresAt: cell.ExpiresAt}
 		if !e.IsTombstone() {
 			e.Value = r.bytes()

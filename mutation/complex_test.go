@@ -1,4 +1,4 @@
-package mutation_test
+package mutation
 
 import (
 	"encoding/binary"
@@ -7,23 +7,21 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"github.com/eskerdb/esker/mutation"
 )
 
 // drawComplex draws a Complex over few paths and times, so that versions meet.
-func drawComplex(t *rapid.T, name string) *mutation.Complex {
-	c := &mutation.Complex{}
+func drawComplex(t *rapid.T, name string) *Complex {
+	c := &Complex{}
 	if rapid.Bool().Draw(t, name+" deleted") {
-		c.Deletion = mutation.Deletion{MarkedAt: rapid.Int64Range(-2, 6).Draw(t, "marked"), LocalSec: rapid.Int64Range(1, 3).Draw(t, "local")}
+		c.Deletion = Deletion{MarkedAt: rapid.Int64Range(-2, 6).Draw(t, "marked"), LocalSec: rapid.Int64Range(1, 3).Draw(t, "local")}
 	}
 	paths := rapid.SliceOfNDistinct(rapid.IntRange(0, 5), 0, 5, rapid.ID[int]).Draw(t, name+" paths")
 	slices.Sort(paths)
 	for _, p := range paths {
-		e := mutation.Element{Path: binary.BigEndian.AppendUint16(nil, uint16(p)), Timestamp: rapid.Int64Range(-2, 8).Draw(t, "ts")}
+		e := Element{Path: binary.BigEndian.AppendUint16(nil, uint16(p)), Timestamp: rapid.Int64Range(-2, 8).Draw(t, "ts")}
 		switch rapid.IntRange(0, 2).Draw(t, "kind") {
 		case 0:
-			e.ExpiresAt, e.Value = mutation.Forever, []byte(rapid.StringN(0, 2, -1).Draw(t, "value"))
+			e.ExpiresAt, e.Value = Forever, []byte(rapid.StringN(0, 2, -1).Draw(t, "value"))
 		case 1:
 			e.TTL, e.ExpiresAt, e.Value = rapid.Int32Range(1, 3).Draw(t, "ttl"), rapid.Int64Range(1, 5).Draw(t, "end"), []byte(rapid.StringN(0, 2, -1).Draw(t, "value"))
 		default:
@@ -36,26 +34,26 @@ func drawComplex(t *rapid.T, name string) *mutation.Complex {
 	return c
 }
 
-// same compares by encoding: a nil slice is an empty one.
-func same(a, b *mutation.Complex) bool {
-	return reflect.DeepEqual(mutation.AppendComplex(nil, a), mutation.AppendComplex(nil, b))
+// sameComplex compares by encoding: a nil slice is an empty one.
+func sameComplex(a, b *Complex) bool {
+	return reflect.DeepEqual(AppendComplex(nil, a), AppendComplex(nil, b))
 }
 
 func TestComplexMergeIsASemilattice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := drawComplex(t, "a"), drawComplex(t, "b"), drawComplex(t, "c")
-		merge := func(x, y *mutation.Complex) *mutation.Complex {
-			out := &mutation.Complex{}
+		merge := func(x, y *Complex) *Complex {
+			out := &Complex{}
 			out.Merge(x, y)
 			return out
 		}
-		if !same(merge(a, b), merge(b, a)) {
+		if !sameComplex(merge(a, b), merge(b, a)) {
 			t.Fatal("not commutative")
 		}
-		if !same(merge(merge(a, b), c), merge(a, merge(b, c))) {
+		if !sameComplex(merge(merge(a, b), c), merge(a, merge(b, c))) {
 			t.Fatal("not associative")
 		}
-		if !same(merge(a, a), a) {
+		if !sameComplex(merge(a, a), a) {
 			t.Fatal("not idempotent")
 		}
 	})
@@ -64,12 +62,12 @@ func TestComplexMergeIsASemilattice(t *testing.T) {
 func TestComplexIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawComplex(t, "a")
-		encoded := mutation.AppendComplex(nil, a)
-		var back mutation.Complex
+		encoded := AppendComplex(nil, a)
+		var back Complex
 		if err := back.Decode(encoded); err != nil {
 			t.Fatal(err)
 		}
-		if !same(a, &back) {
+		if !sameComplex(a, &back) {
 			t.Fatalf("%v came back as %v", a, back)
 		}
 		for i := range encoded {

@@ -152,6 +152,9 @@ func (d *Decoder) sameCells(r *reader, row *Row, flags byte, cells []Cell) []Cel
 		case !c.IsTombstone():
 			c.Value = d.alike(r, before[i].Value)
 		}
+		if c.Complex {
+			r.complexValue(&c)
+		}
 		cells = append(cells, c)
 	}
 	if n := len(before) % 8; n != 0 && !r.bad && same[len(same)-1]>>n != 0 {

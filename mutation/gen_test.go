@@ -52,10 +52,18 @@ func genCell(t *rapid.T, column ColumnID) Cell {
 	return c
 }
 
+// complexColumn is multi-cell in what genCells draws.
+const complexColumn ColumnID = 3
+
 func genCells(t *rapid.T) []Cell {
 	var cells []Cell
 	for column := ColumnID(1); column <= 3; column++ {
-		if rapid.Bool().Draw(t, "has cell") {
+		if !rapid.Bool().Draw(t, "has cell") {
+			continue
+		}
+		if column == complexColumn {
+			cells = append(cells, drawComplex(t, "complex").Cell(column, nil))
+		} else {
 			cells = append(cells, genCell(t, column))
 		}
 	}
@@ -119,7 +127,11 @@ func genLaw(t *rapid.T) Law { return rapid.SampledFrom([]Law{ByTimestamp, BySequ
 // String forms to compare by; nil and empty values are one.
 
 func cellString(c Cell) string {
-	return fmt.Sprintf("%d:%x@%d ttl %d end %d", c.Column, c.Value, c.Timestamp, c.TTL, c.ExpiresAt)
+	s := fmt.Sprintf("%d:%x@%d ttl %d end %d", c.Column, c.Value, c.Timestamp, c.TTL, c.ExpiresAt)
+	if c.Complex {
+		s += " complex"
+	}
+	return s
 }
 
 func rowString(r *Row) string {

@@ -99,9 +99,12 @@ func mergeCells(dst, a, b []Cell) []Cell {
 		case a[0].Column > b[0].Column:
 			dst, b = append(dst, b[0]), b[1:]
 		default:
-			if Supersedes(&b[0], &a[0]) {
+			switch {
+			case a[0].Complex:
+				dst = append(dst, mergeComplex(&a[0], &b[0]))
+			case Supersedes(&b[0], &a[0]):
 				dst = append(dst, b[0])
-			} else {
+			default:
 				dst = append(dst, a[0])
 			}
 			a, b = a[1:], b[1:]
@@ -214,16 +217,16 @@ func dropDeleted(row *Row, active Deletion) {
 	row.Cells = liveCells(row.Cells, active)
 }
 
-// liveCells returns the cells that d does not delete, in a new slice if any goes: cells may
-// be shared with other readers.
+// liveCells returns the cells that d does not delete, of multi-cell columns what it leaves, in a new slice if any goes: cells
+// may be shared with other readers.
 func liveCells(cells []Cell, d Deletion) []Cell {
 	for i := range cells {
-		if !d.Deletes(cells[i].Timestamp) {
+		if !d.Deletes(cells[i].Timestamp) && !cells[i].Complex {
 			continue
 		}
 		kept := append([]Cell(nil), cells[:i]...)
-		for _, c := range cells[i+1:] {
-			if !d.Deletes(c.Timestamp) {
+		for k := range cells[i:] {
+			if c, any := cells[i+k].without(d); any {
 				kept = append(kept, c)
 			}
 		}

@@ -29,6 +29,7 @@ const (
 	cellCommon    = 1 // a value with the common stamp
 	cellOwn       = 2 // a value with a stamp of its own
 	cellTombstone = 3
+	cellComplex   = 4 // of a multi-cell column: an encoded Complex, which says all else
 )
 
 // stamp is what all cells of one statement have in common.
@@ -39,13 +40,13 @@ type stamp struct {
 }
 
 func (s stamp) has(c *Cell) bool {
-	return c.Timestamp == s.timestamp && c.TTL == s.ttl && c.ExpiresAt == s.expiresAt && !c.IsTombstone()
+	return c.Timestamp == s.timestamp && c.TTL == s.ttl && c.ExpiresAt == s.expiresAt && !c.IsTombstone() && !c.Complex
 }
 
 // commonStamp guesses the stamp that most of a row has.
 func commonStamp(row *Row) stamp {
 	for i := range row.Cells {
-		if c := &row.Cells[i]; !c.IsTombstone() {
+		if c := &row.Cells[i]; !c.IsTombstone() && !c.Complex {
 			return stamp{c.Timestamp, c.TTL, c.ExpiresAt}
 		}
 	}
@@ -188,6 +189,8 @@ func appendCellHead(dst []byte, c *Cell, common stamp) []byte {
 		dst = append(dst, cellTombstone)
 		dst = binary.AppendVarint(dst, c.Timestamp-common.timestamp)
 		return binary.AppendUvarint(dst, uint64(c.ExpiresAt))
+	case c.Complex:
+		return append(dst, cellComplex)
 	case common.has(c):
 		return append(dst, cellCommon)
 	}
@@ -216,6 +219,9 @@ func (r *reader) rowBody(row *Row, common stamp, flags byte, cells []Cell) []Cel
 		r.cellHead(&c, common, flags)
 		if !c.IsTombstone() {
 			c.Value = r.bytes()
+		}
+		if c.Complex {
+			r.complexValue(&c)
 		}
 		cells = append(cells, c)
 	}
@@ -260,6 +266,9 @@ func (r *reader) cellHead(c *Cell, common stamp, flags byte) {
 		if c.ExpiresAt == 0 {
 			r.fail()
 		}
+		return
+	case cellComplex:
+		c.Complex = true
 		return
 	default:
 		r.fail()

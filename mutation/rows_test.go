@@ -2,6 +2,7 @@ package mutation
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func naiveTimestamp(row *Row, versions []Row, covering Deletion) {
 			row.Live = v.Live
 		}
 	}
-	for column := ColumnID(1); column <= 3; column++ {
+	for column := ColumnID(1); column < complexColumn; column++ {
 		var best *Cell
 		for _, v := range versions {
 			for _, c := range v.Cells {
@@ -105,6 +106,37 @@ func naiveTimestamp(row *Row, versions []Row, covering Deletion) {
 			row.Cells = append(row.Cells, *best)
 		}
 	}
+	if c := naiveComplex(versions, strongest); !c.IsEmpty() {
+		row.Cells = append(row.Cells, c.Cell(complexColumn, nil))
+	}
+}
+
+// naiveComplex looks at each element by itself.
+func naiveComplex(versions []Row, strongest Deletion) *Complex {
+	out := &Complex{}
+	elements := map[string]Element{}
+	for _, v := range versions {
+		for _, cell := range v.Cells {
+			var c Complex
+			if cell.Column != complexColumn || c.Decode(cell.Value) != nil {
+				continue
+			}
+			if c.Deletion.Supersedes(out.Deletion) && c.Deletion.Supersedes(strongest) {
+				out.Deletion = c.Deletion
+			}
+			for _, e := range c.Elements {
+				if old, found := elements[string(e.Path)]; !found || naiveWins(e.cell(), old.cell()) {
+					elements[string(e.Path)] = e
+				}
+			}
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(elements)) {
+		if e := elements[path]; !strongest.Deletes(e.Timestamp) && !out.Deletion.Deletes(e.Timestamp) {
+			out.Elements = append(out.Elements, e)
+		}
+	}
+	return out
 }
 
 var errBroken = errors.New("broken")

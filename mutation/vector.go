@@ -35,7 +35,7 @@ type Vector struct {
 	Present    []uint64 // bit i%64 of word i/64 is set where row i has a value; nil: every row has
 	Timestamps []int64  // write timestamps of the cells; nil unless asked for
 	TTLs       []int32  // seconds; nil: none, or not asked for
-	ExpiresAt  []int64  // seconds since 1970; nil: no cell of the vector ends
+	ExpiresAt  []int64  // seconds since 1970; nil: no cell of the vector ends; 0 of a multi-cell column of which nothing lives
 }
 
 // Has reports whether row i has a value (expired ones included: the vector knows no clock).

@@ -71,7 +71,7 @@ func (p Purge) Whole(timestamp, expiresAt int64) bool {
 	return p.Law == mutation.ByTimestamp && p.expired(expiresAt) && p.shadowsNothing(timestamp)
 }
 
-// Cell reports whether a cell goes. A tombstone waits for the grace; an expired cell only
+// Cell reports whether a cell goes that is not of a multi-cell column. A tombstone waits for the grace; an expired cell only
 // for the last source that may be older (R33, R42).
 func (p Purge) Cell(c *mutation.Cell) bool {
 	if p.Law == 0 || !p.shadowsNothing(c.Timestamp) {
@@ -84,7 +84,7 @@ func (p Purge) Cell(c *mutation.Cell) bool {
 }
 
 // Row removes from a merged row what may be forgotten. Expired cells that must stay lose
-// their values and keep timestamp, TTL and end (R34). It reports whether anything is left.
+// their values and keep timestamp, TTL and end (R34). Of multi-cell columns the same goes for their elements. It reports whether anything is left.
 // row.Cells may be replaced; it is not written to.
 func (p Purge) Row(row *mutation.Row) bool {
 	if p.Law == mutation.BySequence {
@@ -97,7 +97,7 @@ func (p Purge) Row(row *mutation.Row) bool {
 		row.Live = mutation.Liveness{}
 	}
 	for i := range row.Cells {
-		if c := &row.Cells[i]; p.Cell(c) || p.emptied(c) {
+		if _, changed, _ := p.cell(&row.Cells[i]); changed {
 			row.Cells = p.cells(row.Cells, i)
 			break
 		}
@@ -113,14 +113,10 @@ func (p Purge) emptied(c *mutation.Cell) bool {
 // cells returns a copy of cells without what goes; before first nothing does.
 func (p Purge) cells(cells []mutation.Cell, first int) []mutation.Cell {
 	kept := append(make([]mutation.Cell, 0, len(cells)), cells[:first]...)
-	for _, c := range cells[first:] {
-		if p.Cell(&c) {
-			continue
+	for i := range cells[first:] {
+		if c, _, left := p.cell(&cells[first+i]); left {
+			kept = append(kept, c)
 		}
-		if p.emptied(&c) {
-			c.Value = nil
-		}
-		kept = append(kept, c)
 	}
 	return kept
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/mutationtest"
 	"github.com/eskerdb/esker/mutation"
 )
 
@@ -91,6 +92,10 @@ func (s small) cells(t *rapid.T) []mutation.Cell {
 			}
 		}
 		cells = append(cells, c)
+	}
+	if s.law == mutation.ByTimestamp && rapid.Bool().Draw(t, "complex") {
+		intn := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "complex") }
+		cells = append(cells, mutationtest.Complex(intn, s.low+1, rapid.Int64Range(1, 6).Draw(t, "made")).Cell(3, nil))
 	}
 	return cells
 }
@@ -189,7 +194,7 @@ func (s source) oldest(law mutation.Law) int64 {
 			oldest = min(oldest, row.Live.Timestamp)
 		}
 		for _, c := range row.Cells {
-			oldest = min(oldest, c.Timestamp)
+			oldest = min(oldest, c.Oldest())
 		}
 	}
 	return oldest
@@ -215,6 +220,12 @@ func (s source) answer(law mutation.Law, now int64) string {
 		shows := now < row.Live.ExpiresAt
 		line := fmt.Sprintf("%x", row.Clustering)
 		for _, c := range row.Cells {
+			if c.Complex {
+				if living := mutationtest.Living(c.Value, now); living != "" {
+					line, shows = line+living, true
+				}
+				continue
+			}
 			if !c.IsTombstone() && (law == mutation.BySequence || now < c.ExpiresAt) {
 				line += fmt.Sprintf(" %d:%x@%d until %d", c.Column, c.Value, c.Timestamp, c.ExpiresAt)
 				shows = shows || law == mutation.ByTimestamp
@@ -226,7 +237,9 @@ func (s source) answer(law mutation.Law, now int64) string {
 	}
 	if s.side.Static != nil {
 		for _, c := range s.side.Static.Cells {
-			if !c.IsTombstone() && now < c.ExpiresAt {
+			if c.Complex {
+				out += "static " + mutationtest.Living(c.Value, now) + "\n"
+			} else if !c.IsTombstone() && now < c.ExpiresAt {
 				out += fmt.Sprintf("static %d:%x@%d until %d\n", c.Column, c.Value, c.Timestamp, c.ExpiresAt)
 			}
 		}

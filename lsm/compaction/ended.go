@@ -180,8 +180,8 @@ func (m *merger) pastColumn(row *mutation.Row, e ttl.EndColumn) bool {
 func endRow(row *mutation.Row) {
 	row.Live = mutation.Liveness{}
 	var left []mutation.Cell
-	for _, c := range row.Cells {
-		if c.IsTombstone() {
+	for i := range row.Cells {
+		if c, any := row.Cells[i].Deletions(); any {
 			left = append(left, c)
 		}
 	}

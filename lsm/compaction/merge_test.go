@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/mutationtest"
 	"github.com/eskerdb/esker/lsm/memtable"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -70,6 +71,10 @@ func genMutation(t *rapid.T) mutation.Mutation {
 	cell := mutation.Cell{Column: 1, Timestamp: ts, ExpiresAt: mutation.Forever, Value: []byte{byte(rapid.IntRange(1, 3).Draw(t, "value"))}}
 	if rapid.Bool().Draw(t, "ends") {
 		cell.TTL, cell.ExpiresAt = 1, rapid.Int64Range(1, 9).Draw(t, "end")
+	}
+	if rapid.IntRange(0, 2).Draw(t, "complex") == 0 {
+		intn := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "complex") }
+		cell = mutationtest.Complex(intn, ts, 3).Cell(2, nil)
 	}
 	n := rapid.IntRange(0, 5).Draw(t, "row")
 	switch rapid.IntRange(0, 9).Draw(t, "what") {

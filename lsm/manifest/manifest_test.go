@@ -25,6 +25,8 @@ var table = mutation.Table{
 	Columns: []mutation.Column{
 		{ID: 1, Physical: mutation.PhysicalInt, Width: 4},
 		{ID: 7, Physical: mutation.PhysicalBytes, Static: true},
+		{ID: 8, Physical: mutation.PhysicalBytes, Complex: true},
+		{ID: 9, Physical: mutation.PhysicalBytes, Static: true, Complex: true},
 	},
 	GCGraceSec: 864000,
 	Bucket:     partition.Bucketing{SizeMillis: 3_600_000, OriginMillis: -5}, KeepExpired: true,

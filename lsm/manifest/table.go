@@ -13,6 +13,9 @@ import (
 const (
 	flagDescending  = 1 // on disk: never reuse
 	flagKeepExpired = 1 // on disk: never reuse
+	flagStatic      = 1 // on disk: never reuse
+	flagComplex     = 2 // on disk: never reuse
+	columnFlags     = flagStatic | flagComplex
 )
 
 // appendTable appends the definition of t.
@@ -30,7 +33,7 @@ func appendTable(dst []byte, t *mutation.Table) []byte {
 		def = binary.AppendUvarint(def, uint64(c.ID))
 		def = append(def, byte(c.Physical))
 		def = binary.AppendUvarint(def, uint64(c.Width))
-		def = append(def, flag(c.Static, 1))
+		def = append(def, flag(c.Static, flagStatic)|flag(c.Complex, flagComplex))
 	}
 	def = binary.AppendUvarint(def, uint64(t.GCGraceSec))
 	def = appendBytes(def, appendBucketing(nil, t.Bucket))
@@ -62,10 +65,11 @@ func decodeTable(r *reader) (mutation.Table, error) {
 		t.Clustering = append(t.Clustering, clustering.Column{Type: kind, Desc: def.byte()&flagDescending != 0})
 	}
 	for range def.count() {
-		t.Columns = append(t.Columns, mutation.Column{
-			ID: mutation.ColumnID(def.uvarint()), Physical: mutation.Physical(def.byte()),
-			Width: int(def.length()), Static: def.byte() != 0,
-		})
+		c := mutation.Column{ID: mutation.ColumnID(def.uvarint()), Physical: mutation.Physical(def.byte()), Width: int(def.length())}
+		flags := def.byte()
+		c.Static, c.Complex = flags&flagStatic != 0, flags&flagComplex != 0
+		def.bad = def.bad || flags&^columnFlags != 0
+		t.Columns = append(t.Columns, c)
 	}
 	t.GCGraceSec = def.length()
 	t.Bucket = def.bucketing()

@@ -14,12 +14,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eskerdb/esker/clustering"
+	"github.com/eskerdb/esker/internal/mutationtest"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
 )
 
 func tableOf(law mutation.Law) *mutation.Table {
-	return &mutation.Table{Name: "k.t", Law: law, Columns: []mutation.Column{{ID: 1, Physical: mutation.PhysicalBytes}}}
+	return &mutation.Table{Name: "k.t", Law: law, Columns: []mutation.Column{{ID: 1, Physical: mutation.PhysicalBytes}, {ID: 2, Physical: mutation.PhysicalBytes, Complex: true}}}
 }
 
 func keyOf(n int) partition.DecoratedKey { return partition.Decorate(fmt.Appendf(nil, "key %d", n)) }
@@ -82,6 +83,11 @@ type record struct {
 	mutation mutation.Mutation
 }
 
+func drawComplex(t *rapid.T, id mutation.ColumnID, ts int64) mutation.Cell {
+	intn := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "complex") }
+	return mutationtest.Complex(intn, ts, 9).Cell(id, nil)
+}
+
 func genRow(t *rapid.T, law mutation.Law) mutation.Row {
 	row := insert(rapid.IntRange(0, 12).Draw(t, "clustering"), rapid.Int64Range(1, 4).Draw(t, "ts"), rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "value"))
 	switch rapid.IntRange(0, 4).Draw(t, "kind") {
@@ -91,6 +97,8 @@ func genRow(t *rapid.T, law mutation.Law) mutation.Row {
 		row.Deletion = mutation.Deletion{MarkedAt: rapid.Int64Range(1, 4).Draw(t, "at"), LocalSec: 5}
 	case 2:
 		row.Cells[0].ExpiresAt, row.Cells[0].Value = 7, nil
+	case 3:
+		row.Cells = append(row.Cells, drawComplex(t, 2, 1))
 	}
 	if law == mutation.BySequence && rapid.Bool().Draw(t, "explicit") {
 		row.Sequence = rapid.Uint64Range(1, 9).Draw(t, "sequence")
@@ -114,7 +122,7 @@ func genRecords(t *rapid.T, law mutation.Law) []record {
 			from := rapid.IntRange(0, 12).Draw(t, "from")
 			r.mutation.Ranges = []mutation.RangeTombstone{{Slice: sliceOf(from, from+2), Deletion: d}}
 		case 2:
-			r.mutation.Static = &mutation.Row{Cells: insert(0, 2, "s").Cells}
+			r.mutation.Static = &mutation.Row{Cells: append(insert(0, 2, "s").Cells, drawComplex(t, 2, 2))}
 		}
 		out = append(out, r)
 	}

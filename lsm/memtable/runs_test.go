@@ -37,6 +37,7 @@ func wideTable(law mutation.Law, layout clustering.Layout) *mutation.Table {
 		{ID: 6, Physical: mutation.PhysicalFloat, Width: 4},
 		{ID: 7, Physical: mutation.PhysicalInt, Width: 1},
 		{ID: 9, Physical: mutation.PhysicalInt, Width: 2},
+		{ID: 10, Physical: mutation.PhysicalBytes, Complex: true},
 	}}
 }
 
@@ -96,7 +97,11 @@ func (g *program) row(t *rapid.T) mutation.Row {
 		row.Live = mutation.Liveness{Timestamp: ts, TTL: ttl, ExpiresAt: end}
 	}
 	for _, c := range g.table.Columns {
-		if c.Static || stray("absent") {
+		if c.Static || stray("absent") || c.Complex && !stray("complex") {
+			continue
+		}
+		if c.Complex {
+			row.Cells = append(row.Cells, drawComplex(t, c.ID, ts))
 			continue
 		}
 		cell := mutation.Cell{Column: c.ID, Timestamp: ts, TTL: ttl, ExpiresAt: end, Value: drawValue(t, c)}

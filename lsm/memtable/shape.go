@@ -78,8 +78,8 @@ type stamp struct {
 	expiresAt int64
 }
 
-// whole returns the stamp of a row that can lie in columns: nothing deletes, the marker and all cells
-// have one stamp, and every value has the width of its column.
+// whole returns the stamp of a row that can lie in columns: nothing deletes, no cell is of a multi-cell column, the marker
+// and all cells have one stamp, and every value has the width of its column.
 func (s *shape) whole(row *mutation.Row) (stamp, bool) {
 	st := stamp{row.Live.Timestamp, row.Live.TTL, row.Live.ExpiresAt}
 	if row.Live.IsNone() {
@@ -98,7 +98,7 @@ func (s *shape) whole(row *mutation.Row) (stamp, bool) {
 	columns, k := s.columns, 0
 	for i := range row.Cells {
 		c := &row.Cells[i]
-		if c.Timestamp != st.timestamp || c.TTL != st.ttl || c.ExpiresAt != st.expiresAt {
+		if c.Complex || c.Timestamp != st.timestamp || c.TTL != st.ttl || c.ExpiresAt != st.expiresAt {
 			return st, false
 		}
 		for k < len(columns) && columns[k].ID < c.Column {

@@ -196,8 +196,8 @@ func (p *part) note(law mutation.Law, row *mutation.Row) {
 		p.minTimestamp = min(p.minTimestamp, row.Live.Timestamp)
 	}
 	for i := range row.Cells {
-		c := &row.Cells[i]
-		p.minTimestamp = min(p.minTimestamp, c.Timestamp)
-		p.tombstones = p.tombstones || c.IsTombstone()
+		reach := row.Cells[i].Reach()
+		p.minTimestamp = min(p.minTimestamp, reach.MinTimestamp)
+		p.tombstones = p.tombstones || reach.Tombstones > 0
 	}
 }

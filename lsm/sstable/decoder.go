@@ -391,8 +391,10 @@ func (d *decoder) row(i int, row *mutation.Row, data []byte) ([]byte, error) {
 	n := 0
 	for k := range d.columns {
 		cols, cell := &d.columns[k], &cells[n]
+		cell.Complex = false
 		switch {
 		case cols.values.has(i):
+			cell.Complex = d.r.columns[k].Complex
 			cell.TTL = int32(cols.ttls.word(i, int64(own.ttl)))
 			cell.ExpiresAt = cols.ends.word(i, own.end)
 			at := len(data)

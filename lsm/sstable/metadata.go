@@ -13,7 +13,11 @@ type columnMeta struct {
 	id       mutation.ColumnID
 	physical mutation.Physical
 	width    int
+	complex  bool // multi-cell
 }
+
+// widthComplex stands where a width is, of multi-cell columns, whose values are bytes; stored: never reuse.
+const widthComplex = 1
 
 // metadata is the section of that name.
 type metadata struct {
@@ -65,7 +69,11 @@ func appendMetadata(dst []byte, m *metadata) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.columns)))
 	for _, c := range m.columns {
 		dst = binary.AppendUvarint(dst, uint64(c.id))
-		dst = append(dst, byte(c.physical), byte(c.width))
+		width := c.width
+		if c.complex {
+			width = widthComplex
+		}
+		dst = append(dst, byte(c.physical), byte(width))
 	}
 	return dst
 }
@@ -96,6 +104,9 @@ func decodeMetadata(src []byte) (*metadata, error) {
 		col := &m.columns[k]
 		col.id = mutation.ColumnID(c.upTo(1<<32 - 1))
 		col.physical, col.width = mutation.Physical(c.byte()), int(c.byte())
+		if col.complex = col.physical == mutation.PhysicalBytes && col.width == widthComplex; col.complex {
+			col.width = 0
+		}
 		if k > 0 && m.columns[k-1].id >= col.id || !validPhysical(col.physical, col.width) {
 			c.fail()
 		}

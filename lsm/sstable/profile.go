@@ -33,7 +33,7 @@ type Tombstones struct {
 	Partitions int64 // deletions of partitions
 	Ranges     int64
 	Rows       int64
-	Cells      int64
+	Cells      int64 // of multi-cell columns their deletions and those of elements
 }
 
 // Sum is how many there are.
@@ -52,7 +52,10 @@ func (t *Tombstones) addRow(row *mutation.Row) {
 		t.Rows++
 	}
 	for i := range row.Cells {
-		if row.Cells[i].IsTombstone() {
+		switch c := &row.Cells[i]; {
+		case c.Complex:
+			t.Cells += int64(c.Reach().Tombstones)
+		case c.IsTombstone():
 			t.Cells++
 		}
 	}

@@ -231,7 +231,11 @@ func (r *Reader) matchColumns() error {
 		if c.Static || i == len(r.meta.columns) || r.meta.columns[i].id != c.ID {
 			continue
 		}
-		if m := r.meta.columns[i]; m.physical != c.Physical || m.width != c.Width {
+		m := r.meta.columns[i]
+		if m.complex != c.Complex {
+			return r.corrupt(int64(r.rowsEnd), fmt.Sprintf("column %d of %s is multi-cell in one and not in the other", c.ID, r.table.Name), nil)
+		}
+		if m.physical != c.Physical || m.width != c.Width {
 			return r.corrupt(int64(r.rowsEnd), fmt.Sprintf("column %d of %s is of kind %d/%d in the file, %d/%d in the table",
 				c.ID, r.table.Name, m.physical, m.width, c.Physical, c.Width), nil)
 		}

@@ -216,6 +216,21 @@ func (b *groupBuilder) ends(end int64) {
 	}
 }
 
+// addReach notes what a cell of a multi-cell column holds. Its rows are no part of a block: it may delete.
+func (b *groupBuilder) addReach(r mutation.Reach) {
+	b.group.flags &^= groupPlain
+	b.seen(r.MinTimestamp)
+	if r.Tombstones > 0 {
+		b.group.flags |= groupTombstones
+	}
+	if r.MaxEnd == 0 {
+		b.group.flags |= groupEnds // it shows no longer than it would if it had ended
+		return
+	}
+	b.ends(r.MinEnd)
+	b.ends(r.MaxEnd)
+}
+
 // addCells adds the cells of a row; both they and the columns are ascending.
 func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) {
 	next := 0
@@ -232,6 +247,9 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 			continue // of a dropped column
 		}
 		b.seen(cell.Timestamp)
+		if cell.Complex {
+			b.addReach(cell.Reach())
+		}
 		if cell.Timestamp != own.timestamp {
 			col.timestamps.putWord(i, uint64(cell.Timestamp))
 			b.group.flags &^= groupPlain
@@ -242,7 +260,9 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 			b.group.flags &^= groupPlain
 			continue
 		}
-		b.ends(cell.ExpiresAt)
+		if !cell.Complex {
+			b.ends(cell.ExpiresAt)
+		}
 		if cell.TTL != own.ttl {
 			col.ttls.putWord(i, uint64(int64(cell.TTL)))
 			b.group.flags &^= groupPlain

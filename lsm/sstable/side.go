@@ -3,6 +3,7 @@ package sstable
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/mutation"
@@ -55,7 +56,8 @@ func (c *cursor) deletion() mutation.Deletion {
 const (
 	staticLiveness   = 1
 	staticDeletion   = 2
-	staticFlagsKnown = 3
+	staticComplex    = 4 // a kind in front of every cell
+	staticFlagsKnown = 7
 )
 
 func appendStatic(dst []byte, row *mutation.Row) []byte {
@@ -66,6 +68,9 @@ func appendStatic(dst []byte, row *mutation.Row) []byte {
 	}
 	if !row.Deletion.IsNone() {
 		flags |= staticDeletion
+	}
+	if slices.ContainsFunc(row.Cells, func(c mutation.Cell) bool { return c.Complex }) {
+		flags |= staticComplex
 	}
 	dst = append(dst, flags)
 	if flags&staticLiveness != 0 {
@@ -80,12 +85,30 @@ func appendStatic(dst []byte, row *mutation.Row) []byte {
 	for i := range row.Cells {
 		cell := &row.Cells[i]
 		dst = binary.AppendUvarint(dst, uint64(cell.Column))
-		dst = binary.AppendVarint(dst, cell.Timestamp)
-		dst = binary.AppendVarint(dst, int64(cell.TTL))
-		dst = binary.AppendVarint(dst, cell.ExpiresAt)
+		if flags&staticComplex != 0 {
+			dst = append(dst, kindOf(cell))
+		}
+		if !cell.Complex {
+			dst = binary.AppendVarint(dst, cell.Timestamp)
+			dst = binary.AppendVarint(dst, int64(cell.TTL))
+			dst = binary.AppendVarint(dst, cell.ExpiresAt)
+		}
 		dst = appendBytes(dst, cell.Value)
 	}
 	return dst
+}
+
+// Kinds of a static cell; on disk: never reuse.
+const (
+	staticCellSimple  = 0
+	staticCellComplex = 1 // of a multi-cell column: its value says all else
+)
+
+func kindOf(c *mutation.Cell) byte {
+	if c.Complex {
+		return staticCellComplex
+	}
+	return staticCellSimple
 }
 
 func (c *cursor) static() *mutation.Row {
@@ -102,18 +125,29 @@ func (c *cursor) static() *mutation.Row {
 	}
 	row.Cells = make([]mutation.Cell, c.count(5))
 	for i := range row.Cells {
-		cell := &row.Cells[i]
-		cell.Column = mutation.ColumnID(c.upTo(1<<32 - 1))
-		cell.Timestamp, cell.TTL, cell.ExpiresAt = c.varint(), c.ttl(), c.varint()
-		cell.Value = c.bytes()
-		if cell.IsTombstone() {
-			cell.Value = nil
-		}
-		if i > 0 && row.Cells[i-1].Column >= cell.Column {
+		row.Cells[i] = c.staticCell(flags)
+		if i > 0 && row.Cells[i-1].Column >= row.Cells[i].Column {
 			c.fail()
 		}
 	}
 	return row
+}
+
+// staticCell reads a cell of a static row with those flags.
+func (c *cursor) staticCell(flags byte) mutation.Cell {
+	cell := mutation.Cell{Column: mutation.ColumnID(c.upTo(1<<32 - 1))}
+	if flags&staticComplex != 0 && c.upTo(staticCellComplex) == staticCellComplex {
+		whole, err := mutation.ComplexCell(cell.Column, c.bytes())
+		if err != nil {
+			c.fail()
+		}
+		return whole
+	}
+	cell.Timestamp, cell.TTL, cell.ExpiresAt = c.varint(), c.ttl(), c.varint()
+	if cell.Value = c.bytes(); cell.IsTombstone() {
+		cell.Value = nil
+	}
+	return cell
 }
 
 func (c *cursor) ttl() int32 {

@@ -133,12 +133,31 @@ func (i *Info) addRow(row *mutation.Row) {
 	for k := range row.Cells {
 		c := &row.Cells[k]
 		i.addTimestamp(c.Timestamp)
+		if c.Complex {
+			i.addReach(c.Reach())
+			continue
+		}
 		if c.IsTombstone() {
 			i.addLocalDeletion(c.ExpiresAt)
 			i.HasCellTombstones = true
 		} else {
 			i.addEnd(c.ExpiresAt)
 		}
+	}
+}
+
+// addReach counts what a cell of a multi-cell column holds.
+func (i *Info) addReach(r mutation.Reach) {
+	i.addTimestamp(r.MinTimestamp)
+	i.addTimestamp(r.MaxTimestamp)
+	if r.Tombstones > 0 {
+		i.addLocalDeletion(r.MinLocal)
+		i.addLocalDeletion(r.MaxLocal)
+		i.HasCellTombstones = true
+	}
+	if r.MaxEnd > 0 {
+		i.addEnd(r.MinEnd)
+		i.addEnd(r.MaxEnd)
 	}
 }
 

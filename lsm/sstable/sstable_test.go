@@ -12,6 +12,7 @@ import (
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/cql/types"
+	"github.com/eskerdb/esker/internal/mutationtest"
 	"github.com/eskerdb/esker/internal/vfs"
 	"github.com/eskerdb/esker/mutation"
 	"github.com/eskerdb/esker/partition"
@@ -38,6 +39,8 @@ func testTable(law mutation.Law, layout clustering.Layout) *mutation.Table {
 			{ID: 4, Physical: mutation.PhysicalBytes, Static: true},
 			{ID: 7, Physical: mutation.PhysicalFloat, Width: 4},
 			{ID: 9, Physical: mutation.PhysicalInt, Width: 1},
+			{ID: 11, Physical: mutation.PhysicalBytes, Complex: true},
+			{ID: 12, Physical: mutation.PhysicalBytes, Static: true, Complex: true},
 			{ID: 300, Physical: mutation.PhysicalInt, Width: 8},
 		},
 	}
@@ -215,6 +218,9 @@ func drawSide(t *rapid.T, table *mutation.Table) mutation.Side {
 	}
 	if rapid.Bool().Draw(t, "static") {
 		row := cloneRow(&mutation.Row{Cells: []mutation.Cell{{Column: 4, Timestamp: 7, ExpiresAt: mutation.Forever, Value: []byte("attic")}}})
+		if rapid.Bool().Draw(t, "complex static") {
+			row.Cells = append(row.Cells, drawComplex(t, 12, 1000))
+		}
 		side.Static = &row
 	}
 	if rapid.Bool().Draw(t, "range") && len(table.Clustering) > 0 {
@@ -265,7 +271,15 @@ func drawRow(t *rapid.T, table *mutation.Table) mutation.Row {
 	return row
 }
 
+func drawComplex(t *rapid.T, id mutation.ColumnID, ts int64) mutation.Cell {
+	intn := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "complex") }
+	return mutationtest.Complex(intn, ts, 2000).Cell(id, nil)
+}
+
 func drawCell(t *rapid.T, c mutation.Column, ts int64, ttl int32, end int64) mutation.Cell {
+	if c.Complex {
+		return drawComplex(t, c.ID, ts)
+	}
 	cell := mutation.Cell{Column: c.ID, Timestamp: ts, TTL: ttl, ExpiresAt: end}
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:

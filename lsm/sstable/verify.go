@@ -328,6 +328,9 @@ func (d *decoder) verifyEntry() error {
 			return err
 		}
 		held.addRow(&row)
+		if err := d.verifyComplex(&row); err != nil {
+			return err
+		}
 		live = live && !row.Live.IsNone()
 		if d.endOf(i) > g.maxAlive {
 			return d.corrupt("row %d shows longer than the directory says", i)
@@ -340,6 +343,24 @@ func (d *decoder) verifyEntry() error {
 	if has(groupAllLive) && !live || held.HasRowDeletions && !has(groupRowDeletions) || held.HasCellTombstones && !has(groupTombstones) ||
 		held.HasExpiring && !has(groupEnds) || has(groupPlain) && (held.HasRowDeletions || held.HasCellTombstones) {
 		return d.corrupt("flags %#x are not those of its rows", g.flags)
+	}
+	return nil
+}
+
+// verifyComplex checks that cells of multi-cell columns decode and say of themselves what is in them.
+func (d *decoder) verifyComplex(row *mutation.Row) error {
+	for k := range row.Cells {
+		c := &row.Cells[k]
+		if !c.Complex {
+			continue
+		}
+		whole, err := mutation.ComplexCell(c.Column, c.Value)
+		if err != nil {
+			return d.corrupt("row %x: column %d: %v", row.Clustering, c.Column, err)
+		}
+		if whole.Timestamp != c.Timestamp || whole.TTL != c.TTL || whole.ExpiresAt != c.ExpiresAt {
+			return d.corrupt("row %x: column %d has other elements than its timestamp %d and end %d say", row.Clustering, c.Column, c.Timestamp, c.ExpiresAt)
+		}
 	}
 	return nil
 }

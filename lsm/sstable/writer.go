@@ -370,7 +370,7 @@ func (w *Writer) closeBlocks() error {
 func (w *Writer) appendSections() {
 	meta := metadata{info: w.info, clustering: len(w.opts.Table.Clustering)}
 	for _, c := range w.opts.Table.Columns {
-		meta.columns = append(meta.columns, columnMeta{c.ID, c.Physical, c.Width})
+		meta.columns = append(meta.columns, columnMeta{c.ID, c.Physical, c.Width, c.Complex})
 	}
 	var toc []byte
 	SortSizes(w.sizes.largest)
