@@ -346,7 +346,9 @@ func writeBatch(out *strings.Builder, b *mutation.Batch, columns []mutation.Colu
 				continue
 			}
 			if columns[k] == columnMap { // what it says of itself counts what deletes, too
-				fmt.Fprintf(out, " %d=%s", k, mutationtest.Living(v.AppendValue(nil, i), now))
+				if living := mutationtest.Living(v.AppendValue(nil, i), now); living != "" {
+					fmt.Fprintf(out, " %d=%s", k, living)
+				}
 				continue
 			}
 			fmt.Fprintf(out, " %d=%x", k, v.AppendValue(nil, i))

@@ -62,7 +62,9 @@ func genCells(t *rapid.T) []Cell {
 			continue
 		}
 		if column == complexColumn {
-			cells = append(cells, drawComplex(t, "complex").Cell(column, nil))
+			if c := drawComplex(t, "complex"); !c.IsEmpty() {
+				cells = append(cells, c.Cell(column, nil))
+			}
 		} else {
 			cells = append(cells, genCell(t, column))
 		}
