@@ -161,9 +161,10 @@ func (c *Complex) Merge(a, b *Complex) {
 	}
 }
 
-// Delete removes from c what d, a deletion of the row or of more, hides (R11, R13).
+// Delete removes from c what d, a deletion of the row or of more, hides (R11, R13). A deletion of c made at the same
+// timestamp goes, too, whenever it was made: it hides nothing that d does not.
 func (c *Complex) Delete(d Deletion) {
-	if !c.Deletion.Supersedes(d) {
+	if d.Deletes(c.Deletion.MarkedAt) {
 		c.Deletion = Deletion{}
 	}
 	kept := c.Elements[:0]

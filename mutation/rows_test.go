@@ -121,7 +121,7 @@ func naiveComplex(versions []Row, strongest Deletion) *Complex {
 			if cell.Column != complexColumn || c.Decode(cell.Value) != nil {
 				continue
 			}
-			if c.Deletion.Supersedes(out.Deletion) && c.Deletion.Supersedes(strongest) {
+			if c.Deletion.Supersedes(out.Deletion) && !strongest.Deletes(c.Deletion.MarkedAt) {
 				out.Deletion = c.Deletion
 			}
 			for _, e := range c.Elements {
