@@ -238,7 +238,9 @@ func (s source) answer(law mutation.Law, now int64) string {
 	if s.side.Static != nil {
 		for _, c := range s.side.Static.Cells {
 			if c.Complex {
-				out += "static " + mutationtest.Living(c.Value, now) + "\n"
+				if living := mutationtest.Living(c.Value, now); living != "" {
+					out += "static " + living + "\n"
+				}
 			} else if !c.IsTombstone() && now < c.ExpiresAt {
 				out += fmt.Sprintf("static %d:%x@%d until %d\n", c.Column, c.Value, c.Timestamp, c.ExpiresAt)
 			}
