@@ -113,6 +113,13 @@ type Element struct {
 	Key Term
 }
 
+// Range is `of[from..to]`, the elements of a collection between two, which belong to it.
+type Range struct {
+	Pos
+	Of       Term
+	From, To Term // one of them may be nil: that side is open
+}
+
 // Field is `of.name`, a field of a user type.
 type Field struct {
 	Pos
@@ -151,6 +158,7 @@ func (*UserTypeLiteral) term() {}
 func (*TupleLiteral) term()    {}
 func (*ColumnRef) term()       {}
 func (*Element) term()         {}
+func (*Range) term()           {}
 func (*Field) term()           {}
 func (*Star) term()            {}
 func (*Binary) term()          {}

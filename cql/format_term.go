@@ -33,6 +33,13 @@ func (p *printer) term(t Term) {
 	case *Element:
 		p.operand(t.Of, !takesSuffix(t.Of))
 		p.words("[", FormatTerm(t.Key), "]")
+	case *Range:
+		p.operand(t.Of, !takesSuffix(t.Of))
+		p.WriteByte('[')
+		p.bound(t.From)
+		p.WriteString("..")
+		p.bound(t.To)
+		p.WriteByte(']')
 	case *Field:
 		p.operand(t.Of, !takesSuffix(t.Of))
 		p.WriteByte('.')
@@ -45,6 +52,13 @@ func (p *printer) term(t Term) {
 		p.negation(t)
 	default:
 		p.collection(t)
+	}
+}
+
+// bound writes a side of a range, which may be open.
+func (p *printer) bound(t Term) {
+	if t != nil {
+		p.term(t)
 	}
 }
 
@@ -115,7 +129,7 @@ func (p *printer) operand(t Term, parentheses bool) {
 // isPrimary tells whether a term reads as one operand wherever it stands.
 func isPrimary(t Term) bool {
 	switch t := t.(type) {
-	case *Binary, *Negation, *Element, *Field:
+	case *Binary, *Negation, *Element, *Range, *Field:
 		return false
 	case *Literal:
 		return t.Class == LiteralString || !strings.HasPrefix(t.Text, "-")
@@ -126,7 +140,7 @@ func isPrimary(t Term) bool {
 // takesSuffix tells whether `[key]` or `.field` after the text of a term belongs to all of it.
 func takesSuffix(t Term) bool {
 	switch t := t.(type) {
-	case *ColumnRef, *FunctionCall, *Element, *Field:
+	case *ColumnRef, *FunctionCall, *Element, *Range, *Field:
 		return true
 	case *Literal:
 		return t.Class == LiteralString // in parentheses it could read as a custom type

@@ -195,55 +195,6 @@ func literalOf(t *lexer.Token) *Literal {
 	return l
 }
 
-// postfix reads `a[key].field` in selectors; values have no such forms.
-func (r *termReader) postfix() (Term, error) {
-	of, err := r.primary()
-	if err != nil || !r.columns {
-		return of, err
-	}
-	depth := r.depth
-	for {
-		pos := position(r.lex.Peek().Pos)
-		switch {
-		case accept(r.lex, "["):
-			key, err := r.index()
-			if err != nil {
-				return nil, err
-			}
-			of = &Element{Pos: pos, Of: of, Key: key}
-		case accept(r.lex, "."):
-			name, err := readName(r.lex)
-			if err != nil {
-				return nil, err
-			}
-			of = &Field{Pos: pos, Of: of, Name: name}
-		default:
-			r.depth = depth
-			return of, nil
-		}
-		if err := r.deeper(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// index reads the key of an element and its closing bracket; the opening one is passed.
-func (r *termReader) index() (Term, error) {
-	key, err := r.value()
-	if err != nil {
-		return nil, err
-	}
-	return key, expect(r.lex, "]")
-}
-
-// value reads a term in which bare names are no columns, whatever the reader's own rule.
-func (r *termReader) value() (Term, error) {
-	saved := r.columns
-	r.columns = false
-	defer func() { r.columns = saved }()
-	return r.term()
-}
-
 func (r *termReader) primary() (Term, error) {
 	if err := r.deeper(); err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func drawSelected(t *rapid.T, depth int) Term {
 		return drawLiteral(t)
 	}
 	depth--
-	switch rapid.IntRange(0, 9).Draw(t, "term") {
+	switch rapid.IntRange(0, 10).Draw(t, "term") {
 	case 0:
 		return &FunctionCall{Name: drawName(t), Args: drawTerms(t, depth, 0)}
 	case 1:
@@ -68,6 +68,15 @@ func drawSelected(t *rapid.T, depth int) Term {
 		return &Negation{Operand: operand}
 	case 4:
 		return &Element{Of: drawSelected(t, depth), Key: drawLiteral(t)}
+	case 9:
+		out := &Range{Of: drawSelected(t, depth), From: drawLiteral(t), To: drawLiteral(t)}
+		switch rapid.IntRange(0, 2).Draw(t, "open") {
+		case 0:
+			out.From = nil
+		case 1:
+			out.To = nil
+		}
+		return out
 	case 5:
 		return &Field{Of: drawSelected(t, depth), Name: Name{Text: drawName(t)}}
 	case 6:

@@ -214,7 +214,7 @@ func (f *Fill) knows(e Expr) bool {
 		return e.Column.Kind == schema.PartitionKey || e.Column.Kind == schema.Static ||
 			e.Column.Kind == schema.ClusteringKey && e.Column.Position < f.Column.Column.Position
 	case *MetaExpr:
-		return e.Column.Kind == schema.Static
+		return e.column().Column.Kind == schema.Static
 	case *CallExpr:
 		if SameExpr(e, f.Term) {
 			return true

@@ -150,13 +150,6 @@ type CallExpr struct {
 	Args     []Expr
 }
 
-// MetaExpr is TTL(column) or WRITETIME(column).
-type MetaExpr struct {
-	Column *schema.Column
-	Slot   int  // as ColumnExpr
-	TTL    bool // else WRITETIME
-}
-
 // AggregateExpr is an aggregate over the rows of a group.
 type AggregateExpr struct {
 	Name      string // of downsample.Functions
@@ -175,18 +168,14 @@ type Function struct {
 	// Eval computes the result; a nil argument is null, a nil result is null.
 	Eval func(args [][]byte) ([]byte, error)
 	step stepFunction // of floor and time_bucket, else nil
+	// Part is what Eval selects of its first argument; nil: it is another function.
+	Part *Part
 }
 
 func (e *ColumnExpr) Type() *types.Type    { return e.Column.Type }
 func (e *ConstExpr) Type() *types.Type     { return e.Of }
 func (e *CallExpr) Type() *types.Type      { return e.Function.Result }
 func (e *AggregateExpr) Type() *types.Type { return e.Of }
-func (e *MetaExpr) Type() *types.Type {
-	if e.TTL {
-		return types.Int
-	}
-	return types.Bigint
-}
 
 // Value is a bound value of a marker.
 type Value struct {

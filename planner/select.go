@@ -179,7 +179,7 @@ func eachColumn(e Expr, visit func(*schema.Column)) {
 	case *ColumnExpr:
 		visit(e.Column)
 	case *MetaExpr:
-		visit(e.Column)
+		eachColumn(e.Of, visit)
 	case *CallExpr:
 		for _, a := range e.Args {
 			eachColumn(a, visit)

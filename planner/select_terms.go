@@ -67,14 +67,14 @@ func (s *selectors) expr(t cql.Term) (Expr, error) {
 		return s.call(t)
 	case *cql.Cast:
 		return s.cast(t)
-	case *cql.Field:
-		return s.field(t)
 	case *cql.TypeHint:
 		of, err := s.dataType(s.named.Keyspace, t.Type)
 		if err != nil {
 			return nil, err
 		}
 		return s.given(t.Operand, of)
+	case *cql.Element, *cql.Range, *cql.Field:
+		return s.part(t)
 	case *cql.Literal, *cql.Marker, *cql.UserTypeLiteral:
 		return nil, invalidf("Cannot infer type for term %s in selection clause (try using a cast to force a type)", selectorText(t))
 	case *cql.Binary, *cql.Negation:
@@ -118,29 +118,9 @@ func (s *selectors) call(call *cql.FunctionCall) (Expr, error) {
 	return s.scalar(name, call.Args)
 }
 
-// metaFunction reports whether a name is of what is stored beside a value. The largest and the least write
-// timestamp of a value that is one cell are the same.
+// metaFunction reports whether a name is of what is stored beside a value.
 func metaFunction(name string) bool {
-	return name == "ttl" || name == "writetime" || name == "maxwritetime" || name == "minwritetime"
-}
-
-func (s *selectors) meta(name string, call *cql.FunctionCall) (Expr, error) {
-	if len(call.Args) != 1 {
-		return nil, invalidf("%s takes one column", name)
-	}
-	ref, ok := call.Args[0].(*cql.ColumnRef)
-	if !ok {
-		return nil, invalidf("%s takes a column, not %s", name, selectorText(call.Args[0]))
-	}
-	col, err := s.column(ref.Name)
-	if err != nil {
-		return nil, err
-	}
-	if col.Column.Kind == schema.PartitionKey || col.Column.Kind == schema.ClusteringKey {
-		return nil, invalidf("Cannot use selection function %s on PRIMARY KEY part %s", name, ref.Name)
-	}
-	s.metadata = true
-	return &MetaExpr{Column: col.Column, Slot: col.Slot, TTL: name == "ttl"}, nil
+	return metas[name] != 0
 }
 
 func (s *selectors) token(call *cql.FunctionCall) (Expr, error) {
@@ -249,6 +229,12 @@ func bindExpr(e Expr, values []Value, ctx Context) (Expr, error) {
 		return foldCall(call)
 	case *AggregateExpr:
 		return e.bind(values, ctx)
+	case *MetaExpr:
+		of, err := bindExpr(e.Of, values, ctx)
+		if err != nil || of == e.Of {
+			return e, err
+		}
+		return &MetaExpr{Of: of, What: e.What, Several: e.Several}, nil
 	}
 	return e, nil
 }
@@ -300,6 +286,8 @@ func selectorText(t cql.Term) string {
 		return "cast(" + selectorText(t.Operand) + " as " + strings.ToLower(t.Type.String()) + ")"
 	case *cql.TypeHint:
 		return "(" + t.Type.String() + ")" + selectorText(t.Operand)
+	case *cql.Element, *cql.Range, *cql.Field:
+		return partText(t)
 	case *cql.FunctionCall:
 		name := strings.ToLower(t.Name)
 		args := make([]string, len(t.Args))

@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/eskerdb/esker/cql"
@@ -104,33 +103,4 @@ func (c *compiler) fits(t cql.Term, of *types.Type) bool {
 		}
 	}
 	return true
-}
-
-// field is a field of a selected value of a user type.
-func (s *selectors) field(t *cql.Field) (Expr, error) {
-	operand, err := s.expr(t.Of)
-	if err != nil {
-		return nil, err
-	}
-	of := operand.Type()
-	if of.Kind() != types.KindUDT {
-		return nil, invalidf("Invalid field selection: %s of type %s is not a user type", selectorText(t.Of), of)
-	}
-	at, result := of.Field(t.Name.Text)
-	if at < 0 {
-		return nil, invalidf("%s of type %s has no field %s", selectorText(t.Of), of, t.Name.Text)
-	}
-	return &CallExpr{Function: fieldFunction(of, at, result), Args: []Expr{operand}}, nil
-}
-
-// fieldFunction takes a field out of a value of a user type. A value of before the field came has it as null.
-func fieldFunction(of *types.Type, at int, result *types.Type) *Function {
-	eval := func(args [][]byte) ([]byte, error) {
-		elems, err := of.SplitCollection(args[0])
-		if err != nil || at >= len(elems) {
-			return nil, err
-		}
-		return elems[at], nil
-	}
-	return &Function{Name: fmt.Sprintf("%s.%s", of, of.Fields()[at]), Args: []*types.Type{of}, Result: result, Eval: eval}
 }

@@ -69,7 +69,7 @@ func (c *complexColumn) fill(x *complexes, b *mutation.Batch) error {
 			if err := x.decoded.Decode(complexBytes(&c.encoded, i)); err != nil {
 				return err
 			}
-			value, any, err := appendComplex(v.Data, c.column.Type, &x.decoded, x.nowSec)
+			value, any, err := x.append(v.Data, c.column.Type)
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (x *complexes) static(at int, col *schema.Column, cell *mutation.Cell) (*mu
 	if err := x.decoded.Decode(cell.Value); err != nil {
 		return nil, fmt.Errorf("column %s: %w", col.Name, err)
 	}
-	value, any, err := appendComplex(nil, col.Type, &x.decoded, x.nowSec)
+	value, any, err := x.append(nil, col.Type)
 	if err != nil || !any {
 		return nil, err
 	}
@@ -104,8 +104,8 @@ func (x *complexes) static(at int, col *schema.Column, cell *mutation.Cell) (*mu
 	return &s.shown, nil
 }
 
-// elements decodes what a column of the row under way has, dead elements included. It is valid until the next call.
-func (x *complexes) elements(r *row, col *schema.Column, slot int) (*mutation.Complex, error) {
+// elements are those of a column of the row under way that show, in their order. They are valid until the next call.
+func (x *complexes) elements(r *row, col *schema.Column, slot int) ([]mutation.Element, error) {
 	src := []byte(nil)
 	if col.Kind == schema.Static {
 		if r.statics[slot] != nil {
@@ -121,22 +121,33 @@ func (x *complexes) elements(r *row, col *schema.Column, slot int) (*mutation.Co
 	if src == nil {
 		return nil, nil
 	}
-	return &x.decoded, x.decoded.Decode(src)
+	if err := x.decoded.Decode(src); err != nil {
+		return nil, err
+	}
+	shown := x.decoded.Elements[:0]
+	for _, e := range x.decoded.Elements {
+		if x.lives(&e) {
+			shown = append(shown, e)
+		}
+	}
+	return shown, nil
 }
 
 // lives reports whether an element shows.
-func lives(e *mutation.Element, nowSec int64) bool { return !e.IsTombstone() && e.ExpiresAt > nowSec }
+func (x *complexes) lives(e *mutation.Element) bool {
+	return !e.IsTombstone() && e.ExpiresAt > x.nowSec
+}
 
-// appendComplex appends the value of a multi-cell column; any is false if nothing of it lives, and it is null then.
-func appendComplex(dst []byte, of *types.Type, c *mutation.Complex, nowSec int64) (out []byte, any bool, err error) {
+// append appends the value of the multi-cell column that is decoded; any is false if nothing of it lives, and it is null then.
+func (x *complexes) append(dst []byte, of *types.Type) (out []byte, any bool, err error) {
 	if of.Kind() == types.KindUDT {
-		return appendFields(dst, of, c, nowSec)
+		return x.appendFields(dst, of)
 	}
 	at, count := len(dst), uint32(0)
 	out = binary.BigEndian.AppendUint32(dst, 0)
-	for i := range c.Elements {
-		e := &c.Elements[i]
-		if !lives(e, nowSec) {
+	for i := range x.decoded.Elements {
+		e := &x.decoded.Elements[i]
+		if !x.lives(e) {
 			continue
 		}
 		if of.Kind() != types.KindList {
@@ -174,9 +185,9 @@ func appendPath(dst []byte, of *types.Type, path []byte) ([]byte, error) {
 const fieldPathBytes = 2
 
 // appendFields appends the value of a user type, which has all its fields.
-func appendFields(dst []byte, of *types.Type, c *mutation.Complex, nowSec int64) (out []byte, any bool, err error) {
+func (x *complexes) appendFields(dst []byte, of *types.Type) (out []byte, any bool, err error) {
 	out = dst
-	elements := c.Elements
+	elements := x.decoded.Elements
 	for field := range of.Elems() {
 		var value []byte
 		for len(elements) > 0 {
@@ -188,7 +199,7 @@ func appendFields(dst []byte, of *types.Type, c *mutation.Complex, nowSec int64)
 			if n > field {
 				break
 			}
-			if n == field && lives(e, nowSec) {
+			if n == field && x.lives(e) {
 				value, any = notNil(e.Value), true
 			}
 			elements = elements[1:]

@@ -9,7 +9,6 @@ import (
 	"github.com/eskerdb/esker/partition"
 	"github.com/eskerdb/esker/planner"
 	"github.com/eskerdb/esker/schema"
-	"github.com/eskerdb/esker/ttl"
 )
 
 // row is what expressions read: a row of a batch, with its partition's key and static cells.
@@ -106,7 +105,7 @@ func (r *row) eval(e planner.Expr) ([]byte, error) {
 	case *planner.ConstExpr:
 		return e.Value, nil
 	case *planner.MetaExpr:
-		return r.meta(e), nil
+		return r.meta(e)
 	case *planner.CallExpr:
 		var few [4][]byte
 		args := few[:0]
@@ -120,32 +119,6 @@ func (r *row) eval(e planner.Expr) ([]byte, error) {
 		return e.Function.Eval(args)
 	}
 	return nil, fmt.Errorf("exec: %T cannot be evaluated on a row", e)
-}
-
-// meta is TTL or WRITETIME of a column (R26).
-func (r *row) meta(e *planner.MetaExpr) []byte {
-	timestamp, end, ok := int64(0), int64(mutation.Forever), false
-	if e.Column.Kind == schema.Static {
-		if c := r.statics[e.Slot]; c != nil {
-			timestamp, end, ok = c.Timestamp, c.ExpiresAt, true
-		}
-	} else if v := r.vector(e.Column, e.Slot); v != nil && v.Has(r.i) && v.Timestamps != nil {
-		timestamp, ok = v.Timestamps[r.i], true
-		if v.ExpiresAt != nil {
-			end = v.ExpiresAt[r.i]
-		}
-	}
-	if !ok {
-		return nil
-	}
-	if !e.TTL {
-		return types.AppendBigint(nil, timestamp)
-	}
-	left, ends := ttl.Remaining(r.nowSec, end)
-	if !ends {
-		return nil
-	}
-	return types.AppendInt(nil, left)
 }
 
 // appendExpr appends the cell of an expression. Columns go from their vector straight to the answer.
