@@ -1,5 +1,10 @@
 package types
 
+import (
+	"math"
+	"strings"
+)
+
 // LiteralClass is the lexical class of a literal.
 type LiteralClass uint8
 
@@ -40,5 +45,17 @@ func (t *Type) ParseLiteral(lit Literal) ([]byte, error) {
 	if !t.Takes(lit.Class) {
 		return nil, ErrWrongClass
 	}
+	if lit.Class == LitFloat && (t.kind == KindFloat || t.kind == KindDouble) && beyondDouble(lit.Text) {
+		return nil, invalidf("Unable to make %s from '%s': the largest is about 1.8e308; what is infinite is written Infinity", t.name, Shown(lit.Text))
+	}
 	return t.parseScalar(lit.Text)
+}
+
+// beyondDouble reports whether a number is so large that a double has no other value for it than infinity.
+func beyondDouble(s string) bool {
+	if len(s) < 300 && strings.IndexAny(s, "eE") < 0 || strings.HasSuffix(s, "y") {
+		return false
+	}
+	v, ok := parseFloat(s, 64)
+	return ok && math.IsInf(v, 0)
 }

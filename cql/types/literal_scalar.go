@@ -73,11 +73,42 @@ func parseASCII(s string) ([]byte, error) {
 }
 
 func parseInet(s string) ([]byte, error) {
-	a, err := netip.ParseAddr(s)
-	if err != nil || a.Zone() != "" {
-		return nil, invalidf("Unable to make inet address from '%s'", s)
+	bare := s
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if bare, ok = strings.CutSuffix(inner, "]"); !ok || !strings.Contains(bare, ":") {
+			bare = ""
+		}
 	}
-	return a.Unmap().AsSlice(), nil
+	if a, err := netip.ParseAddr(bare); err == nil && a.Zone() == "" {
+		return a.Unmap().AsSlice(), nil
+	}
+	if b, ok := parseShortInet(bare); ok {
+		return b, nil
+	}
+	return nil, invalidf("Unable to make inet address from '%s'", s)
+}
+
+// parseShortInet reads an address of one to four decimal numbers, of which the last fills all bytes that are left: 10.1 is 10.0.0.1.
+func parseShortInet(s string) ([]byte, bool) {
+	parts := strings.Split(s, ".")
+	if len(parts) > 4 {
+		return nil, false
+	}
+	out := make([]byte, 4)
+	for i, p := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (4 - i)
+		}
+		v, err := strconv.ParseUint(p, 10, bits)
+		if err != nil || digitsLen(p) != len(p) {
+			return nil, false
+		}
+		for at := i; at < i+bits/8; at++ {
+			out[at] = byte(v >> (8 * (i + bits/8 - 1 - at)))
+		}
+	}
+	return out, true
 }
 
 func (t *Type) parseUUIDLiteral(s string) ([]byte, error) {

@@ -46,8 +46,13 @@ func timestampMillis(s string) (int64, bool) {
 		}
 		clock = nanos / nanosPerMilli
 	}
+	local := days*millisPerDay + clock
+	if place := namedZone(rest); place != nil {
+		at := time.UnixMilli(local).UTC()
+		return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), place).UnixMilli(), true
+	}
 	offset, ok := zoneMillis(rest)
-	return days*millisPerDay + clock - offset, ok
+	return local - offset, ok
 }
 
 // leadingDate reads `yyyy-mm-dd` as days since 1970. A year has four digits, with a sign up to nine, and no more than
@@ -126,18 +131,50 @@ func leadingClock(s string) (nanos int64, rest string, ok bool) {
 	return nanos + fraction, rest[1+n:], true
 }
 
-// zoneMillis reads nothing, `Z`, `UTC`, `GMT`, `+01`, `+0100` or `+01:00`, with a blank before it or not, as
-// milliseconds east of Greenwich.
+// zoneWords are short names that Java gives to zones, where the database of zones knows them by others or not at all.
+var zoneWords = map[string]string{
+	"PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "MST": "America/Denver", "MDT": "America/Denver",
+	"CST": "America/Chicago", "CDT": "America/Chicago", "EST": "America/New_York", "EDT": "America/New_York",
+	"CEST": "CET", "EEST": "EET", "WEST": "WET", "MEST": "MET", "BST": "Europe/London", "JST": "Asia/Tokyo",
+}
+
+// namedZone finds the zone that a blank and a name tell, such as ` Europe/Berlin`, ` CET` or ` PST`; nil: they tell none.
+func namedZone(s string) *time.Location {
+	name, ok := strings.CutPrefix(s, " ")
+	if !ok || len(name) < 3 || len(name) > zoneNameMax || name[0] < 'A' || name[0] > 'Z' || name == "Local" {
+		return nil
+	}
+	if place, ok := zoneWords[name]; ok {
+		name = place
+	}
+	place, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	return place
+}
+
+// zoneMinutesMax is how far from Greenwich a zone may be, as in Java.
+const zoneMinutesMax = 18 * 60
+
+// zoneNameMax is how long the name of a zone may be.
+const zoneNameMax = 40
+
+// zoneMillis reads nothing, `Z`, `+01`, `+0100` or `+01:00`, with a blank before it or not, or with `GMT` or `UTC` and a blank before it,
+// as milliseconds east of Greenwich.
 func zoneMillis(s string) (int64, bool) {
 	if s == "" {
 		return 0, true
 	}
-	s = strings.TrimPrefix(s, " ")
-	switch s {
-	case "Z", "UTC", "GMT":
+	s, blank := strings.CutPrefix(s, " ")
+	switch {
+	case s == "Z":
 		return 0, true
+	case blank && (s == "UTC" || s == "GMT"):
+		return 0, true
+	case blank && (strings.HasPrefix(s, "UTC") || strings.HasPrefix(s, "GMT")):
+		s = s[3:]
 	}
-	s = strings.TrimPrefix(s, "GMT")
 	if s == "" || s[0] != '+' && s[0] != '-' {
 		return 0, false
 	}
@@ -157,7 +194,7 @@ func zoneMillis(s string) (int64, bool) {
 	if s[0] == '-' {
 		ms = -ms
 	}
-	return ms, h <= 23 && m <= 59
+	return ms, m <= 59 && h*60+m <= zoneMinutesMax
 }
 
 func floorDiv(v, by int64) int64 {
@@ -193,7 +230,7 @@ func parseTime(s string) ([]byte, error) {
 		}
 		return AppendBigint(nil, ns), nil
 	}
-	ns, rest, ok := leadingClock(s)
+	ns, rest, ok := leadingClock(strings.Trim(s, " "))
 	if !ok || rest != "" || strings.Count(s, ":") != 2 {
 		return nil, invalidf("(TimeType) Unable to coerce '%s' to a formatted time (long)", s)
 	}

@@ -3,8 +3,7 @@
 // plain order is that comparison.
 //
 // A value is its serialized bytes as in the protocol: nil is null, a slice of no bytes that is
-// not nil is the empty value. The package does not know columns, tables, statements or time zones
-// other than UTC, and it never looks at the clock.
+// not nil is the empty value. The package does not know columns, tables or statements, and it never looks at the clock.
 package types
 
 import (
