@@ -113,7 +113,7 @@ func (t *Table) Stored() mutation.Table {
 	for _, group := range [][]*Column{t.Statics, t.Regulars, t.States} {
 		for _, c := range group {
 			physical, width := mutation.PhysicalOf(c.Type)
-			out.Columns = append(out.Columns, mutation.Column{ID: c.ID, Physical: physical, Width: width, Static: c.Kind == Static, Complex: c.Type.Multicell()})
+			out.Columns = append(out.Columns, mutation.Column{ID: c.ID, Physical: physical, Width: width, Static: c.Kind == Static, Complex: t.Multicell(c)})
 		}
 	}
 	sort.Slice(out.Columns, func(i, j int) bool { return out.Columns[i].ID < out.Columns[j].ID })
