@@ -263,7 +263,7 @@ func (tg *target) single() error {
 	switch {
 	case slices.ContainsFunc(tg.partition, many):
 		return invalidf("IN on the partition key is not supported with conditional %s", word)
-	case slices.ContainsFunc(tg.clustering, many):
+	case slices.ContainsFunc(tg.clustering, many), tg.several != nil && slices.ContainsFunc(tg.several.parts, func(p clusteringPart) bool { return !p.ranged() && !p.one() }):
 		return invalidf("IN on the clustering key columns is not supported with conditional %s", word)
 	}
 	return nil

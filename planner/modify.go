@@ -83,10 +83,14 @@ func (tg *target) requireRows(cells []assignment, cs *conditions) error {
 	if staticsOnly(cells) && !cs.regular() {
 		return tg.requirePartition()
 	}
-	if tg.ranged != nil {
+	if tg.ranged != nil || tg.several != nil && tg.several.ranged() {
 		return invalidf("Slice restrictions are not supported on the clustering columns in UPDATE statements")
 	}
-	if missing := missingChoices(tg.table.Clustering, tg.clustering); missing != "" {
+	missing := missingChoices(tg.table.Clustering, tg.clustering)
+	if tg.several != nil {
+		missing = missingChoices(tg.table.Clustering[tg.several.width():], nil)
+	}
+	if missing != "" {
 		return invalidf("Some clustering keys are missing: %s", missing)
 	}
 	return nil

@@ -23,30 +23,37 @@ func (a *access) bindSlices(values []Value, ctx Context) (clustering.Slices, err
 		if p.ranged() {
 			return p.bindRange(layout, a.table.Clustering, prefixes, values, ctx)
 		}
-		options, err := p.options(a.table.Clustering, values, ctx)
-		if err != nil {
+		if prefixes, err = a.multiply(prefixes, p, values, ctx); err != nil {
 			return nil, err
 		}
-		if len(prefixes)*len(options) > combinationsMax {
-			return nil, invalidf("the IN restrictions of this statement multiply to more than %d rows", combinationsMax)
-		}
-		next := make([][]byte, 0, len(prefixes)*len(options))
-		for _, prefix := range prefixes {
-			for _, option := range options {
-				at := prefix[:len(prefix):len(prefix)]
-				for j, v := range option {
-					at = layout[p.first+j].Append(at, v)
-				}
-				next = append(next, at)
-			}
-		}
-		prefixes = next
 	}
 	out := make([]clustering.Slice, len(prefixes))
 	for i, prefix := range prefixes {
 		out[i] = clustering.RowSlice(prefix)
 	}
 	return clustering.MakeSlices(out), nil
+}
+
+// multiply puts the values that a part allows behind each of the prefixes.
+func (a *access) multiply(prefixes [][]byte, p *clusteringPart, values []Value, ctx Context) ([][]byte, error) {
+	options, err := p.options(a.table.Clustering, values, ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(prefixes)*len(options) > combinationsMax {
+		return nil, invalidf("the IN restrictions of this statement multiply to more than %d rows", combinationsMax)
+	}
+	next := make([][]byte, 0, len(prefixes)*len(options))
+	for _, prefix := range prefixes {
+		for _, option := range options {
+			at := prefix[:len(prefix):len(prefix)]
+			for j, v := range option {
+				at = a.sorting[p.first+j].Append(at, v)
+			}
+			next = append(next, at)
+		}
+	}
+	return next, nil
 }
 
 // bindPrefix binds the leading columns that have one value each. The rest of the parts goes on from there.

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eskerdb/esker/clustering"
@@ -33,6 +34,7 @@ type target struct {
 	clustering []choice       // a prefix of the clustering columns
 	ranged     *schema.Column // the clustering column behind the prefix, if it has a range
 	low, high  *rangeBound    // on ranged
+	several    *access        // what WHERE says of clustering columns, if a relation is of several at once: clustering and ranged say nothing then
 }
 
 // combinationsMax is how many keys the INs of one UPDATE or DELETE may multiply to.
@@ -44,9 +46,15 @@ func (c *compiler) target(statement string, t *schema.Table, where []cql.Relatio
 		statement: statement, table: t, layout: t.PartitionLayout(),
 		partition: make([]choice, len(t.PartitionKey)), clustering: make([]choice, len(t.Clustering)),
 	}
-	for _, r := range where {
-		if err := c.targetRelation(out, r); err != nil {
+	if slices.ContainsFunc(where, severalAtOnce) {
+		if err := c.targetSeveral(out, where); err != nil {
 			return nil, err
+		}
+	} else {
+		for _, r := range where {
+			if err := c.targetRelation(out, r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	out.fillBucket()
@@ -97,6 +105,8 @@ func (c *compiler) targetRelation(tg *target, r cql.Relation) error {
 		return c.targetIn(tg, r)
 	case *cql.TokenRelation:
 		return invalidf("The token function cannot be used in WHERE clauses for %s statements", tg.statement)
+	case *cql.NullRelation:
+		return invalidf("Unsupported restriction: %s", cql.FormatRelation(r))
 	}
 	return invalidf("this form of WHERE is not supported in UPDATE and DELETE: name key columns with =, IN, <, <=, > or >=")
 }
@@ -281,6 +291,9 @@ func (tg *target) keys(values []Value, ctx Context) ([]partition.DecoratedKey, e
 
 // rows are the encoded clusterings, or prefixes of clusterings, that the target names.
 func (tg *target) rows(values []Value, ctx Context) ([][]byte, error) {
+	if tg.several != nil {
+		return tg.several.bindRows(values, ctx)
+	}
 	combinations, err := combine(tg.table.Clustering, tg.clustering, values, ctx)
 	if err != nil {
 		return nil, err
@@ -296,14 +309,22 @@ func (tg *target) rows(values []Value, ctx Context) ([][]byte, error) {
 
 // whole reports whether the target names whole rows, not ranges of them.
 func (tg *target) whole() bool {
+	if tg.several != nil {
+		return tg.several.width() == len(tg.table.Clustering) && !tg.several.ranged()
+	}
 	return len(tg.clustering) == len(tg.table.Clustering) && tg.ranged == nil
 }
 
 // wholePartition reports whether the target restricts nothing but the partition key.
-func (tg *target) wholePartition() bool { return len(tg.clustering) == 0 && tg.ranged == nil }
+func (tg *target) wholePartition() bool {
+	return len(tg.clustering) == 0 && tg.ranged == nil && tg.several == nil
+}
 
 // slices are the ranges of clusterings the target names: one for each prefix.
 func (tg *target) slices(values []Value, ctx Context) ([]clustering.Slice, error) {
+	if tg.several != nil {
+		return tg.severalSlices(values, ctx)
+	}
 	prefixes, err := tg.rows(values, ctx)
 	if err != nil {
 		return nil, err

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-
-	"github.com/eskerdb/esker/internal/cqltest/cassandra"
 )
 
 // rewrite makes the run of a harness write its answers into the scripts. What Cassandra answers is right;
@@ -72,7 +70,7 @@ var compared tally
 
 // Cassandra answers the scripts as they say. What was compared is printed at the end, with the differences that are meant and their reasons.
 func TestScriptsOnCassandra(t *testing.T) {
-	node := cassandra.Shared(t)
+	addr := judgeAddr(t)
 	t.Cleanup(func() { fmt.Fprint(t.Output(), &compared) })
 	for _, s := range load(t) {
 		t.Run(s.Name, func(t *testing.T) {
@@ -81,7 +79,7 @@ func TestScriptsOnCassandra(t *testing.T) {
 				t.Skipf("only esker: %s", s.OnlyEsker)
 			}
 			t.Parallel()
-			conn, err := Dial(t.Context(), node.Addr(), "")
+			conn, err := Dial(t.Context(), addr, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,10 +37,11 @@ func (d *Difference) Error() string {
 	return fmt.Sprintf("%s.test:%d: %s\n%s", d.Script, d.Line, d.Statement, d.What)
 }
 
-// Script runs a script in the keyspace that has its name, which it creates, and returns what differed.
+// Script runs a script in the keyspace that has its name, which it makes anew, and returns what differed.
 // Any other error ends the run; ErrSkip is none.
 func (r *Run) Script(s *Script) ([]*Difference, error) {
 	for _, text := range []string{
+		"DROP KEYSPACE IF EXISTS " + s.Name,
 		"CREATE KEYSPACE " + s.Name + " WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
 		"USE " + s.Name,
 	} {
