@@ -94,7 +94,7 @@ type UserTypeLiteral struct {
 	Fields []FieldValue
 }
 
-// TupleLiteral is `(a, b)`. `(a)` is a tuple too, but among selectors: there it only groups and leaves no node.
+// TupleLiteral is `(a, b)`. `(a)` is a tuple too; among selectors its type tells whether it only groups.
 type TupleLiteral struct {
 	Pos
 	Elems []Term

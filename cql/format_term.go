@@ -144,6 +144,19 @@ func takesSuffix(t Term) bool {
 		return true
 	case *Literal:
 		return t.Class == LiteralString // in parentheses it could read as a custom type
+	case *TupleLiteral:
+		return len(t.Elems) > 1 || !readsAsType(t.Elems[0])
+	}
+	return false
+}
+
+// readsAsType tells whether a term between parentheses reads as a type hint of what follows.
+func readsAsType(t Term) bool {
+	switch t := t.(type) {
+	case *ColumnRef, *Field:
+		return true
+	case *Literal:
+		return t.Class == LiteralString
 	}
 	return false
 }

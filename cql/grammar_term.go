@@ -257,7 +257,7 @@ func (r *termReader) list(closing string) ([]Term, error) {
 	}
 }
 
-// parenthesis reads a tuple, a type hint, or, among selectors, parentheses that only group.
+// parenthesis reads a tuple or a type hint. Among selectors a tuple of one may be parentheses that only group: its type tells.
 func (r *termReader) parenthesis() (Term, error) {
 	if hint, err := r.typeHint(); hint != nil || err != nil {
 		return hint, err
@@ -269,9 +269,6 @@ func (r *termReader) parenthesis() (Term, error) {
 	}
 	if len(elems) == 0 {
 		return nil, participle.Errorf(open.Pos, "no viable alternative at input '()'")
-	}
-	if r.columns && len(elems) == 1 {
-		return elems[0], nil
 	}
 	return &TupleLiteral{Pos: position(open.Pos), Elems: elems}, nil
 }

@@ -44,6 +44,15 @@ func drawTerms(t *rapid.T, depth, atLeast int) []Term {
 	return terms
 }
 
+// drawOperand draws a term as it may stand beside an operator: Parse keeps the parentheses around what needs them.
+func drawOperand(t *rapid.T, depth int, plain func(Term) bool) Term {
+	operand := drawSelected(t, depth)
+	if plain(operand) {
+		return operand
+	}
+	return &TupleLiteral{Elems: []Term{operand}}
+}
+
 // drawSelected draws a term as it may stand among selectors.
 func drawSelected(t *rapid.T, depth int) Term {
 	if depth == 0 {
@@ -59,17 +68,20 @@ func drawSelected(t *rapid.T, depth int) Term {
 	case 1:
 		return &Cast{Operand: drawSelected(t, depth), Type: drawType(t, 2)}
 	case 2:
-		return &Binary{Op: rapid.SampledFrom([]byte("+-*/%")).Draw(t, "op"), Left: drawSelected(t, depth), Right: drawSelected(t, depth)}
+		return &Binary{Op: rapid.SampledFrom([]byte("+-*/%")).Draw(t, "op"), Left: drawOperand(t, depth, isPrimary), Right: drawOperand(t, depth, isPrimary)}
 	case 3:
-		operand := drawSelected(t, depth)
+		operand := drawOperand(t, depth, func(t Term) bool {
+			l, ok := t.(*Literal)
+			return isPrimary(t) && (!ok || l.Text == "NaN" || l.Class != LiteralInteger && l.Class != LiteralFloat && l.Class != LiteralDuration)
+		})
 		if l, ok := operand.(*Literal); ok && l.Text == "NaN" {
 			return l // Parse knows no negative NaN
 		}
 		return &Negation{Operand: operand}
 	case 4:
-		return &Element{Of: drawSelected(t, depth), Key: drawLiteral(t)}
+		return &Element{Of: drawOperand(t, depth, takesSuffix), Key: drawLiteral(t)}
 	case 9:
-		out := &Range{Of: drawSelected(t, depth), From: drawLiteral(t), To: drawLiteral(t)}
+		out := &Range{Of: drawOperand(t, depth, takesSuffix), From: drawLiteral(t), To: drawLiteral(t)}
 		switch rapid.IntRange(0, 2).Draw(t, "open") {
 		case 0:
 			out.From = nil
@@ -78,7 +90,7 @@ func drawSelected(t *rapid.T, depth int) Term {
 		}
 		return out
 	case 5:
-		return &Field{Of: drawSelected(t, depth), Name: Name{Text: drawName(t)}}
+		return &Field{Of: drawOperand(t, depth, takesSuffix), Name: Name{Text: drawName(t)}}
 	case 6:
 		return &TupleLiteral{Elems: drawTerms(t, depth, 2)}
 	case 7:
@@ -86,7 +98,7 @@ func drawSelected(t *rapid.T, depth int) Term {
 	case 8:
 		return &UserTypeLiteral{Fields: []FieldValue{{Name: Name{Text: drawName(t)}, Value: drawSelected(t, depth)}}}
 	}
-	return &TypeHint{Type: drawType(t, 1), Operand: drawSelected(t, depth)}
+	return &TypeHint{Type: drawType(t, 1), Operand: drawOperand(t, depth, isPrimary)}
 }
 
 func TestSelectorsReadBackAsTheyWereDrawn(t *testing.T) {

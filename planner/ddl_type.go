@@ -298,8 +298,3 @@ func qualifiedType(keyspace string, d cql.DataType) cql.DataType {
 	}
 	return d
 }
-
-// builtInType resolves a written type that has no user types in it.
-func builtInType(d cql.DataType) (*types.Type, error) {
-	return (&compiler{schema: &schema.Snapshot{}}).dataType("", d)
-}

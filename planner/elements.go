@@ -38,13 +38,13 @@ func (c *compiler) elements(t cql.Term, receiver ColumnSpec) (boundTerm, error) 
 	of := receiver.Type
 	kind, terms := literalElements(t)
 	if kind != of.Kind() || kind == types.KindTuple && len(terms) > len(of.Elems()) {
-		return nil, misfit(t, receiver, types.ErrWrongClass)
+		return nil, c.misfit(t, receiver, types.ErrWrongClass)
 	}
 	out := &elementsTerm{of: of, name: receiver.Name, elems: make([]boundTerm, len(terms))}
 	for i, term := range terms {
 		spec := receiver
 		spec.Name, spec.Type = elementName(kind, receiver.Name, i), of.Elems()[i%len(of.Elems())]
-		if err := misfitElement(kind, i, term, receiver); err != nil {
+		if err := c.misfitElement(kind, i, term, receiver); err != nil {
 			return nil, err
 		}
 		var err error
@@ -85,6 +85,17 @@ func elementName(kind types.Kind, column string, i int) string {
 	return "value(" + column + ")"
 }
 
+// withoutParentheses is a term without the parentheses that a tuple of one may be, where no tuple can stand.
+func withoutParentheses(t cql.Term) cql.Term {
+	for {
+		one, ok := t.(*cql.TupleLiteral)
+		if !ok || len(one.Elems) != 1 {
+			return t
+		}
+		t = one.Elems[0]
+	}
+}
+
 // literalElements are the terms of a literal, and the kind of type that it is of.
 func literalElements(t cql.Term) (types.Kind, []cql.Term) {
 	switch t := t.(type) {
@@ -110,6 +121,9 @@ func constantTerm(t cql.Term) bool {
 		return true
 	}
 	kind, elems := literalElements(t)
+	if kind == types.KindTuple && len(elems) == 1 {
+		return false // it may be parentheses
+	}
 	for _, e := range elems {
 		if !constantTerm(e) {
 			return false

@@ -3,6 +3,8 @@ package planner
 import (
 	"fmt"
 	"strings"
+
+	"github.com/eskerdb/esker/cql/types"
 )
 
 // InvalidError is a statement that is well formed but cannot be carried out (0x2200).
@@ -19,15 +21,28 @@ type ConfigError struct{ Message string }
 
 func (e *ConfigError) Error() string { return e.Message }
 
-// FunctionError is a function that failed (0x1400).
+// FunctionError is a built-in function that failed on the values it was given (0x1400).
 type FunctionError struct {
 	Keyspace, Function string
 	Arguments          []string // CQL types
-	Reason             string
+	Message            string
 }
 
-func (e *FunctionError) Error() string {
-	return fmt.Sprintf("execution of '%s.%s[%s]' failed: %s", e.Keyspace, e.Function, strings.Join(e.Arguments, ", "), e.Reason)
+func (e *FunctionError) Error() string { return e.Message }
+
+// functionFailed is the failure of a function that is called by its name.
+func functionFailed(name string, args []*types.Type, reason string) error {
+	e := failedOn(name, args)
+	e.Message = fmt.Sprintf("execution of 'system.%s[%s]' failed: %s", name, strings.Join(e.Arguments, ", "), reason)
+	return e
+}
+
+func failedOn(name string, args []*types.Type) *FunctionError {
+	e := &FunctionError{Keyspace: "system", Function: name}
+	for _, a := range args {
+		e.Arguments = append(e.Arguments, a.String())
+	}
+	return e
 }
 
 // ExistsError is a CREATE of what is there (0x2400). Table is empty for a keyspace.

@@ -13,74 +13,171 @@ type overload struct {
 	args   []*types.Type
 	result *types.Type
 	eval   func(args [][]byte) ([]byte, error)
-	step   stepFunction // of floor and time_bucket, else nil
+	moment func(ctx Context) []byte // of a function of the moment, which has no arguments; else nil
+	step   stepFunction             // of floor and time_bucket, else nil
 }
 
-// scalars are the scalar functions by name, in lower case.
-var scalars = func() map[string][]overload {
-	out := map[string][]overload{}
-	addTimeFunctions(out)
-	addBlobFunctions(out)
-	addCasts(out)
-	return out
-}()
+// family is the scalar functions of one name.
+type family struct {
+	overloads []overload
+	// generic makes the overload for a call, of a function that takes types without number; nil for the others.
+	generic func(call *genericCall) (*overload, error)
+	// operator is the sign of arithmetic; 0: a function that is called by its name.
+	operator byte
+}
+
+// families are the scalar functions by name, in lower case.
+var families = functionTable{}
+
+// The functions are added here, and not where families is declared, since some of them ask for others by name.
+func init() {
+	addMomentFunctions(families)
+	addTimeFunctions(families)
+	addBlobFunctions(families)
+	addCasts(families)
+	addArithmetic(families)
+	addJSONFunctions(families)
+	families.addGeneric(tokenOverload, "token")
+}
+
+// functionTable is what families is made of.
+type functionTable map[string]*family
+
+// add adds an overload under each of several names.
+func (t functionTable) add(o overload, names ...string) {
+	for _, n := range names {
+		t.family(n).overloads = append(t.family(n).overloads, o)
+	}
+}
+
+// addGeneric adds a function that takes types without number.
+func (t functionTable) addGeneric(generic func(call *genericCall) (*overload, error), names ...string) {
+	for _, n := range names {
+		t.family(n).generic = generic
+	}
+}
+
+func (t functionTable) family(name string) *family {
+	if t[name] == nil {
+		t[name] = &family{}
+	}
+	return t[name]
+}
 
 // castPrefix begins the names under which casts are kept, as in Cassandra's errors.
 const castPrefix = "cast_as_"
 
-// scalarFunction finds the overload of a function for arguments of these types; nil is an argument whose
-// type only its receiver can tell. The receiver may be nil too.
-func scalarFunction(name string, args []*types.Type, receiver *types.Type) (*Function, error) {
-	name = strings.ToLower(name)
-	all := scalars[name]
-	if all == nil {
-		return nil, invalidf("Unknown function '%s'", name)
+// functionName is the name of a function as it is called.
+type functionName struct{ keyspace, name string }
+
+func (n functionName) String() string {
+	if n.keyspace == "" {
+		return n.name
 	}
-	var fits []overload
-	for _, o := range all {
-		exact, ok := o.accepts(args)
-		if exact {
-			return o.function(name), nil
+	return n.keyspace + "." + n.name
+}
+
+// builtin reports whether the name can be that of a built-in function.
+func (n functionName) builtin() bool { return n.keyspace == "" || n.keyspace == "system" }
+
+// system is the name with the keyspace of the built-in functions.
+func system(name string) functionName { return functionName{keyspace: "system", name: name} }
+
+// function finds the function of a call: nil where there is none of that name. The receiver is the type that takes the result; nil
+// where any would do.
+func (c *compiler) function(name functionName, args []*operand, receiver *types.Type) (*Function, error) {
+	of := families[name.name]
+	if of == nil || !name.builtin() {
+		return nil, nil
+	}
+	candidates := of.overloads
+	if of.generic != nil {
+		o, err := of.generic(&genericCall{c: c, name: name.name, args: args, receiver: receiver})
+		if err != nil {
+			return nil, err
 		}
-		if ok && (receiver == nil || assignable(o.result, receiver)) {
+		candidates = append(slices.Clone(candidates), *o)
+	}
+	if len(candidates) == 1 {
+		return candidates[0].function(name.name), candidates[0].check(name.name, args)
+	}
+	var fits []*overload
+	for i := range candidates {
+		o := &candidates[i]
+		if receiver != nil && typeFits(o.result, receiver) == notAssignable {
+			continue
+		}
+		switch o.accepts(args) {
+		case exactMatch:
+			return o.function(name.name), nil
+		case weaklyAssignable:
 			fits = append(fits, o)
 		}
 	}
-	switch len(fits) {
-	case 0:
-		called := name
-		if strings.HasPrefix(name, castPrefix) {
-			called = "system." + name
-		}
-		return nil, invalidf("Invalid call to function %s, none of its type signatures match (known type signatures: %s)", called, signatures(name, all))
-	case 1:
-		return fits[0].function(name), nil
+	switch {
+	case len(fits) == 1:
+		return fits[0].function(name.name), nil
+	case len(fits) == 0 && of.operator != 0:
+		return nil, invalidf("the '%c' operation is not supported between %s and %s", of.operator, args[0], args[1])
+	case len(fits) == 0:
+		return nil, invalidf("Invalid call to function %s, none of its type signatures match (known type signatures: %s)", name, signatures(name.name, candidates))
 	}
-	return nil, invalidf("Ambiguous call to function %s (can be matched by following signatures: %s): use type casts to disambiguate", name, signatures(name, fits))
+	return ambiguous(name, of, args, fits, receiver)
 }
 
-// accepts reports whether arguments of these types can be given, and whether they are of the very types.
-func (o *overload) accepts(args []*types.Type) (exact, ok bool) {
-	if len(args) != len(o.args) {
-		return false, false
+// ambiguous decides between several overloads that arguments fit. Of an operation without markers that of the receiver's own
+// type is meant.
+func ambiguous(name functionName, of *family, args []*operand, fits []*overload, receiver *types.Type) (*Function, error) {
+	switch {
+	case of.operator != 0:
+		isMarker := func(o *operand) bool { _, ok := o.term.(*cql.Marker); return ok }
+		if receiver != nil && !slices.ContainsFunc(args, isMarker) {
+			for _, o := range fits {
+				if o.args[0].Equal(receiver) && o.args[1].Equal(receiver) {
+					return o.function(name.name), nil
+				}
+			}
+		}
+		return nil, invalidf("Ambiguous '%c' operation with args %s and %s: use type hint to disambiguate, example '(int) ?'", of.operator, args[0], args[1])
+	case name.name == negateName:
+		return nil, invalidf("Ambiguous negation: use type casts to disambiguate")
 	}
-	exact = true
+	all := make([]overload, len(fits))
+	for i, o := range fits {
+		all[i] = *o
+	}
+	return nil, invalidf("Ambiguous call to function %s (can be matched by following signatures: %s): use type casts to disambiguate", name, signatures(name.name, all))
+}
+
+// accepts reports how well arguments fit a signature.
+func (o *overload) accepts(args []*operand) fitness {
+	if len(args) != len(o.args) {
+		return notAssignable
+	}
+	out := exactMatch
 	for i, a := range args {
-		switch {
-		case a == nil:
-			exact = false
-		case a.Equal(o.args[i]):
-		case assignable(a, o.args[i]):
-			exact = false
-		default:
-			return false, false
+		if out = min(out, a.fits(o.args[i])); out == notAssignable {
+			break
 		}
 	}
-	return exact, true
+	return out
+}
+
+// check is the error of arguments that do not fit the only signature of a name.
+func (o *overload) check(name string, args []*operand) error {
+	if len(args) != len(o.args) {
+		return invalidf("Invalid number of arguments in call to function system.%s: %d required but %d provided", name, len(o.args), len(args))
+	}
+	for i, a := range args {
+		if a.fits(o.args[i]) == notAssignable {
+			return invalidf("Type error: %s cannot be passed as argument %d of function system.%s of type %s", a, i, name, o.args[i])
+		}
+	}
+	return nil
 }
 
 func (o *overload) function(name string) *Function {
-	return &Function{Name: name, Args: o.args, Result: o.result, Eval: o.eval, step: o.step}
+	return &Function{Name: name, Args: o.args, Result: o.result, Eval: o.eval, moment: o.moment, step: o.step}
 }
 
 func signatures(name string, all []overload) string {
@@ -90,7 +187,7 @@ func signatures(name string, all []overload) string {
 		for j, a := range o.args {
 			args[j] = a.String()
 		}
-		parts[i] = "system." + name + " : (" + strings.Join(args, ", ") + ") -> " + o.result.String()
+		parts[i] = "system." + cql.QuoteIdentifier(name) + " : (" + strings.Join(args, ", ") + ") -> " + o.result.String()
 	}
 	return strings.Join(parts, ", ")
 }
@@ -108,101 +205,15 @@ func strict(eval func(args [][]byte) ([]byte, error)) func(args [][]byte) ([]byt
 	}
 }
 
-// blobTypes are the types with functions to and from blob.
-var blobTypes = []*types.Type{
-	types.ASCII, types.Bigint, types.Boolean, types.Counter, types.Date, types.Decimal, types.Double, types.Duration,
-	types.Float, types.Inet, types.Int, types.Smallint, types.Text, types.Time, types.Timestamp, types.TimeUUID,
-	types.Tinyint, types.UUID, types.Varint,
-}
-
-func addBlobFunctions(into map[string][]overload) {
-	for _, t := range blobTypes {
-		names := []string{t.String()}
-		if t == types.Text {
-			names = append(names, "varchar")
-		}
-		for _, n := range names {
-			to := []overload{{args: []*types.Type{t}, result: types.Blob, eval: func(args [][]byte) ([]byte, error) { return args[0], nil }}}
-			into[n+"asblob"], into[n+"_as_blob"] = to, to
-			for _, name := range []string{"blobas" + n, "blob_as_" + n} {
-				into[name] = []overload{{args: []*types.Type{types.Blob}, result: t, eval: fromBlob(name, t)}}
-			}
-		}
+// callOf is the name and arguments of a term that a function computes: a call, or arithmetic. ok is false for other terms.
+func callOf(t cql.Term) (name functionName, args []cql.Term, ok bool) {
+	switch t := t.(type) {
+	case *cql.FunctionCall:
+		return functionName{keyspace: t.Keyspace, name: t.Name}, t.Args, true
+	case *cql.Binary:
+		return system(operationNames[t.Op]), []cql.Term{t.Left, t.Right}, true
+	case *cql.Negation:
+		return system(negateName), []cql.Term{t.Operand}, true
 	}
-}
-
-func fromBlob(name string, t *types.Type) func(args [][]byte) ([]byte, error) {
-	return func(args [][]byte) ([]byte, error) {
-		if args[0] == nil {
-			return nil, nil
-		}
-		if err := t.Validate(args[0]); err != nil {
-			return nil, invalidf("In call to function system.%s, value 0x%x is not a valid binary representation for type %s", name, args[0], t)
-		}
-		return args[0], nil
-	}
-}
-
-// contextFunctions depend on the moment alone.
-var contextFunctions = map[string]struct {
-	of   *types.Type
-	eval func(ctx Context) []byte
-}{
-	"now":               {types.TimeUUID, newTimeUUID},
-	"currenttimeuuid":   {types.TimeUUID, newTimeUUID},
-	"current_timeuuid":  {types.TimeUUID, newTimeUUID},
-	"uuid":              {types.UUID, newUUID},
-	"currenttimestamp":  {types.Timestamp, currentTimestamp},
-	"current_timestamp": {types.Timestamp, currentTimestamp},
-	"currentdate":       {types.Date, currentDate},
-	"current_date":      {types.Date, currentDate},
-	"currenttime":       {types.Time, currentTime},
-	"current_time":      {types.Time, currentTime},
-}
-
-// contextFunction is the type and value of a function of the moment; ok is false if the call is none.
-func contextFunction(call *cql.FunctionCall) (of *types.Type, eval func(ctx Context) []byte, ok bool) {
-	f, ok := contextFunctions[strings.ToLower(call.Name)]
-	if !ok || len(call.Args) != 0 || !systemFunction(call) {
-		return nil, nil, false
-	}
-	return f.of, f.eval, true
-}
-
-// systemFunction reports whether a call names no keyspace, or that of the built-in functions.
-func systemFunction(call *cql.FunctionCall) bool {
-	return call.Keyspace == "" || call.Keyspace == "system"
-}
-
-// ticksPerMilli are the units of 100 ns in a millisecond.
-const ticksPerMilli = 10_000
-
-func newTimeUUID(ctx Context) []byte { return ticksUUID(ctx.NowTicks(), uuidNode(&ctx)) }
-
-// uuidNode is the word of clock sequence and node of a timeuuid.
-func uuidNode(ctx *Context) uint64 {
-	r := ctx.Random()
-	return uint64(types.DecodeInt64(r[:8])) | 1<<40 // the multicast bit: no real network card has this node
-}
-
-// ticksUUID is the timeuuid of a time in ticks since 1970.
-func ticksUUID(ticks int64, node uint64) []byte {
-	return types.AppendTimeUUID(nil, floorDiv(ticks, ticksPerMilli), uint16(floorMod(ticks, ticksPerMilli)), node)
-}
-
-// newUUID is a UUID of version 4.
-func newUUID(ctx Context) []byte {
-	r := ctx.Random()
-	r[6], r[8] = r[6]&0x0F|0x40, r[8]&0x3F|0x80
-	return slices.Clone(r[:])
-}
-
-func currentTimestamp(ctx Context) []byte { return types.AppendTimestampMillis(nil, ctx.NowMillis) }
-
-func currentDate(ctx Context) []byte {
-	return types.AppendDate(nil, int32(floorDiv(ctx.NowMillis, dayMillis)))
-}
-
-func currentTime(ctx Context) []byte {
-	return types.AppendBigint(nil, floorMod(ctx.NowMillis, dayMillis)*nanosPerMilli)
+	return functionName{}, nil, false
 }

@@ -18,10 +18,9 @@ var numbers = []*types.Type{
 }
 
 // addCasts adds CAST(a AS b), under names such as cast_as_text.
-func addCasts(into map[string][]overload) {
+func addCasts(into functionTable) {
 	add := func(from, to *types.Type, eval func(args [][]byte) ([]byte, error)) {
-		name := castPrefix + to.String()
-		into[name] = append(into[name], overload{args: []*types.Type{from}, result: to, eval: strict(eval)})
+		into.add(overload{args: []*types.Type{from}, result: to, eval: strict(eval)}, castPrefix+to.String())
 	}
 	for _, from := range numbers {
 		for _, to := range numbers {
@@ -32,7 +31,7 @@ func addCasts(into map[string][]overload) {
 	}
 	for _, from := range blobTypes {
 		for _, to := range []*types.Type{types.Text, types.ASCII} {
-			if from != to && from != types.Duration {
+			if from != to && from != types.Duration && from != types.Text {
 				add(from, to, func(args [][]byte) ([]byte, error) { return castText(from, args[0]), nil })
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 )
 
@@ -91,10 +90,8 @@ func TestFunctionRefusals(t *testing.T) {
 
 // A function of the moment is a valid value of its type, and a new one each time.
 func TestNowIsATimeUUID(t *testing.T) {
-	of, eval, ok := contextFunction(&cql.FunctionCall{Name: "now"})
-	if !ok {
-		t.Fatal("now() is unknown")
-	}
+	now := families["now"].overloads[0]
+	of, eval := now.result, now.moment
 	n := byte(0)
 	ctx := Context{NowTicks: func() int64 { n++; return 12345*ticksPerMilli + int64(n) }, Random: func() [16]byte { return [16]byte{n, 0x80, n} }}
 	a, b := eval(ctx), eval(ctx)

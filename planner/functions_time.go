@@ -21,7 +21,7 @@ func floorDiv(v, by int64) int64 {
 func floorMod(v, by int64) int64 { return v - floorDiv(v, by)*by }
 
 // addTimeFunctions adds what converts between kinds of time, floor and time_bucket.
-func addTimeFunctions(into map[string][]overload) {
+func addTimeFunctions(into functionTable) {
 	for _, c := range []struct {
 		names  [2]string
 		result *types.Type
@@ -35,18 +35,23 @@ func addTimeFunctions(into map[string][]overload) {
 			o := overload{args: []*types.Type{from}, result: c.result, eval: strict(func(args [][]byte) ([]byte, error) {
 				return TimeAs(c.result, MillisOf(from, args[0])), nil
 			})}
-			into[c.names[0]], into[c.names[1]] = append(into[c.names[0]], o), append(into[c.names[1]], o)
+			into.add(o, c.names[:]...)
 		}
 	}
 	for name, make := range map[string]func(ms int64) []byte{
 		"mintimeuuid": types.MinTimeUUID, "min_timeuuid": types.MinTimeUUID,
 		"maxtimeuuid": types.MaxTimeUUID, "max_timeuuid": types.MaxTimeUUID,
 	} {
-		into[name] = []overload{{args: []*types.Type{types.Timestamp}, result: types.TimeUUID, eval: strict(func(args [][]byte) ([]byte, error) {
+		into.add(overload{args: []*types.Type{types.Timestamp}, result: types.TimeUUID, eval: strict(func(args [][]byte) ([]byte, error) {
 			return make(types.DecodeInt64(args[0])), nil
-		})}}
+		})}, name)
 	}
-	into["floor"], into["time_bucket"] = floorOverloads(), bucketOverloads()
+	for _, o := range floorOverloads() {
+		into.add(o, "floor")
+	}
+	for _, o := range bucketOverloads() {
+		into.add(o, "time_bucket")
+	}
 }
 
 // floorOverloads are Cassandra's signatures of floor.
@@ -127,17 +132,20 @@ func TimeAs(t *types.Type, ms int64) []byte {
 
 // literalZone gives a literal behind the step of time_bucket its type, which two signatures leave open: a text that is
 // no timestamp is a zone.
-func literalZone(name string, terms []cql.Term, of []*types.Type) {
-	if name != "time_bucket" || len(of) != 3 || of[2] != nil || of[0] != nil && of[0].Kind() == types.KindDate {
+func literalZone(name functionName, args []*operand) {
+	if name.name != "time_bucket" || len(args) != 3 {
 		return
 	}
-	l, ok := terms[2].(*cql.Literal)
+	if of := args[0].exact(); of != nil && of.Kind() == types.KindDate {
+		return
+	}
+	l, ok := args[2].term.(*cql.Literal)
 	if !ok || l.Class != cql.LiteralString && l.Class != cql.LiteralInteger {
 		return
 	}
-	of[2] = types.Timestamp
+	args[2].as = types.Timestamp
 	if _, err := types.Timestamp.ParseLiteral(typesLiteral(l)); err != nil && l.Class == cql.LiteralString {
-		of[2] = types.Text
+		args[2].as = types.Text
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // misfit says in Cassandra's words why a literal of a collection or a tuple is no value of its receiver. err is what reading it said.
-func misfit(t cql.Term, receiver ColumnSpec, err error) error {
+func (c *compiler) misfit(t cql.Term, receiver ColumnSpec, err error) error {
 	kind, terms := literalElements(t)
 	of := receiver.Type
 	switch {
@@ -22,7 +22,7 @@ func misfit(t cql.Term, receiver ColumnSpec, err error) error {
 		return invalidf("Invalid tuple literal for %s: too many elements. Type %s expects %d but got %d", receiver.Name, of, len(of.Elems()), len(terms))
 	}
 	for i, e := range terms {
-		if err := misfitElement(kind, i, e, receiver); err != nil {
+		if err := c.misfitElement(kind, i, e, receiver); err != nil {
 			return err
 		}
 	}
@@ -38,11 +38,11 @@ func emptyMap(kind types.Kind, terms []cql.Term, of *types.Type) bool {
 }
 
 // misfitElement refuses an element of a literal whose class cannot be given to the type of the place.
-func misfitElement(kind types.Kind, i int, e cql.Term, receiver ColumnSpec) error {
+func (c *compiler) misfitElement(kind types.Kind, i int, e cql.Term, receiver ColumnSpec) error {
 	of := receiver.Type.Elems()[i%len(receiver.Type.Elems())]
 	inner, _ := literalElements(e)
 	switch {
-	case fits(e, of):
+	case c.operandOf(e).fits(of) != notAssignable:
 		return nil
 	case inner == types.KindList && of.Kind() != inner:
 		return invalidf("Unexpected receiver type '%s'; only list and vector are expected", of)
@@ -54,28 +54,4 @@ func misfitElement(kind types.Kind, i int, e cql.Term, receiver ColumnSpec) erro
 		place = "key"
 	}
 	return invalidf("Invalid %s literal for %s: %s %s is not of type %s", kindWords[kind], receiver.Name, place, cql.FormatTerm(e), of)
-}
-
-// fits reports whether what a term looks like can be given to a type; what it says may be no value of it yet.
-func fits(e cql.Term, of *types.Type) bool {
-	if l, ok := e.(*cql.Literal); ok {
-		_, err := of.ParseLiteral(typesLiteral(l))
-		return !errors.Is(err, types.ErrWrongClass)
-	}
-	kind, terms := literalElements(e)
-	switch {
-	case kind == 0:
-		own := termType(e)
-		return own == nil || assignable(own, of)
-	case emptyMap(kind, terms, of):
-		return true
-	case kind != of.Kind() || kind == types.KindTuple && len(terms) > len(of.Elems()):
-		return false
-	}
-	for i, term := range terms {
-		if !fits(term, of.Elems()[i%len(of.Elems())]) {
-			return false
-		}
-	}
-	return true
 }

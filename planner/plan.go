@@ -166,8 +166,9 @@ type Function struct {
 	Args   []*types.Type
 	Result *types.Type
 	// Eval computes the result; a nil argument is null, a nil result is null.
-	Eval func(args [][]byte) ([]byte, error)
-	step stepFunction // of floor and time_bucket, else nil
+	Eval   func(args [][]byte) ([]byte, error)
+	moment func(ctx Context) []byte // of a function of the moment, which has no Eval; else nil
+	step   stepFunction             // of floor and time_bucket, else nil
 	// Part is what Eval selects of its first argument; nil: it is another function.
 	Part *Part
 }

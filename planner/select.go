@@ -79,6 +79,7 @@ func (c *compiler) selection(stmt *cql.Select, t, named *schema.Table) (*selecti
 // selectionOf checks a SELECT against table t with a WHERE on it.
 func (c *compiler) selectionOf(stmt *cql.Select, t, named *schema.Table, where func() (*where, error)) (*selection, error) {
 	s := &selection{selectors: &selectors{compiler: c, table: t, named: named}, distinct: stmt.Distinct}
+	c.place = c.spec(named, "", nil)
 	if err := s.addOutputs(stmt.Selectors); err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (s *selection) addOutputs(list []cql.Selector) error {
 		}
 		name := sel.Alias
 		if name == "" {
-			name = selectorText(sel.Term)
+			name = s.plainCasts.text(sel.Term)
 		}
 		s.outputs = append(s.outputs, Output{Name: name, Type: e.Type(), Expr: e})
 	}

@@ -123,7 +123,7 @@ func (s *selectors) part(t cql.Term) (Expr, error) {
 	case *cql.Range:
 		return s.slice(t)
 	case *cql.Field:
-		of, err := s.expr(t.Of)
+		of, err := s.expr(withoutParentheses(t.Of))
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +161,7 @@ func (s *selectors) slice(t *cql.Range) (Expr, error) {
 
 // keyed is what elements are selected of, which is a set or a map, and the receiver of their keys.
 func (s *selectors) keyed(t cql.Term, what string) (Expr, ColumnSpec, error) {
-	of, err := s.expr(t)
+	of, err := s.expr(withoutParentheses(t))
 	if err != nil {
 		return nil, ColumnSpec{}, err
 	}

@@ -1,8 +1,6 @@
 package planner
 
 import (
-	"strings"
-
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/schema"
@@ -27,6 +25,8 @@ type selectors struct {
 	grouped  bool                // an aggregate occurs
 	inside   bool                // an aggregate's argument is being read
 	series   []*cql.FunctionCall // aggregates of one series
+	// plainCasts are casts of a term to the type it has.
+	plainCasts namer
 }
 
 // column is the value of a column; regular ones are fetched.
@@ -58,29 +58,84 @@ func (s *selectors) slot(col *schema.Column) int {
 	return len(s.fetch) - 1
 }
 
-// expr checks a selector, or a part of one.
+// expr checks a selector, or a part of one, that must have a type by itself.
 func (s *selectors) expr(t cql.Term) (Expr, error) {
+	o, err := s.operand(t)
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(o, nil)
+}
+
+// exprOf is expr where a type is expected, which what has none by itself takes.
+func (s *selectors) exprOf(t cql.Term, of *types.Type) (Expr, error) {
+	o, err := s.operand(t)
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(o, of)
+}
+
+// operand reads a selector, or a part of one, as far as it goes without knowing what type is expected.
+func (s *selectors) operand(t cql.Term) (*operand, error) {
+	o := &operand{c: s.compiler, term: t}
+	var err error
 	switch t := t.(type) {
+	case *cql.Literal, *cql.Marker:
 	case *cql.ColumnRef:
-		return s.column(t.Name)
+		o.expr, err = s.column(t.Name)
 	case *cql.FunctionCall:
-		return s.call(t)
+		o.expr, err = s.call(t)
+	case *cql.Binary, *cql.Negation:
+		name, terms, _ := callOf(t)
+		o.expr, err = s.scalar(name, terms)
 	case *cql.Cast:
-		return s.cast(t)
+		o.expr, err = s.cast(t)
+	case *cql.Element, *cql.Range, *cql.Field:
+		o.expr, err = s.part(t)
 	case *cql.TypeHint:
-		of, err := s.dataType(s.named.Keyspace, t.Type)
-		if err != nil {
+		o.expr, err = s.hint(t)
+	case *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral:
+		_, terms := literalElements(t)
+		o.elems, err = s.operands(terms)
+	case *cql.UserTypeLiteral:
+		o.elems, err = s.operands(fieldValues(t))
+	default:
+		err = invalidf("%s cannot be selected in this build", selectorText(t))
+	}
+	return o, err
+}
+
+func (s *selectors) operands(terms []cql.Term) ([]*operand, error) {
+	out := make([]*operand, len(terms))
+	for i, t := range terms {
+		var err error
+		if out[i], err = s.operand(t); err != nil {
 			return nil, err
 		}
-		return s.given(t.Operand, of)
-	case *cql.Element, *cql.Range, *cql.Field:
-		return s.part(t)
-	case *cql.Literal, *cql.Marker, *cql.UserTypeLiteral:
-		return nil, invalidf("Cannot infer type for term %s in selection clause (try using a cast to force a type)", selectorText(t))
-	case *cql.Binary, *cql.Negation:
-		return nil, invalidf("%s: arithmetic is not supported by this build; compute in the application", selectorText(t))
 	}
-	return nil, invalidf("%s cannot be selected in this build", selectorText(t))
+	return out, nil
+}
+
+// finish is the expression of an operand where a type is expected; nil: none is.
+func (s *selectors) finish(o *operand, of *types.Type) (Expr, error) {
+	if o.expr != nil {
+		return o.expr, nil
+	}
+	if of == nil {
+		if of = o.exact(); of == nil {
+			return nil, invalidf("Cannot infer type for term %s in selection clause (try using a cast to force a type)", o)
+		}
+	} else if o.fits(of) == notAssignable {
+		return nil, invalidf("%s is not of the expected type: %s", o, of)
+	}
+	if len(o.elems) == 0 {
+		return s.given(o.term, of)
+	}
+	if t, ok := o.term.(*cql.UserTypeLiteral); ok {
+		return s.fieldsOf(t, o.elems, of)
+	}
+	return s.collection(o, of)
 }
 
 // given is a term that is known once values are bound, of a known type.
@@ -93,27 +148,56 @@ func (s *selectors) given(t cql.Term, of *types.Type) (Expr, error) {
 	return &boundExpr{of: of, term: term}, nil
 }
 
+// collection is a collection or tuple of selectors, or one between parentheses.
+func (s *selectors) collection(o *operand, of *types.Type) (Expr, error) {
+	if _, ok := o.term.(*cql.TupleLiteral); ok && of.Kind() != types.KindTuple {
+		return s.finish(o.elems[0], of)
+	}
+	f := &Function{Name: "", Result: of, Eval: func(args [][]byte) ([]byte, error) {
+		return of.AppendCollection(nil, of.InOrder(args)), nil
+	}}
+	call := &CallExpr{Function: f}
+	for i, e := range o.elems {
+		f.Args = append(f.Args, of.Elems()[i%len(of.Elems())])
+		arg, err := s.finish(e, f.Args[i])
+		if err != nil {
+			return nil, err
+		}
+		call.Args = append(call.Args, arg)
+	}
+	return call, nil
+}
+
+// hint checks `(type)term`.
+func (s *selectors) hint(t *cql.TypeHint) (Expr, error) {
+	of, err := s.dataType(s.named.Keyspace, t.Type)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.operand(t.Operand)
+	if err != nil {
+		return nil, err
+	}
+	if o.fits(of) == notAssignable {
+		return nil, invalidf("Cannot assign value %s to %s of type %s", selectorText(t), selectorText(t), of)
+	}
+	e, err := s.finish(o, of)
+	if err != nil || e.Type().Equal(of) {
+		return e, err
+	}
+	same := func(args [][]byte) ([]byte, error) { return args[0], nil }
+	return &CallExpr{Function: &Function{Name: of.String(), Args: []*types.Type{e.Type()}, Result: of, Eval: same}, Args: []Expr{e}}, nil
+}
+
 func (s *selectors) call(call *cql.FunctionCall) (Expr, error) {
-	if !systemFunction(call) {
-		return nil, invalidf("Unknown function '%s.%s'", call.Keyspace, call.Name)
-	}
-	name := strings.ToLower(call.Name)
-	switch {
-	case metaFunction(name):
-		return s.meta(name, call)
-	case name == "token":
-		return s.token(call)
-	case aggregateFunction(name):
-		return s.aggregate(name, call)
-	}
-	switch {
-	case isToJSON(name):
-		return s.toJSON(name, call.Args)
-	case isFromJSON(name):
-		return nil, invalidf("%s() cannot be used in the selection clause of a SELECT statement", name)
-	}
-	if of, eval, ok := contextFunction(call); ok {
-		return &boundExpr{of: of, term: contextTerm{eval}}, nil
+	name := functionName{keyspace: call.Keyspace, name: call.Name}
+	if name.builtin() {
+		switch {
+		case metaFunction(name.name):
+			return s.meta(name.name, call)
+		case aggregateFunction(name.name):
+			return s.aggregate(name.name, call)
+		}
 	}
 	return s.scalar(name, call.Args)
 }
@@ -123,63 +207,36 @@ func metaFunction(name string) bool {
 	return metas[name] != 0
 }
 
-func (s *selectors) token(call *cql.FunctionCall) (Expr, error) {
-	key := s.named.PartitionKey
-	if len(call.Args) != len(key) {
-		return nil, invalidf("Invalid number of arguments in call to function system.token: %d required but %d provided", len(key), len(call.Args))
-	}
-	out := &CallExpr{Function: tokenFunction(s.named)}
-	for i, a := range call.Args {
-		arg, err := s.argument(a, key[i].Type)
-		if err != nil {
-			return nil, err
-		}
-		if !assignable(arg.Type(), key[i].Type) {
-			return nil, invalidf("Type error: %s cannot be passed as argument %d of function system.token of type %s", selectorText(a), i, key[i].Type)
-		}
-		out.Args = append(out.Args, arg)
-	}
-	return out, nil
-}
-
-// argument is an argument whose type is known.
-func (s *selectors) argument(t cql.Term, of *types.Type) (Expr, error) {
-	switch t.(type) {
-	case *cql.Literal, *cql.Marker, *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral, *cql.UserTypeLiteral:
-		return s.given(t, of)
-	}
-	return s.expr(t)
-}
-
 // scalar is a function of the row's values.
-func (s *selectors) scalar(name string, terms []cql.Term) (Expr, error) {
-	args, of := make([]Expr, len(terms)), make([]*types.Type, len(terms))
-	for i, t := range terms {
-		switch t.(type) {
-		case *cql.Literal, *cql.Marker:
-			of[i] = termType(t)
-			continue
-		}
-		arg, err := s.expr(t)
-		if err != nil {
-			return nil, err
-		}
-		args[i], of[i] = arg, arg.Type()
-	}
-	literalZone(name, terms, of)
-	f, err := scalarFunction(name, of, nil)
+func (s *selectors) scalar(name functionName, terms []cql.Term) (Expr, error) {
+	args, err := s.operands(terms)
 	if err != nil {
 		return nil, err
 	}
-	for i, t := range terms {
-		if args[i] != nil {
-			continue
-		}
-		if args[i], err = s.given(t, f.Args[i]); err != nil {
+	literalZone(name, args)
+	f, err := s.function(name, args, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil:
+		return nil, invalidf("Unknown function '%s'", name)
+	case f.moment != nil:
+		return &boundExpr{of: f.Result, term: contextTerm{f.moment}}, nil
+	}
+	return s.callOf(f, args)
+}
+
+// callOf is a call of a function that its arguments fit.
+func (s *selectors) callOf(f *Function, args []*operand) (Expr, error) {
+	call := &CallExpr{Function: f, Args: make([]Expr, len(args))}
+	for i, o := range args {
+		o.as = nil // the type is decided
+		var err error
+		if call.Args[i], err = s.finish(o, f.Args[i]); err != nil {
 			return nil, err
 		}
 	}
-	return &CallExpr{Function: f, Args: args}, nil
+	return call, nil
 }
 
 func (s *selectors) cast(t *cql.Cast) (Expr, error) {
@@ -187,22 +244,29 @@ func (s *selectors) cast(t *cql.Cast) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	operand, err := s.expr(t.Operand)
+	o, err := s.operand(t.Operand)
 	if err != nil {
 		return nil, err
 	}
-	if operand.Type().Equal(of) {
-		return operand, nil
+	if o.expr, err = s.finish(o, nil); err != nil {
+		return nil, err
 	}
-	name := castPrefix + of.String()
-	if scalars[name] == nil {
-		return nil, invalidf("%s cannot be cast to %s", selectorText(t.Operand), of)
+	if o.expr.Type().Equal(of) {
+		if s.plainCasts == nil {
+			s.plainCasts = namer{}
+		}
+		s.plainCasts[t] = true
+		return o.expr, nil
 	}
-	f, err := scalarFunction(name, []*types.Type{operand.Type()}, nil)
+	args := []*operand{o}
+	f, err := s.function(system(castPrefix+of.String()), args, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &CallExpr{Function: f, Args: []Expr{operand}}, nil
+	if f == nil {
+		return nil, invalidf("%s cannot be cast to %s", o, of)
+	}
+	return s.callOf(f, args)
 }
 
 // bindExpr puts values into an expression. What has none is shared.
@@ -265,42 +329,4 @@ func foldCall(call *CallExpr) (Expr, error) {
 		return nil, err
 	}
 	return &ConstExpr{Of: call.Function.Result, Value: v}, nil
-}
-
-// selectorText names a selector in the answer as Cassandra does.
-func selectorText(t cql.Term) string {
-	switch t := t.(type) {
-	case *cql.ColumnRef:
-		return t.Name
-	case *cql.Literal:
-		if t.Class == cql.LiteralNull {
-			return "NULL"
-		}
-		return literalText(t)
-	case *cql.Marker:
-		if t.Name != "" {
-			return ":" + t.Name
-		}
-		return "?"
-	case *cql.Cast:
-		return "cast(" + selectorText(t.Operand) + " as " + strings.ToLower(t.Type.String()) + ")"
-	case *cql.TypeHint:
-		return "(" + t.Type.String() + ")" + selectorText(t.Operand)
-	case *cql.Element, *cql.Range, *cql.Field:
-		return partText(t)
-	case *cql.FunctionCall:
-		name := strings.ToLower(t.Name)
-		args := make([]string, len(t.Args))
-		for i, a := range t.Args {
-			args[i] = selectorText(a)
-		}
-		switch {
-		case name == "count" && len(t.Args) == 1 && countsRows(t.Args[0]):
-			return "count"
-		case !metaFunction(name):
-			name = "system." + name
-		}
-		return name + "(" + strings.Join(args, ", ") + ")"
-	}
-	return cql.FormatTerm(t)
 }

@@ -12,7 +12,7 @@ import (
 // tokenTerm is what token(…) is compared with: a number, or the token of other values.
 func (c *compiler) tokenTerm(t, named *schema.Table, value cql.Term) (boundTerm, error) {
 	call, ok := value.(*cql.FunctionCall)
-	if !ok || call.Name != "token" || !systemFunction(call) {
+	if !ok || call.Name != "token" || call.Keyspace != "" && call.Keyspace != "system" {
 		return c.term(value, c.spec(named, "partition key token", types.Bigint))
 	}
 	if len(call.Args) != len(t.PartitionKey) {
@@ -27,6 +27,16 @@ func (c *compiler) tokenTerm(t, named *schema.Table, value cql.Term) (boundTerm,
 		out.args = append(out.args, arg)
 	}
 	return out, nil
+}
+
+// tokenOverload is token() over the partition key of the table that the statement is of.
+func tokenOverload(g *genericCall) (*overload, error) {
+	t := g.c.schema.Table(g.c.place.Keyspace, g.c.place.Table)
+	if t == nil {
+		return nil, invalidf("token() is of the partition key of a table, and none is read or written here")
+	}
+	f := tokenFunction(t)
+	return &overload{args: f.Args, result: f.Result, eval: f.Eval}, nil
 }
 
 // tokenFunction is token() over the types of a table's partition key.

@@ -3,7 +3,6 @@ package planner
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
@@ -18,6 +17,9 @@ type compiler struct {
 	statistics Statistics
 	markers    []ColumnSpec
 	slots      *slots // of a shape; nil: literals are constants
+	// calls are the functions chosen for calls outside of the selection clause, so that each is chosen once however deep it stands.
+	calls map[callKey]callChoice
+	place ColumnSpec // of the term under way: what receives it
 	// partitionIndexes are the markers that make up the partition key, once it is known that markers alone do.
 	partitionIndexes []uint16
 }
@@ -117,24 +119,20 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 		return literalTerm(t, receiver)
 	case *cql.Marker:
 		return c.marker(t, receiver), nil
-	case *cql.FunctionCall:
+	case *cql.FunctionCall, *cql.Binary, *cql.Negation:
 		return c.callTerm(t, receiver)
 	case *cql.TypeHint:
-		of, err := c.dataType(receiver.Keyspace, t.Type)
-		if err != nil {
-			return nil, err
-		}
-		if !assignable(of, receiver.Type) {
-			return nil, invalidf("Cannot assign value %s to %s of type %s", cql.FormatTerm(t), receiver.Name, receiver.Type)
-		}
-		return c.term(t.Operand, ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: receiver.Name, Type: of})
+		return c.hinted(t, receiver)
 	case *cql.UserTypeLiteral:
 		return c.fields(t, receiver)
 	case *cql.ListLiteral, *cql.SetLiteral, *cql.MapLiteral, *cql.TupleLiteral:
+		if one, ok := t.(*cql.TupleLiteral); ok && len(one.Elems) == 1 && receiver.Type.Kind() != types.KindTuple {
+			return c.term(one.Elems[0], receiver) // parentheses
+		}
 		if !constantTerm(t) {
 			return c.elements(t, receiver)
 		}
-		return collectionTerm(t, receiver)
+		return c.collectionTerm(t, receiver)
 	default:
 		return nil, invalidf("%s cannot be given as the value of %s", cql.FormatTerm(t), receiver.Name)
 	}
@@ -155,80 +153,86 @@ func literalTerm(l *cql.Literal, receiver ColumnSpec) (boundTerm, error) {
 	return constant(v), nil
 }
 
-// callTerm resolves a function call whose result goes to the receiver.
-func (c *compiler) callTerm(call *cql.FunctionCall, receiver ColumnSpec) (boundTerm, error) {
-	if term, ok, err := c.jsonCall(call, receiver); ok {
-		return term, err
-	}
-	if of, eval, ok := contextFunction(call); ok {
-		if !assignable(of, receiver.Type) {
-			return nil, invalidf("Type error: cannot assign result of function system.%s (type %s) to %s (type %s)", call.Name, of, receiver.Name, receiver.Type)
-		}
-		return contextTerm{eval}, nil
-	}
-	argTypes := make([]*types.Type, len(call.Args))
-	for i, a := range call.Args {
-		argTypes[i] = termType(a)
-	}
-	literalZone(strings.ToLower(call.Name), call.Args, argTypes)
-	fn, err := scalarFunction(call.Name, argTypes, receiver.Type)
+// hinted checks a term with a type hint: the hint must fit the receiver, whose type the term then is of.
+func (c *compiler) hinted(t *cql.TypeHint, receiver ColumnSpec) (boundTerm, error) {
+	of, err := c.dataType(receiver.Keyspace, t.Type)
 	if err != nil {
 		return nil, err
 	}
-	if !assignable(fn.Result, receiver.Type) {
-		return nil, invalidf("Type error: cannot assign result of function system.%s (type %s) to %s (type %s)", call.Name, fn.Result, receiver.Name, receiver.Type)
+	if c.operandOf(t.Operand).fits(of) == notAssignable {
+		return nil, invalidf("Cannot cast value %s to type %s", selectorText(t.Operand), of)
 	}
-	out := &callTerm{function: fn, args: make([]boundTerm, len(call.Args))}
+	if !assignable(of, receiver.Type) {
+		return nil, invalidf("Cannot assign value %s to %s of type %s", selectorText(t), receiver.Name, receiver.Type)
+	}
+	return c.term(t.Operand, receiver)
+}
+
+// callKey is a call and the type that receives its result; nil where any would do.
+type callKey struct {
+	term     cql.Term
+	receiver *types.Type
+}
+
+// callChoice is the function of a call; nil: there is none of its name.
+type callChoice struct {
+	function *Function
+	err      error
+}
+
+// resolved is the function of a call or of arithmetic outside of the selection clause.
+func (c *compiler) resolved(t cql.Term, receiver *types.Type) (*Function, error) {
+	key := callKey{t, receiver}
+	if chosen, ok := c.calls[key]; ok {
+		return chosen.function, chosen.err
+	}
+	name, terms, _ := callOf(t)
+	args := c.operandsOf(terms)
+	literalZone(name, args)
+	f, err := c.function(name, args, receiver)
+	if c.calls == nil {
+		c.calls = map[callKey]callChoice{}
+	}
+	c.calls[key] = callChoice{f, err}
+	return f, err
+}
+
+// callTerm checks a function call, or arithmetic, whose result goes to the receiver.
+func (c *compiler) callTerm(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
+	name, terms, _ := callOf(t)
+	outer := c.place
+	c.place = receiver
+	defer func() { c.place = outer }()
+	f, err := c.resolved(t, receiver.Type)
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil && name.builtin() && aggregateFunction(name.name):
+		return nil, invalidf("Aggregation function are not supported in the where clause")
+	case f == nil:
+		return nil, invalidf("Unknown function %s called", name)
+	case !assignable(f.Result, receiver.Type):
+		return nil, invalidf("Type error: cannot assign result of function system.%s (type %s) to %s (type %s)", f.Name, f.Result, receiver.Name, receiver.Type)
+	case f.moment != nil:
+		return contextTerm{f.moment}, nil
+	}
+	out := &callTerm{function: f, args: make([]boundTerm, len(terms))}
 	defer c.slots.inCall()()
-	for i, a := range call.Args {
-		arg, err := c.term(a, ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: fmt.Sprintf("arg%d(system.%s)", i, call.Name), Type: fn.Args[i]})
-		if err != nil {
+	for i, a := range terms {
+		spec := receiver
+		spec.Name, spec.Type = fmt.Sprintf("arg%d(system.%s)", i, f.Name), f.Args[i]
+		if out.args[i], err = c.term(a, spec); err != nil {
 			return nil, err
 		}
-		out.args[i] = arg
 	}
 	return out, nil
 }
 
-// termType is the type a term has by itself; nil when only its receiver can tell.
-func termType(t cql.Term) *types.Type {
-	switch t := t.(type) {
-	case *cql.FunctionCall:
-		if of, _, ok := contextFunction(t); ok {
-			return of
-		}
-		args := make([]*types.Type, len(t.Args))
-		for i, a := range t.Args {
-			args[i] = termType(a)
-		}
-		literalZone(strings.ToLower(t.Name), t.Args, args)
-		if fn, err := scalarFunction(t.Name, args, nil); err == nil {
-			return fn.Result
-		}
-	case *cql.TypeHint:
-		if of, err := builtInType(t.Type); err == nil {
-			return of
-		}
-	case *cql.Literal:
-		switch t.Class {
-		case cql.LiteralUUID:
-			return types.UUID
-		case cql.LiteralBoolean:
-			return types.Boolean
-		case cql.LiteralBlob:
-			return types.Blob
-		case cql.LiteralDuration:
-			return types.Duration
-		}
-	}
-	return nil
-}
-
 // collectionTerm turns a frozen collection literal of constants into bytes.
-func collectionTerm(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
+func (c *compiler) collectionTerm(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 	v, err := receiver.Type.ParseLiteral(nestedLiteral(t))
 	if err != nil {
-		return nil, misfit(t, receiver, err)
+		return nil, c.misfit(t, receiver, err)
 	}
 	return constant(v), nil
 }
@@ -246,9 +250,28 @@ func assignable(from, to *types.Type) bool {
 	case types.KindUUID:
 		return from.Kind() == types.KindTimeUUID
 	case types.KindVarint:
-		return from.Kind() == types.KindInt || from.Kind() == types.KindBigint
+		return from.Kind() == types.KindInt || from.Kind() == types.KindBigint || from.Kind() == types.KindTimestamp
 	case types.KindBigint:
 		return from.Kind() == types.KindTimestamp
+	case types.KindTimestamp, types.KindTime:
+		return from.Kind() == types.KindBigint
+	case types.KindDate:
+		return from.Kind() == types.KindInt
+	case types.KindList, types.KindSet, types.KindMap, types.KindTuple:
+		return assignableElems(from, to)
 	}
 	return false
+}
+
+// assignableElems is assignable of collections and tuples: a tuple may have fewer elements than are expected.
+func assignableElems(from, to *types.Type) bool {
+	if from.Kind() != to.Kind() || len(from.Elems()) > len(to.Elems()) {
+		return false
+	}
+	for i, e := range from.Elems() {
+		if !assignable(e, to.Elems()[i]) {
+			return false
+		}
+	}
+	return true
 }

@@ -51,7 +51,7 @@ func (c *compiler) fields(t *cql.UserTypeLiteral, receiver ColumnSpec) (boundTer
 		}
 		found++
 		spec := ColumnSpec{Keyspace: receiver.Keyspace, Table: receiver.Table, Name: receiver.Name + "." + name, Type: of.Elems()[i]}
-		if !c.fits(value, spec.Type) {
+		if c.operandOf(value).fits(spec.Type) == notAssignable {
 			return nil, invalidf("Invalid user type literal for %s: field %s is not of type %s", receiver.Name, name, spec.Type)
 		}
 		var err error
@@ -74,33 +74,56 @@ func (c *compiler) fields(t *cql.UserTypeLiteral, receiver ColumnSpec) (boundTer
 	return constant(v), err
 }
 
-// fits reports whether a literal can be given to a type as far as its class tells. Other terms are judged when they are read.
-func (c *compiler) fits(t cql.Term, of *types.Type) bool {
-	switch t := t.(type) {
-	case *cql.Literal:
-		return t.Class == cql.LiteralNull || of.Takes(types.LiteralClass(t.Class))
-	case *cql.UserTypeLiteral:
-		if of.Kind() != types.KindUDT {
-			return false
+// fieldValues are the values of a literal of a user type, in the order of the text.
+func fieldValues(t *cql.UserTypeLiteral) []cql.Term {
+	out := make([]cql.Term, len(t.Fields))
+	for i, f := range t.Fields {
+		out[i] = f.Value
+	}
+	return out
+}
+
+// fieldsFit is fits of a literal of a user type: it never matches exactly, since null stands for what is left out. Among selectors
+// it may be a map whose keys are columns.
+func (o *operand) fieldsFit(t *cql.UserTypeLiteral, of *types.Type) fitness {
+	if of.Kind() == types.KindMap {
+		return weaklyAssignable // the keys are judged when they are read
+	}
+	if of.Kind() != types.KindUDT {
+		return notAssignable
+	}
+	for i, f := range t.Fields {
+		if at, field := of.Field(f.Name.Text); at >= 0 && o.elems[i].fits(field) == notAssignable {
+			return notAssignable
 		}
+	}
+	return weaklyAssignable
+}
+
+// fieldsOf is a selected value of a user type, by its fields, or a map whose keys are columns.
+func (s *selectors) fieldsOf(t *cql.UserTypeLiteral, values []*operand, of *types.Type) (Expr, error) {
+	if of.Kind() == types.KindMap {
+		m := &cql.MapLiteral{Pos: t.Pos}
 		for _, f := range t.Fields {
-			if at, field := of.Field(f.Name.Text); at >= 0 && !c.fits(f.Value, field) {
-				return false
-			}
+			m.Entries = append(m.Entries, cql.MapEntry{Key: &cql.ColumnRef{Pos: t.Pos, Name: f.Name.Text}, Value: f.Value})
 		}
-		return true
+		return s.exprOf(m, of)
 	}
-	kind, elems := literalElements(t)
-	if kind == 0 {
-		return true
+	f := &Function{Name: "", Args: of.Elems(), Result: of, Eval: func(args [][]byte) ([]byte, error) { return of.AppendCollection(nil, args), nil }}
+	call := &CallExpr{Function: f, Args: make([]Expr, len(of.Elems()))}
+	for i, field := range of.Elems() {
+		call.Args[i] = &ConstExpr{Of: field}
 	}
-	if kind != of.Kind() && !(kind == types.KindSet && len(elems) == 0 && of.Kind() == types.KindMap) {
-		return false
-	}
-	for i, e := range elems {
-		if !c.fits(e, of.Elems()[i%len(of.Elems())]) {
-			return false
+	for i, given := range t.Fields {
+		at, field := of.Field(given.Name.Text)
+		if at < 0 {
+			_, name := of.UDTName()
+			return nil, invalidf("Unknown field '%s' in value of user defined type %s", given.Name.Text, name)
+		}
+		var err error
+		if call.Args[at], err = s.finish(values[i], field); err != nil {
+			return nil, err
 		}
 	}
-	return true
+	return call, nil
 }
