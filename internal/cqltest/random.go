@@ -19,6 +19,7 @@ var shapes = []string{
 	"CREATE TABLE t (k int, c int, s int static, a int, b text, PRIMARY KEY (k, c))",
 	"CREATE TABLE t (k int, c int, d text, s text static, a int, b text, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
 	"CREATE TABLE t (j int, k text, c timestamp, d int, a double, b bigint, PRIMARY KEY ((j, k), c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC)",
+	"CREATE TABLE t (k int, c int, s set<text> static, m map<int, text>, e set<int>, a int, PRIMARY KEY (k, c))",
 	"CREATE TABLE t (k int, c timestamp, s int static, a int, b text, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (c DESC)" +
 		" AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'DAYS', 'compaction_window_size': '1'}",
 }
@@ -197,6 +198,10 @@ func (g *generator) insert(using string) (string, model.Op) {
 	op.Insert = true
 	for _, c := range append(append([]*schema.Column(nil), g.table.Statics...), g.table.Regulars...) {
 		switch {
+		case g.table.Multicell(c) && g.chance(75):
+			word, cells := g.whole(c)
+			names, words, op.Cells = append(names, c.Name), append(words, word), append(op.Cells, cells...)
+		case g.table.Multicell(c):
 		case g.chance(15):
 			names, words = append(names, c.Name), append(words, "null")
 			op.Cells = append(op.Cells, model.Cell{Column: c.Name})
@@ -237,6 +242,11 @@ func (g *generator) update(using string) (string, model.Op) {
 		if i != first && g.chance(50) {
 			continue
 		}
+		if g.table.Multicell(c) {
+			set, cells := g.change(c)
+			sets, op.Cells = append(sets, set), append(op.Cells, cells...)
+			continue
+		}
 		word, v := g.value(c)
 		if g.chance(15) {
 			word, v = "null", nil
@@ -257,9 +267,8 @@ func (g *generator) deletion(using string) (string, model.Op) {
 	case n < 30:
 		rows, values := g.where(g.table.Clustering)
 		relations, op.Clustering = append(relations, rows...), values
-		c := g.table.Regulars[g.rng.IntN(len(g.table.Regulars))]
-		what = " " + c.Name
-		op.Cells = []model.Cell{{Column: c.Name}}
+		text, cell := g.removal(g.table.Regulars[g.rng.IntN(len(g.table.Regulars))])
+		what, op.Cells = " "+text, []model.Cell{cell}
 	case n < 55 && len(g.table.Clustering) > 0:
 		rows, values := g.where(g.table.Clustering)
 		relations, op.Clustering = append(relations, rows...), values
@@ -269,8 +278,8 @@ func (g *generator) deletion(using string) (string, model.Op) {
 		relations = append(relations, rows...)
 		op.DeleteRange = &slice
 	case n < 92 && len(g.table.Statics) > 0:
-		what = " s"
-		op.Cells = []model.Cell{{Column: "s"}}
+		text, cell := g.removal(g.table.Statics[0])
+		what, op.Cells = " "+text, []model.Cell{cell}
 	default:
 		op.DeletePartition = true
 	}

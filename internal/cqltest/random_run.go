@@ -129,6 +129,9 @@ func (g *generator) line(key [][]byte, row model.Row) string {
 			if v.TTL > 0 {
 				left = strconv.FormatInt(v.TTL, 10)
 			}
+			if v.Elements != nil {
+				written, left = lists(v)
+			}
 		}
 		cells = append(cells, valueText(c.Type, v.Bytes), written)
 		if !g.judge {

@@ -13,10 +13,13 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// Cell is one value written or deleted.
+// Cell is one value written or deleted; of a multi-cell column an element, or all that it holds.
 type Cell struct {
 	Column string
-	Value  []byte // nil deletes the cell
+	Value  []byte // nil deletes the cell; of a set's member what is not nil
+
+	Path   []byte // of a multi-cell column: the member or key, serialized; nil: the column is cleared
+	Before int64  // of what clears a column: what is younger than so many microseconds before stays
 }
 
 // Op is one write to one partition. Exactly what is set is done.
@@ -80,6 +83,8 @@ type Value struct {
 	Bytes     []byte
 	Timestamp int64
 	TTL       int64 // seconds left; 0: it does not expire
+
+	Elements []Value // of a multi-cell column, whose Bytes are all of it: timestamps and TTLs in its order
 }
 
 // Row of an answer. Columns holds statics and regular columns that are not null.
@@ -180,6 +185,12 @@ func (t *Table) columns(ops []*operation, row string, static bool, now int64) ma
 	}
 	deleted, any := deletedUpTo(ops, row, static)
 	for _, column := range of {
+		if t.schema.Multicell(column) {
+			if v, ok := multi(column, ops, row, static, now); ok {
+				out[column.Name] = v
+			}
+			continue
+		}
 		var best *version
 		for _, op := range ops {
 			if !static && (op.Clustering == nil || op.row != row) {
