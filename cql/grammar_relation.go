@@ -252,7 +252,7 @@ func (r *termReader) assigned() (Term, error) {
 // plainAssignment reads what follows `column =`: a value, `column + value`, `column - value` or `value + column`.
 func (r *termReader) plainAssignment(column Name) (Assignment, error) {
 	if next := second(r.lex).Value; isName(r.lex.Peek()) && (next == "+" || next == "-") {
-		if err := r.sameColumn(column, "X = X +<value>"); err != nil {
+		if err := r.sameColumn(column, "X = X "+next+"<value>"); err != nil {
 			return nil, err
 		}
 		kind := addKind(r.lex.Next())

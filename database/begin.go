@@ -44,7 +44,7 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 	w := d.newWriting()
 	w.context = d.contextOf(&req)
 	plan, err := st.Plan.BindInto(&w.WriteBuffer, values, &w.context)
-	if err == nil && plan == nil {
+	if err == nil && plan == nil && !w.Write().ReadsFirst {
 		r, ticket, err := d.admitted(w)
 		if err == nil {
 			traceWrite(req.Trace, w.Write())
@@ -56,8 +56,8 @@ func (d *Database) Begin(st *Statement, req Request) (*Result, Ticket, error) {
 	if err != nil {
 		return nil, Ticket{}, err
 	}
-	if plan, ok := plan.(*planner.Conditional); ok {
-		return d.conditional(w, plan, &req)
+	if conditions, ok := plan.(*planner.Conditional); ok || plan == nil {
+		return d.readFirst(w, conditions, &req)
 	}
 	r, err := d.carryOut(st, plan, req)
 	return r, Ticket{}, err
@@ -74,8 +74,8 @@ func (d *Database) BeginBatch(entries []BatchEntry, req Request) (*Result, Ticke
 	switch {
 	case err != nil:
 		return nil, Ticket{}, err
-	case plan != nil:
-		return d.conditional(w, plan, &req)
+	case plan != nil || w.Write().ReadsFirst:
+		return d.readFirst(w, plan, &req)
 	}
 	r, ticket, err := d.admitted(w)
 	if err == nil {

@@ -10,32 +10,24 @@ import (
 	"github.com/eskerdb/esker/schema"
 )
 
-// conditional carries out a write with IF. Those of one partition exclude one another from the first read until the memtables have the
-// write, but not while it is synced, and each reads what was applied last (R44). Writes without IF do not wait for them, as in Cassandra.
-// The answer, also that nothing was written, waits until what was read is durable.
-func (d *Database) conditional(w *writing, plan *planner.Conditional, req *Request) (*Result, Ticket, error) {
-	unlock := d.conditions.lock([]string{latchName(plan.Table.ID, plan.Key)})
-	defer unlock()
-	now := d.store.Newest()
-	source := viewSource{d, now, d.Schema()}
-	defer source.Close()
+// allow checks the conditions of a write on what is stored. It gives the answer that they do not hold, or gives what is to be
+// written the timestamp of this moment: whoever came before had an earlier one.
+func (d *Database) allow(source viewSource, plan *planner.Conditional, req *Request) (refused *Result, err error) {
 	looked, err := d.look(source, plan, req)
 	if err != nil {
-		return nil, Ticket{}, err
+		return nil, err
 	}
-	seen := Ticket{now.Sequence()}
 	if !looked.met() {
-		return &Result{Kind: ResultRows, Rows: looked.refused()}, seen, nil
+		return &Result{Kind: ResultRows, Rows: looked.refused()}, nil
 	}
-	plan.Restamp(d.context(nil).TimestampMicros) // now: whoever came before had an earlier one
-	w.Reset()
-	w.Add(plan.Write)
-	done, ticket, err := d.admitted(w)
-	if err != nil {
-		return nil, Ticket{}, err
-	}
-	rows := &exec.Result{Columns: []planner.ColumnSpec{appliedColumn(plan.Table)}, RowCount: 1, Rows: types.AppendElem(nil, types.AppendBoolean(nil, true))}
-	return &Result{Kind: ResultRows, Rows: rows, Warnings: done.Warnings}, seen.Later(ticket), nil
+	plan.Restamp(d.context(nil).TimestampMicros)
+	return nil, nil
+}
+
+// granted is the answer that a write with IF took place.
+func granted(plan *planner.Conditional) *exec.Result {
+	yes := types.AppendElem(nil, types.AppendBoolean(nil, true))
+	return &exec.Result{Columns: []planner.ColumnSpec{appliedColumn(plan.Table)}, RowCount: 1, Rows: yes}
 }
 
 // appliedColumn tells whether a write with IF took place.

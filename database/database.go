@@ -84,7 +84,7 @@ type Database struct {
 	shapes      shapes
 	reads       chan struct{} // one for each SELECT that reads rows: ReadsMax
 	latches     *latches      // of writes that read rows of copies before
-	conditions  *latches      // of writes with IF; taken before latches
+	firstReads  *latches      // of writes that statements make read first; taken before latches
 	limits      *writeLimits
 	hot         *traffic.Hot
 	projectors  projectorCache
@@ -141,7 +141,7 @@ func Open(o Options) (*Database, error) {
 		o.CopyBytesMax = CopyBytesMax
 	}
 	d := &Database{
-		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), conditions: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
+		store: o.Store, clock: o.Clock, checkRowsMax: checkRowsMax, latches: newLatches(), firstReads: newLatches(), limits: newWriteLimits(), hot: traffic.NewHot(nil), listeners: map[int]func(Change){},
 		statements: newStatementCache(o.StatementsMax, o.StatementsBytesMax),
 		reads:      make(chan struct{}, o.ReadsMax), copyRowsMax: o.CopyRowsMax, copyMemory: memory.NewAccount("query tables", int64(o.CopyBytesMax)), largePartition: o.LargePartition,
 		auth: o.Auth, passwords: auth.NewPasswords(),

@@ -1,9 +1,11 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
+	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/database/auth"
 	"github.com/eskerdb/esker/database/exec"
 	"github.com/eskerdb/esker/database/tracing"
@@ -22,6 +24,7 @@ type Request struct {
 	User        *auth.User     // who asks; nil: nobody is asked who he is, and everything is permitted
 	Memory      *memory.Lease  // what the answer takes is taken from here; nil: it is not counted
 	Trace       *tracing.Trace // what is done is noted in it; nil: nobody traces
+	Batch       cql.BatchKind  // of a BATCH; 0: logged
 	Buffer      []byte         // what it has room for holds the rows of the answer, if they fit: the caller's again when he is done with the Result
 }
 
@@ -154,6 +157,13 @@ func (d *Database) Batch(entries []BatchEntry, req Request) (*Result, error) {
 func (d *Database) bindBatch(w *writing, entries []BatchEntry, req *Request) (*planner.Conditional, error) {
 	if len(entries) > BatchStatementsMax {
 		return nil, &planner.InvalidError{Message: fmt.Sprintf("a batch has %d statements; the most is %d", len(entries), BatchStatementsMax)}
+	}
+	of := planner.BatchOf{Kind: cmp.Or(req.Batch, cql.BatchLogged)}
+	for i := range entries {
+		of.Add(entries[i].Statement.Plan)
+	}
+	if err := of.Check(); err != nil {
+		return nil, err
 	}
 	w.context = d.contextOf(req)
 	var plans []planner.Plan // nil: none of them has IF

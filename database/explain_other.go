@@ -65,6 +65,9 @@ func (d *Database) explainWrite(out *explanation, plan *planner.Write) error {
 		out.say("write", "", "nothing")
 		return nil
 	}
+	if plan.ReadsFirst {
+		out.say("read before", plan.Table.QualifiedName(), counted(int64(len(plan.Changes)), "value")+" follow from what is stored; others that read before they write wait on the same partitions")
+	}
 	record := merged(plan)
 	var order []*schema.Table
 	byTable := map[*schema.Table][]planner.Mutation{}

@@ -11,9 +11,6 @@ import (
 // prepareBatch prepares BEGIN BATCH … APPLY BATCH: its statements share the markers' numbering,
 // and the batch's timestamp where they name none (R23).
 func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
-	if stmt.Kind == cql.BatchCounter {
-		return nil, invalidf("Cannot include non-counter statement in a counter batch: this build has no counters")
-	}
 	var timestamp boundTerm
 	var err error
 	if stmt.Using.Timestamp != nil {
@@ -37,6 +34,13 @@ func (c *compiler) prepareBatch(stmt *cql.Batch) (*Prepared, error) {
 		keyspace = children[i].Keyspace
 	}
 	c.partitionIndexes = nil
+	of := BatchOf{Kind: stmt.Kind, Timestamp: timestamp != nil}
+	for _, child := range children {
+		of.Add(child)
+	}
+	if err := of.Check(); err != nil {
+		return nil, err
+	}
 	if conditional {
 		return conditionalBatch(keyspace, children), nil
 	}

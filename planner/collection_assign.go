@@ -21,6 +21,9 @@ func (c *compiler) partAssignment(w *writer, a cql.Assignment) error {
 	if err != nil {
 		return err
 	}
+	if add, ok := a.(*cql.AddToColumn); ok && w.table.Counter {
+		return c.addToCounter(w, col, add)
+	}
 	p, err := compile(w.table, col)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (p *part) sameField(other *part) bool {
 // assigned is what is assigned to a column already, or nil.
 func (w *writer) assigned(col *schema.Column) *assignment {
 	for i := range w.cells {
-		if w.cells[i].column == col {
+		if a := &w.cells[i]; a.column == col && a.change == nil {
 			return &w.cells[i]
 		}
 	}

@@ -124,6 +124,9 @@ func (c *Conditional) Restamp(micros int64) {
 			restampDeletion(&m.Ranges[j].Deletion, micros-1)
 		}
 	}
+	for i := range c.Write.Changes {
+		c.Write.Changes[i].To.restamp(micros)
+	}
 }
 
 func restampDeletion(d *mutation.Deletion, micros int64) {

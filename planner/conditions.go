@@ -106,6 +106,8 @@ func conditioned(t *schema.Table, name string) (*schema.Column, error) {
 		return nil, undefinedColumn(t, name)
 	case col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey:
 		return nil, invalidf("PRIMARY KEY column '%s' cannot have IF conditions", col.Name)
+	case t.Counter:
+		return nil, invalidf("Conditions on counters are not supported")
 	}
 	return col, nil
 }

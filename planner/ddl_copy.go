@@ -125,6 +125,10 @@ func (c *compiler) checkNewCopy(d *copyDefinition) (*Alter, error) {
 		return nil, invalidf("Base table '%s' doesn't exist: it is kept of %s.%s itself, which is the one to name", d.base.Name, d.base.Keyspace, of.Base)
 	case of != nil:
 		return nil, invalidf("%s cannot be kept of %s: that is kept of %s.%s itself, which is the one to name", d.name.Name, d.base.QualifiedName(), d.base.Keyspace, of.Base)
+	case d.base.Counter && d.kind == schema.View:
+		return nil, invalidf("Materialized views are not supported on counter tables")
+	case d.base.Counter:
+		return nil, invalidf("Query tables are not supported on counter tables")
 	case d.base.Kind != schema.Base:
 		return nil, invalidf("a %s is kept of a base table, which %s is not", d.what(), d.base.QualifiedName())
 	}

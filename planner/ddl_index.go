@@ -201,7 +201,7 @@ func checkIndexed(of *schema.IndexOf, base *schema.Table) error {
 	col := base.Column(of.Column)
 	kind := col.Type.Kind()
 	switch {
-	case kind == types.KindCounter:
+	case base.Counter:
 		return invalidf("Secondary indexes on counter tables aren't supported")
 	case hasDuration(col.Type):
 		what := "duration columns"

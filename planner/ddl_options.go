@@ -141,6 +141,9 @@ func (c *compiler) tableOptions(t *schema.Table, options []cql.Option) (warnings
 	if err := layRetention(t, options); err != nil {
 		return nil, err
 	}
+	if err := checkCounterOptions(t); err != nil {
+		return nil, err
+	}
 	return warnings, checkIntervals(&t.Options)
 }
 

@@ -23,6 +23,9 @@ func (c *compiler) createRollup(stmt *cql.CreateRollup) (*Alter, error) {
 		}
 		return nil, &ExistsError{Keyspace: keyspace, Table: name}
 	}
+	if source.Counter {
+		return nil, errCounterRollup
+	}
 	base := source
 	if source.Rollup != nil {
 		base = c.schema.Table(keyspace, source.Rollup.BaseTable())

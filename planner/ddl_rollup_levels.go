@@ -23,6 +23,9 @@ type level struct {
 // levelsOf reads the option rollups of a table, finest first.
 func levelsOf(t *schema.Table) ([]level, error) {
 	what := "rollups of table " + t.QualifiedName()
+	if t.Counter && len(t.Options.RollupsOption) > 0 {
+		return nil, errCounterRollup
+	}
 	var out []level
 	for step, keep := range t.Options.RollupsOption {
 		months, days, nanos, err := durationParts(step)

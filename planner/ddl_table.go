@@ -101,6 +101,9 @@ func (c *compiler) layColumns(t *schema.Table, stmt *cql.CreateTable, written st
 	if err := layKey(t, columns, key.Clustering, schema.ClusteringKey); err != nil {
 		return err
 	}
+	if err := layCounters(t, columns); err != nil {
+		return err
+	}
 	for _, d := range stmt.Columns {
 		if col := columns[d.Name]; col.Kind == schema.Regular || col.Kind == schema.Static {
 			if col.Kind == schema.Static && len(t.Clustering) == 0 {
@@ -137,8 +140,6 @@ func (c *compiler) newColumn(keyspace string, d cql.ColumnDefinition) (*schema.C
 // checkValueType refuses types of static and regular columns that this build does not keep.
 func checkValueType(col *schema.Column) error {
 	switch {
-	case col.Type.Kind() == types.KindCounter:
-		return invalidf("column %s: counters are not supported by this build; keep an int or bigint", col.Name)
 	case col.Type.Kind() == types.KindUDT && !col.Type.Frozen():
 		return invalidf("column %s: non-frozen user types are not supported by this build; use frozen<%s>", col.Name, col.Type)
 	}
@@ -328,6 +329,9 @@ func (c *compiler) addColumns(t *schema.Table, action *cql.AddColumns) error {
 		}
 		if col.Kind == schema.Static && len(t.Clustering) == 0 {
 			return invalidf("Static columns are only useful (and thus allowed) if the table has at least one clustering column")
+		}
+		if err := checkAddedCounter(t, col); err != nil {
+			return err
 		}
 		for _, gone := range t.Dropped {
 			if gone.Name == d.Name && !gone.Type.Equal(col.Type.Expanded()) {

@@ -30,6 +30,9 @@ func (c *compiler) prepareDelete(stmt *cql.Delete) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.checkCounter(conditions != nil); err != nil {
+		return nil, err
+	}
 	d := &deletion{writer: *w, target: tg}
 	c.noteTarget(tg)
 	if conditions != nil {
@@ -54,6 +57,10 @@ func (c *compiler) deleteColumn(w *writer, tg cql.DeleteTarget) error {
 	}
 	if col.Kind == schema.PartitionKey || col.Kind == schema.ClusteringKey {
 		return invalidf("Invalid identifier %s for deletion (should not be a PRIMARY KEY part)", col.Name)
+	}
+	if w.table.Counter && tg.Key == nil && tg.Field == nil {
+		w.addChange(col, counterDeletionTerm{})
+		return nil
 	}
 	if tg.Key != nil || tg.Field != nil || col.Type.Multicell() {
 		p, err := c.deletedPart(w.table, col, tg)
@@ -91,30 +98,35 @@ func (d *deletion) bindDelete(values []Value, ctx Context) (*Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := d.content(&m, values, ctx)
+	changes, err := d.bindChanges(&m, values, &ctx)
+	if err != nil {
+		return nil, err
+	}
+	content, err := d.content(&m, &changes, values, ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkProduct(len(keys), max(len(content.Rows), len(content.Ranges))); err != nil {
 		return nil, err
 	}
-	out := &Write{Table: d.writer.table}
+	out := &Write{Table: d.writer.table, ReadsFirst: d.writer.table.Counter}
 	if content.Deletion.IsNone() && content.Static == nil && len(content.Rows) == 0 && len(content.Ranges) == 0 {
 		return out, nil // an empty range
 	}
 	for _, key := range keys {
 		content.Key = key
 		out.Mutations = append(out.Mutations, Mutation{Table: d.writer.table, Mutation: content})
+		out.changeLast(&changes)
 	}
 	return out, nil
 }
 
 // content is what the DELETE does in each of its partitions.
-func (d *deletion) content(m *moment, values []Value, ctx Context) (mutation.Mutation, error) {
+func (d *deletion) content(m *moment, changes *changes, values []Value, ctx Context) (mutation.Mutation, error) {
 	out := mutation.Mutation{Table: d.writer.table.ID}
 	switch {
 	case len(d.cells) > 0:
-		return out, d.cellContent(&out, m, values, ctx)
+		return out, d.cellContent(&out, m, changes, values, ctx)
 	case d.wholePartition():
 		out.Deletion = m.deletion()
 	case d.whole():
@@ -139,15 +151,15 @@ func (d *deletion) content(m *moment, values []Value, ctx Context) (mutation.Mut
 	return out, nil
 }
 
-func (d *deletion) cellContent(out *mutation.Mutation, m *moment, values []Value, ctx Context) error {
+func (d *deletion) cellContent(out *mutation.Mutation, m *moment, changes *changes, values []Value, ctx Context) error {
 	statics, regulars, err := d.bindCells(&WriteBuffer{}, m, values, &ctx)
 	if err != nil {
 		return err
 	}
-	if len(statics) > 0 {
+	if len(statics)+len(changes.statics) > 0 {
 		out.Static = &mutation.Row{Cells: statics}
 	}
-	if len(regulars) == 0 {
+	if len(regulars)+len(changes.regulars) == 0 {
 		return nil
 	}
 	positions, err := d.rows(values, ctx)

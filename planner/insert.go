@@ -29,6 +29,9 @@ func (c *compiler) prepareInsert(stmt *cql.Insert) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.table.Counter {
+		return nil, errCounterInsert
+	}
 	if len(stmt.Columns) != len(stmt.Values) {
 		return nil, invalidf("Unmatched column names/values")
 	}

@@ -28,6 +28,9 @@ func (c *compiler) prepareInsertJSON(stmt *cql.Insert) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.table.Counter {
+		return nil, errCounterInsert
+	}
 	j := &jsonInsert{columns: w.table.Columns(), unset: stmt.Unset}
 	ins := newInsert(w)
 	for i, col := range j.columns {

@@ -33,6 +33,9 @@ func (c *compiler) prepareUpdate(stmt *cql.Update) (*Prepared, error) {
 	if err := tg.requireRows(w.cells, conditions); err != nil {
 		return nil, err
 	}
+	if err := w.checkCounter(conditions != nil); err != nil {
+		return nil, err
+	}
 	if w.table.AppendOnly && !staticsOnly(w.cells) {
 		return nil, invalidf("table %s is append_only: its rows cannot be updated", w.table.QualifiedName())
 	}
@@ -67,6 +70,9 @@ func (c *compiler) updateColumn(w *writer, a cql.Assignment) error {
 	col, err := settable(w.table, set.Column.Text)
 	if err != nil {
 		return err
+	}
+	if w.table.Counter {
+		return c.setCounter(w.table, col, set.Value)
 	}
 	term, err := c.columnTerm(w.table, col, set.Value)
 	if err != nil {
@@ -127,8 +133,12 @@ func (u *update) bindUpdate(values []Value, ctx Context) (*Write, error) {
 	if err != nil {
 		return nil, err
 	}
+	changes, err := u.bindChanges(&m, values, &ctx)
+	if err != nil {
+		return nil, err
+	}
 	var rows []mutation.Row
-	if len(regulars) > 0 {
+	if len(regulars)+len(changes.regulars) > 0 {
 		positions, err := u.rows(values, ctx)
 		if err != nil {
 			return nil, err
@@ -141,18 +151,19 @@ func (u *update) bindUpdate(values []Value, ctx Context) (*Write, error) {
 		}
 	}
 	out := &Write{Table: u.writer.table}
-	if len(rows) == 0 && len(statics) == 0 {
+	if len(rows)+len(statics)+len(changes.statics) == 0 {
 		return out, nil // every value was unset
 	}
 	for _, key := range keys {
 		mu := mutation.Mutation{Table: u.writer.table.ID, Key: key, Rows: rows}
-		if len(statics) > 0 {
+		if len(statics)+len(changes.statics) > 0 {
 			mu.Static = &mutation.Row{Cells: statics}
 		}
 		if err := u.guard.check(&mu, ctx); err != nil {
 			return nil, err
 		}
 		out.Mutations = append(out.Mutations, Mutation{Table: u.writer.table, Mutation: mu})
+		out.changeLast(&changes)
 	}
 	return out, nil
 }

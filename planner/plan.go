@@ -87,6 +87,9 @@ type Write struct {
 	Table     *schema.Table // of the first mutation; for routing and errors
 	Mutations []Mutation
 	Warnings  []string
+	Changes   []Change // follow from what is stored, and are put into Mutations by Settle
+	// ReadsFirst makes the write take the latches of its partitions: it has changes, or is to a table whose other writes have.
+	ReadsFirst bool
 }
 
 // Mutation is a mutation with the table it is for, so that whoever executes it finds copies and rollups.

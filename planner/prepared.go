@@ -8,6 +8,7 @@ type Prepared struct {
 	PartitionKeyIndexes []uint16     // markers that make up the whole partition key, in key order; empty if they do not
 	Result              []ColumnSpec // columns of the answer; nil if it has no rows
 	Conditional         bool         // it has IF: its answer is told when it is run, and the timestamp is the server's
+	Counter             bool         // it writes to a counter table
 	bind                func(values []Value, ctx Context) (Plan, error)
 	// into binds a write behind those that a buffer holds; nil: bind does it.
 	into func(b *WriteBuffer, values []Value, ctx *Context) error

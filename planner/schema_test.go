@@ -118,7 +118,7 @@ func TestTablesAreRefusedInCassandrasWords(t *testing.T) {
 		{"I", "CREATE TABLE b (k duration PRIMARY KEY)", "duration type is not supported for PRIMARY KEY column 'k'"},
 		{"I", "CREATE TABLE b (k counter PRIMARY KEY)", "counter type is not supported for PRIMARY KEY column 'k'"},
 		{"I", "CREATE TABLE b (k list<int> PRIMARY KEY)", "Invalid non-frozen collection type list<int> for PRIMARY KEY column 'k'"},
-		{"I", "CREATE TABLE b (k int PRIMARY KEY, v counter)", "column v: counters are not supported by this build; keep an int or bigint"},
+		{"I", "CREATE TABLE b (k int PRIMARY KEY, v counter, w int)", "Cannot mix counter and non counter columns in the same table"},
 		{"I", "CREATE TABLE b (k int, a int, b int, PRIMARY KEY (k, a, b)) WITH CLUSTERING ORDER BY (b ASC, a ASC)",
 			"The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns (a must appear before b)"},
 		{"I", "CREATE TABLE b (k int, a int, PRIMARY KEY (k, a)) WITH CLUSTERING ORDER BY (a ASC, k ASC)",

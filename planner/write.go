@@ -31,7 +31,8 @@ type writer struct {
 type assignment struct {
 	column *schema.Column
 	value  boundTerm
-	parts  []part // what is done to a multi-cell column, in the order written; value is nil then
+	parts  []part     // what is done to a multi-cell column, in the order written; value is nil then
+	change changeTerm // what becomes of the column by what is stored, instead of value
 }
 
 // moment is what USING and the clock make of a write.
@@ -160,7 +161,7 @@ func (w *writer) bindKind(b *WriteBuffer, kind schema.ColumnKind, m *moment, val
 	b.cells = slices.Grow(b.cells, len(w.cells))
 	for i := range w.cells {
 		a := &w.cells[i]
-		if a.column.Kind != kind {
+		if a.column.Kind != kind || a.change != nil {
 			continue
 		}
 		if a.parts != nil {
@@ -222,6 +223,7 @@ func (w *writer) prepared(c *compiler, bind func(values []Value, ctx Context) (*
 	return &Prepared{
 		Keyspace:            w.table.Keyspace,
 		PartitionKeyIndexes: c.partitionIndexes,
+		Counter:             w.table.Counter,
 		bind:                func(values []Value, ctx Context) (Plan, error) { return bind(values, ctx) },
 	}
 }

@@ -38,6 +38,11 @@ func (b *WriteBuffer) Write() *Write { return &b.write }
 // Add adds a write that was bound elsewhere.
 func (b *WriteBuffer) Add(w *Write) {
 	b.table(w.Table)
+	b.write.ReadsFirst = b.write.ReadsFirst || w.ReadsFirst
+	for _, c := range w.Changes {
+		c.Mutation += len(b.write.Mutations)
+		b.write.Changes = append(b.write.Changes, c)
+	}
 	b.write.Mutations = append(b.write.Mutations, w.Mutations...)
 	b.write.Warnings = append(b.write.Warnings, w.Warnings...)
 	b.open = -1

@@ -52,6 +52,7 @@ type storedTable struct {
 	Rollups    []string               `json:"rollups,omitempty"`
 	Retention  *Retention             `json:"retention,omitempty"`
 	AppendOnly bool                   `json:"append_only,omitempty"`
+	Counter    bool                   `json:"counter,omitempty"`
 }
 
 type storedColumn struct {
@@ -101,7 +102,7 @@ func storeType(u *types.Type) storedType {
 func storeTable(t *Table) storedTable {
 	out := storedTable{
 		ID: hex.EncodeToString(t.ID[:]), Name: t.Name, Kind: t.Kind, NextColumn: uint32(t.NextColumn), Options: t.Options,
-		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, Retention: t.Retention, AppendOnly: t.AppendOnly,
+		Bucket: t.Bucket, Copy: t.Copy, Rollup: t.Rollup, Rollups: t.Rollups, Retention: t.Retention, AppendOnly: t.AppendOnly, Counter: t.Counter,
 	}
 	for _, c := range t.allColumns() {
 		out.Columns = append(out.Columns, storedColumn{Name: c.Name, Kind: c.Kind, Type: c.Type.String(), Desc: c.Desc, ID: uint32(c.ID)})
@@ -189,7 +190,7 @@ func decodeID(dst []byte, text string) error {
 func (k *Keyspace) loadTable(st *storedTable) (*Table, error) {
 	t := &Table{
 		Keyspace: k.Name, Name: st.Name, Kind: st.Kind, NextColumn: mutation.ColumnID(st.NextColumn), Options: st.Options,
-		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, Retention: st.Retention, AppendOnly: st.AppendOnly,
+		Bucket: st.Bucket, Copy: st.Copy, Rollup: st.Rollup, Rollups: st.Rollups, Retention: st.Retention, AppendOnly: st.AppendOnly, Counter: st.Counter,
 	}
 	if err := decodeID(t.ID[:], st.ID); err != nil {
 		return nil, fmt.Errorf("id: %w", err)

@@ -177,6 +177,7 @@ type Table struct {
 	Retention  *Retention             // base tables and rollups; nil: rows end by their TTL alone
 	Rollups    []string               // of a base table: its rollups by the one-line option, by table name, finest first
 	AppendOnly bool
+	Counter    bool // its columns beside the key are counters, now and for ever
 }
 
 // Dropped remembers a dropped column (system_schema.dropped_columns, R29).

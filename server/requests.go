@@ -242,12 +242,12 @@ func (r *request) begin(st *database.Statement, req database.Request) (result *d
 	return result, err
 }
 
+// batchKinds are the kinds of a BATCH of the protocol.
+var batchKinds = [...]cql.BatchKind{wire.BatchLogged: cql.BatchLogged, wire.BatchUnlogged: cql.BatchUnlogged, wire.BatchCounter: cql.BatchCounter}
+
 // batch runs the statements of a BATCH, texts and prepared ones. LOGGED and UNLOGGED are the same
 // here: both are one record.
 func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
-	if m.Kind == wire.BatchCounter {
-		return wire.Answer{}, &planner.InvalidError{Message: "Cannot include non-counter statement in a counter batch: this build has no counters"}
-	}
 	c, d := r.conn, r.desk
 	d.values, d.entries = d.values[:0], d.entries[:0]
 	var st *database.Statement
@@ -264,7 +264,7 @@ func (r *request) batch(m *wire.Batch) (wire.Answer, error) {
 		d.values = appendValues(d.values, e.Values)
 		d.entries = append(d.entries, database.BatchEntry{Statement: st, Values: d.values[from:len(d.values):len(d.values)]})
 	}
-	req := database.Request{User: c.login.user, Memory: &d.lease}
+	req := database.Request{User: c.login.user, Memory: &d.lease, Batch: batchKinds[m.Kind]}
 	req.Trace = r.trace
 	if r.trace != nil {
 		r.trace.Step("Binding the values of %d statements", len(d.entries))

@@ -179,9 +179,6 @@ func TestBatches(t *testing.T) {
 		}
 	}
 	var e *client.Error
-	if _, err := c.Batch(t.Context(), wire.BatchCounter, entries, client.RequestOptions{}); !errors.As(err, &e) || e.Code != wire.CodeInvalid {
-		t.Errorf("counter batch: %v", err)
-	}
 	unknown := []client.BatchEntry{{Statement: &client.Statement{ID: []byte("no")}}}
 	call, err := c.SendBatch(t.Context(), wire.BatchLogged, unknown, client.RequestOptions{})
 	if err != nil {

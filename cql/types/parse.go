@@ -177,6 +177,9 @@ func (t *Type) Check() error {
 			return invalidf("Non-frozen %s are not allowed inside collections: %s", what, t)
 		}
 		if e.kind == KindCounter {
+			if t.kind == KindTuple {
+				return invalidf("Counters are not allowed inside tuples")
+			}
 			return invalidf("Counters are not allowed inside collections: %s", t)
 		}
 		if e.kind == KindDuration && t.kind == KindSet {

@@ -137,7 +137,11 @@ func (s *Source) tableRow(t *schema.Table) values {
 	row := s.optionValues(t)
 	row["keyspace_name"], row["table_name"] = text(t.Keyspace), text(t.Name)
 	// Without `compound` drivers take a table for one WITH COMPACT STORAGE and drop columns.
-	row["flags"] = textSet.AppendCollection(nil, [][]byte{text("compound")})
+	flags := [][]byte{text("compound")}
+	if t.Counter {
+		flags = append(flags, text("counter"))
+	}
+	row["flags"] = textSet.AppendCollection(nil, flags)
 	return row
 }
 
