@@ -50,10 +50,10 @@ func (c *changes) any() bool { return len(c.statics)+len(c.regulars) > 0 }
 func (w *writer) bindChanges(m *moment, values []Value, ctx *Context) (out changes, err error) {
 	for i := range w.cells {
 		a := &w.cells[i]
-		if a.change == nil {
+		if !a.changes() {
 			continue
 		}
-		to, err := a.change.bind(m, values, ctx)
+		to, err := a.bindChange(m, values, ctx)
 		if err != nil {
 			return out, err
 		}
@@ -66,6 +66,16 @@ func (w *writer) bindChanges(m *moment, values []Value, ctx *Context) (out chang
 		}
 	}
 	return out, nil
+}
+
+// changes reports whether what becomes of the column follows from what is stored.
+func (a *assignment) changes() bool { return a.change != nil || a.parts != nil && a.readsFirst() }
+
+func (a *assignment) bindChange(m *moment, values []Value, ctx *Context) (Operation, error) {
+	if a.change != nil {
+		return a.change.bind(m, values, ctx)
+	}
+	return a.bindList(m, values, ctx)
 }
 
 // addChange keeps changes among the assignments, in the order of column numbers. A column may have several.

@@ -65,8 +65,6 @@ func (c *compiler) addToColumn(t *schema.Table, col *schema.Column, a *cql.AddTo
 		return part{}, invalidf("Invalid operation (%s) for non counter column %s", sum(col, a), col.Name)
 	case !col.Type.Multicell():
 		return part{}, invalidf("Invalid operation (%s) for frozen collection column %s", sum(col, a), col.Name)
-	case a.Kind == cql.AddSubtract && col.Type.Kind() == types.KindList:
-		return part{}, readFirst(col)
 	}
 	ops := map[cql.AddKind]partOp{cql.AddAppend: partAdd, cql.AddPrepend: partPrepend, cql.AddSubtract: partRemove}
 	return part{op: ops[a.Kind], value: value}, nil
@@ -119,9 +117,6 @@ func (c *compiler) setElement(t *schema.Table, col *schema.Column, a *cql.SetEle
 	if err != nil {
 		return part{}, err
 	}
-	if col.Type.Kind() == types.KindList {
-		return part{}, readFirst(col)
-	}
 	return part{op: partPut, key: key, value: value}, nil
 }
 
@@ -140,11 +135,6 @@ func (c *compiler) keySpec(t *schema.Table, col *schema.Column) ColumnSpec {
 func (c *compiler) valueSpec(t *schema.Table, col *schema.Column) ColumnSpec {
 	elems := col.Type.Elems()
 	return c.spec(t, "value("+col.Name+")", elems[len(elems)-1])
-}
-
-// readFirst refuses what needs to know the list before it changes it.
-func readFirst(col *schema.Column) error {
-	return invalidf("items of list %s cannot be set or removed by index or by value: set the list as a whole", col.Name)
 }
 
 // setField is `c.field = value`.
@@ -187,9 +177,6 @@ func (c *compiler) deletedPart(t *schema.Table, col *schema.Column, target cql.D
 		return part{}, invalidf("Invalid deletion operation for frozen collection column %s", col.Name)
 	}
 	key, err := c.term(target.Key, c.keySpec(t, col))
-	if err == nil && col.Type.Kind() == types.KindList {
-		err = readFirst(col)
-	}
 	return part{op: partDrop, key: key}, err
 }
 

@@ -263,9 +263,13 @@ func restampComplex(cell *mutation.Cell, micros int64) {
 	if err := c.Decode(cell.Value); err != nil {
 		panic(err) // it was encoded here
 	}
+	restampElements(&c, micros)
+	*cell = c.Cell(cell.Column, nil)
+}
+
+func restampElements(c *mutation.Complex, micros int64) {
 	restampDeletion(&c.Deletion, micros-1)
 	for i := range c.Elements {
 		c.Elements[i].Timestamp = micros
 	}
-	*cell = c.Cell(cell.Column, nil)
 }

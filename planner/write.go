@@ -161,7 +161,7 @@ func (w *writer) bindKind(b *WriteBuffer, kind schema.ColumnKind, m *moment, val
 	b.cells = slices.Grow(b.cells, len(w.cells))
 	for i := range w.cells {
 		a := &w.cells[i]
-		if a.column.Kind != kind || a.change != nil {
+		if a.column.Kind != kind || a.changes() {
 			continue
 		}
 		if a.parts != nil {
