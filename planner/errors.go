@@ -10,7 +10,18 @@ import (
 // InvalidError is a statement that is well formed but cannot be carried out (0x2200).
 type InvalidError struct{ Message string }
 
-func (e *InvalidError) Error() string { return e.Message }
+func (e *InvalidError) Error() string { return short(e.Message) }
+
+// messageMax is how many bytes the message of an error may have: it may repeat what a client has written.
+const messageMax = 2000
+
+// short is a message without its middle, if it is long.
+func short(message string) string {
+	if len(message) <= messageMax {
+		return message
+	}
+	return strings.ToValidUTF8(message[:messageMax*3/4], "") + " … " + strings.ToValidUTF8(message[len(message)-messageMax/5:], "")
+}
 
 func invalidf(format string, args ...any) error {
 	return &InvalidError{Message: fmt.Sprintf(format, args...)}
@@ -19,7 +30,7 @@ func invalidf(format string, args ...any) error {
 // ConfigError is a CREATE or ALTER with an option that cannot be (0x2300).
 type ConfigError struct{ Message string }
 
-func (e *ConfigError) Error() string { return e.Message }
+func (e *ConfigError) Error() string { return short(e.Message) }
 
 // FunctionError is a built-in function that failed on the values it was given (0x1400).
 type FunctionError struct {
@@ -28,7 +39,7 @@ type FunctionError struct {
 	Message            string
 }
 
-func (e *FunctionError) Error() string { return e.Message }
+func (e *FunctionError) Error() string { return short(e.Message) }
 
 // functionFailed is the failure of a function that is called by its name.
 func functionFailed(name string, args []*types.Type, reason string) error {

@@ -125,7 +125,7 @@ func TestValidate(t *testing.T) {
 		{Decimal, "000000", "Expected 0 or at least 4 bytes (3)"}, {Decimal, "00000000", ""},
 		{Inet, "ffff", "Expected 4 or 16 byte inetaddress; got ffff"}, {Inet, "", ""},
 		{ASCII, "c3a9", "Invalid byte for ascii: -61"},
-		{Text, "ff", "String didn't validate."}, {Text, "c3a9", ""},
+		{Text, "61ff", "String didn't validate. Byte 1 is 0xff, which is not UTF-8 there"}, {Text, "c3a9", ""},
 		{Duration, "0000", "Expected at least 3 bytes for a duration (2)"},
 		{Duration, "000002", ""}, {Duration, "010002", "The duration months, days and nanoseconds must be all of the same sign (-1, 0, 1)"},
 		{Duration, "f1000000000000", "The duration months must be a 32 bits integer but was: 2147483648"},

@@ -21,7 +21,11 @@ func (t *Type) Validate(b []byte) error {
 		}
 	case KindText:
 		if !utf8.Valid(b) {
-			return invalidf("String didn't validate.")
+			at := 0
+			for r, size := utf8.DecodeRune(b); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(b[at:]) {
+				at += size
+			}
+			return invalidf("String didn't validate. Byte %d is 0x%02x, which is not UTF-8 there", at, b[at])
 		}
 	case KindDecimal:
 		if len(b) != 0 && len(b) < 4 {
