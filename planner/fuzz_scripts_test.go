@@ -59,7 +59,7 @@ func (s *script) add(text string) {
 	if err != nil {
 		return
 	}
-	if _, drops := tree.(*cql.Drop); drops {
+	if strings.HasPrefix(cql.Format(tree), "DROP") {
 		return // what is there is of more use
 	}
 	if plan, err := p.Bind(nil, Context{}); err == nil {
@@ -115,7 +115,7 @@ func FuzzScripts(f *testing.F) {
 func TestStatementsNearlyRight(t *testing.T) {
 	rounds := 2
 	if os.Getenv("ESKER_SOAK") != "" {
-		rounds = 1000
+		rounds = 200
 	}
 	r := rand.New(rand.NewPCG(8, 45))
 	total := 0
@@ -127,7 +127,7 @@ func TestStatementsNearlyRight(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d statements of %d", total, total/rounds*1000)
+	t.Logf("%d statements of %d", total, total/rounds*200)
 }
 
 // mutated is a statement with one to three of its words changed.

@@ -44,6 +44,19 @@ func nested() []badInput {
 	}
 }
 
+// manyColumns are more than a table may have, and with ESKER_SOAK as many as the protocol can count.
+func manyColumns() string {
+	n := 11_000
+	if os.Getenv("ESKER_SOAK") != "" {
+		n = 65_534
+	}
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ", c%d int", i)
+	}
+	return b.String()
+}
+
 // many are texts of more items than anyone writes.
 func many() []badInput {
 	const most = 65536
@@ -51,6 +64,7 @@ func many() []badInput {
 		{"bytes", "SELECT k FROM t" + repeat(16<<20, " "), "line 1:0 statement has 16777231 bytes, more than 16777216"},
 		{"tokens", "INSERT INTO t (k, te) VALUES (" + repeat(1<<20, ","), "statement has more than 1048576 tokens"},
 		{"markers", "SELECT k FROM t WHERE k IN (?" + repeat(most-1, ",?") + ")", "statement has more than 65535 bind markers"},
+		{"columns of a table", "CREATE TABLE w (k int PRIMARY KEY" + manyColumns() + ")", "columns; the most is 10000"},
 		{"columns of INSERT", "INSERT INTO t (k" + repeat(most, ",k") + ") VALUES (1)", "Unmatched column names/values"},
 		{"duplicates of INSERT", "INSERT INTO t (k" + repeat(most, ",k") + ") VALUES (1" + repeat(most, ",1") + ")", "The column names contains duplicates"},
 		{"fields of JSON", `INSERT INTO t JSON '{"k": 1` + repeat(most, `,"te": "x"`) + `}'`, ""},
