@@ -20,7 +20,7 @@ func (c *compiler) whereContains(w *where, named *schema.Table, r *cql.ColumnRel
 	switch {
 	case col == nil:
 		return undefinedColumn(w.table, r.Column.Text)
-	case !col.Type.IsCollection():
+	case !col.Type.IsCollection() && r.Op == cql.OpContains:
 		return invalidf("Cannot use %s on non-collection column %s", containsName(r.Op), col.Name)
 	case r.Op == cql.OpContainsKey && col.Type.Kind() != types.KindMap:
 		return invalidf("Cannot use CONTAINS KEY on non-map column %s", col.Name)
@@ -34,8 +34,7 @@ func (c *compiler) whereContains(w *where, named *schema.Table, r *cql.ColumnRel
 	if err != nil {
 		return err
 	}
-	w.contain(&contained{col: col, op: op, terms: []boundTerm{term}})
-	return nil
+	return w.contain(&contained{col: col, op: op, terms: []boundTerm{term}})
 }
 
 // whereElement checks `column[key] = value` of a map.
@@ -44,6 +43,10 @@ func (c *compiler) whereElement(w *where, named *schema.Table, r *cql.ElementRel
 	switch {
 	case col == nil:
 		return undefinedColumn(w.table, r.Column.Text)
+	case r.Op == cql.OpNotEqual:
+		return invalidf("Unsupported \"!=\" relation: %s", cql.FormatRelation(r))
+	case col.Type.Kind() == types.KindList:
+		return invalidf("Indexes on list entries (%s[index] = value) are not currently supported.", col.Name)
 	case col.Type.Kind() != types.KindMap:
 		return invalidf("Column %s cannot be used as a map", col.Name)
 	case r.Op != cql.OpEqual:
@@ -58,14 +61,17 @@ func (c *compiler) whereElement(w *where, named *schema.Table, r *cql.ElementRel
 	if err != nil {
 		return err
 	}
-	w.contain(&contained{col: col, op: HasEntry, terms: []boundTerm{key, value}})
-	return nil
+	return w.contain(&contained{col: col, op: HasEntry, terms: []boundTerm{key, value}})
 }
 
-func (w *where) contain(r *contained) {
+func (w *where) contain(r *contained) error {
+	if err := w.meet(newcomer{columns: []*schema.Column{r.col}, kind: partRelation}); err != nil {
+		return err
+	}
 	w.contained = append(w.contained, r)
 	w.clusteringLimited = w.clusteringLimited || r.col.Kind == schema.ClusteringKey
 	w.regularLimited = w.regularLimited || r.col.Kind == schema.Regular
+	return nil
 }
 
 // text is the relation with ? for values.
@@ -83,8 +89,12 @@ func (r *contained) text() string {
 // filter binds the relation as a condition on merged rows.
 func (r *contained) filter(values []Value, ctx Context) (Filter, error) {
 	f := Filter{Column: r.col, Op: r.op}
-	for _, t := range r.terms {
-		v, err := bindCompared(r.col, t, values, ctx)
+	for i, t := range r.terms {
+		what := "value"
+		if r.op == HasEntry {
+			what = []string{"map key", "map value"}[i]
+		}
+		v, err := bindCompared(r.col, what, t, values, ctx)
 		if err != nil {
 			return f, err
 		}
@@ -94,15 +104,15 @@ func (r *contained) filter(values []Value, ctx Context) (Filter, error) {
 }
 
 // bindCompared binds what a filter compares a column with.
-func bindCompared(col *schema.Column, t boundTerm, values []Value, ctx Context) ([]byte, error) {
+func bindCompared(col *schema.Column, what string, t boundTerm, values []Value, ctx Context) ([]byte, error) {
 	v, unset, err := t.bind(values, ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case unset:
-		return nil, invalidf("Unsupported unset value for column %s", col.Name)
+		return nil, invalidf("Unsupported unset %s for column %s", what, col.Name)
 	case v == nil:
-		return nil, invalidf("Unsupported null value for column %s", col.Name)
+		return nil, invalidf("Unsupported null %s for column %s", what, col.Name)
 	}
 	return v, nil
 }

@@ -187,7 +187,7 @@ func (s *selection) unlevelled() string {
 		return KindText(s.table) + " " + s.table.QualifiedName() + " serves it"
 	case s.through != nil:
 		return "an index serves it"
-	case len(s.access.filters) > 0 || len(s.access.contained) > 0:
+	case len(s.access.filters) > 0 || len(s.access.tupleFilters) > 0 || len(s.access.contained) > 0:
 		return "its WHERE filters rows by more than the partition key and the time"
 	case s.metadata:
 		return "TTL and WRITETIME are of single rows"

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eskerdb/esker/cql"
@@ -79,25 +80,29 @@ func (c *compiler) where(t, named *schema.Table, relations []cql.Relation) (*whe
 			return nil, err
 		}
 	}
-	return w, w.checkTuples()
+	return w, nil
 }
 
 func unsupportedNull(w *where, r *cql.NullRelation) error {
+	if !r.Negated {
+		return syntaxf("mismatched input 'NULL' expecting K_NOT: %s", cql.FormatRelation(r))
+	}
 	if w.table.Column(r.Column.Text) == nil {
 		return undefinedColumn(w.table, r.Column.Text)
 	}
-	if r.Negated {
-		return invalidf("Unsupported restriction: %s IS NOT NULL", r.Column.Text)
+	return invalidf("Unsupported restriction: %s IS NOT NULL", r.Column.Text)
+}
+
+// column is a column by its name.
+func (w *where) column(name string) (*schema.Column, error) {
+	if col := w.table.Column(name); col != nil {
+		return col, nil
 	}
-	return invalidf("Unsupported restriction: %s IS NULL", r.Column.Text)
+	return nil, undefinedColumn(w.table, name)
 }
 
 // at is the restriction of a column, new if there was none.
-func (w *where) at(name string) (*schema.Column, *restriction, error) {
-	col := w.table.Column(name)
-	if col == nil {
-		return nil, nil, undefinedColumn(w.table, name)
-	}
+func (w *where) at(col *schema.Column) *restriction {
 	r := w.columns[col]
 	if r == nil {
 		r = &restriction{}
@@ -106,33 +111,22 @@ func (w *where) at(name string) (*schema.Column, *restriction, error) {
 	}
 	w.clusteringLimited = w.clusteringLimited || col.Kind == schema.ClusteringKey
 	w.regularLimited = w.regularLimited || col.Kind == schema.Regular
-	return col, r, nil
-}
-
-// refuseSecond refuses a further relation on a column that has = or IN.
-func (r *restriction) refuseSecond(name string) error {
-	switch {
-	case r.in:
-		return invalidf("%s cannot be restricted by more than one relation if it includes a IN", name)
-	case r.given():
-		return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
-	}
-	return nil
+	return r
 }
 
 func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelation) error {
 	if r.Op == cql.OpContains || r.Op == cql.OpContainsKey {
 		return c.whereContains(w, named, r)
 	}
-	col, slot, err := w.at(r.Column.Text)
+	col, err := w.column(r.Column.Text)
 	if err != nil {
 		return err
 	}
-	switch r.Op {
-	case cql.OpNotEqual:
+	if r.Op == cql.OpNotEqual {
 		return invalidf("Unsupported \"!=\" relation: %s != %s", col.Name, cql.FormatTerm(r.Value))
-	case cql.OpLike:
-		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid. No index serves LIKE: a beginning is a range (>= and <) of a clustering column, which a query table can have.", col.Name, cql.FormatTerm(r.Value))
+	}
+	if err := w.checkWhole(col, operatorText(r.Op)); err != nil {
+		return err
 	}
 	if col.Type.Kind() == types.KindDuration && r.Op != cql.OpEqual {
 		return invalidf("Slice restrictions are not supported on duration columns")
@@ -141,17 +135,25 @@ func (c *compiler) whereColumn(w *where, named *schema.Table, r *cql.ColumnRelat
 	if err != nil {
 		return err
 	}
-	if err := slot.refuseSecond(col.Name); err != nil {
+	if r.Op == cql.OpLike {
+		return invalidf("LIKE restriction is only supported on properly indexed columns. %s LIKE %s is not valid. No index serves LIKE: a beginning is a range (>= and <) of a clustering column, which a query table can have.", col.Name, cql.FormatTerm(r.Value))
+	}
+	if err := w.meet(newcomerOf(col, r.Op)); err != nil {
 		return err
 	}
 	if r.Op == cql.OpEqual {
-		if slot.low != nil || slot.high != nil {
-			return invalidf("Column \"%s\" cannot be restricted by both an equality and an inequality relation", col.Name)
-		}
-		slot.terms = []boundTerm{term}
+		w.at(col).terms = []boundTerm{term}
 		return nil
 	}
-	return addBound(&slot.low, &slot.high, r.Op, term, col.Name)
+	one := &restriction{}
+	if !w.joinsTuple(col) {
+		one = w.at(col)
+	}
+	if err := addBound(&one.low, &one.high, r.Op, term, col.Name); err != nil || !w.joinsTuple(col) {
+		return err
+	}
+	w.tuples = append(w.tuples, one.asTuple(col.Position))
+	return nil
 }
 
 func containsName(op cql.Operator) string {
@@ -175,16 +177,20 @@ func addBound(low, high **rangeBound, op cql.Operator, term boundTerm, name stri
 }
 
 func (c *compiler) whereIn(w *where, named *schema.Table, r *cql.InRelation) error {
-	col, slot, err := w.at(r.Column.Text)
+	if r.Negated {
+		return syntaxf("no viable alternative at input 'NOT': WHERE of SELECT has no NOT IN (%s)", cql.FormatRelation(r))
+	}
+	col, err := w.column(r.Column.Text)
 	if err != nil {
 		return err
 	}
-	if r.Negated {
-		return invalidf("Unsupported \"NOT IN\" relation on column %s", col.Name)
+	if err := w.checkWhole(col, "IN"); err != nil {
+		return err
 	}
-	if slot.given() || slot.low != nil || slot.high != nil {
-		return invalidf("%s cannot be restricted by more than one relation if it includes a IN", col.Name)
+	if err := w.meet(newcomer{columns: []*schema.Column{col}, kind: inRelation}); err != nil {
+		return err
 	}
+	slot := w.at(col)
 	slot.in = r.Marker != nil || len(r.Values) != 1 // Cassandra reads IN (x) as = x
 	if r.Marker != nil {
 		slot.list = c.marker(r.Marker, inSpec(c.spec(named, col.Name, col.Type)))
@@ -210,6 +216,9 @@ func (w *where) tupleColumns(names []cql.Name, text string) (first int, err erro
 		}
 		if col.Kind != schema.ClusteringKey {
 			return 0, invalidf("Multi-column relations can only be applied to clustering columns but was applied to: %s", col.Name)
+		}
+		if slices.ContainsFunc(names[:i], func(before cql.Name) bool { return before.Text == n.Text }) {
+			return 0, invalidf("Column \"%s\" appeared twice in a relation: %s", col.Name, text)
 		}
 		if i == 0 {
 			first = col.Position
@@ -279,22 +288,21 @@ func (c *compiler) whereTuple(w *where, named *schema.Table, r *cql.TupleRelatio
 	case cql.OpGreater, cql.OpGreaterOrEqual:
 		tr.low = bound
 	default:
-		return invalidf("Unsupported \"%s\" relation: %s", operatorText(r.Op), nameList(r.Columns, ", "))
+		return invalidf("Unsupported \"%s\" relation: %s %[1]s %[3]s", operatorText(r.Op), nameList(r.Columns, ", "), cql.FormatTerm(r.Value))
 	}
-	w.tuples = append(w.tuples, tr)
-	return nil
+	return w.addTuple(tr)
 }
 
 func (c *compiler) whereTupleIn(w *where, named *schema.Table, r *cql.TupleInRelation) error {
-	first, err := w.tupleColumns(r.Columns, nameList(r.Columns, ", ")+" IN")
+	if r.Negated {
+		return syntaxf("no viable alternative at input 'NOT': WHERE of SELECT has no NOT IN (%s)", cql.FormatRelation(r))
+	}
+	first, err := w.tupleColumns(r.Columns, cql.FormatRelation(r))
 	if err != nil {
 		return err
 	}
-	if r.Negated {
-		return invalidf("Unsupported \"NOT IN\" relation: %s", nameList(r.Columns, ", "))
-	}
 	columns := w.table.Clustering[first : first+len(r.Columns)]
-	tr := &tupleRestriction{first: first, width: len(columns), in: true}
+	tr := &tupleRestriction{first: first, width: len(columns), in: r.Marker != nil || len(r.Values) != 1} // as of one column
 	if r.Marker != nil {
 		spec := c.tupleSpec(named, columns)
 		spec.Name, spec.Type = "in"+spec.Name, types.ListOf(spec.Type)
@@ -307,8 +315,7 @@ func (c *compiler) whereTupleIn(w *where, named *schema.Table, r *cql.TupleInRel
 		}
 		tr.tuples = append(tr.tuples, tuple)
 	}
-	w.tuples = append(w.tuples, tr)
-	return nil
+	return w.addTuple(tr)
 }
 
 func operatorText(op cql.Operator) string {
@@ -333,37 +340,6 @@ func operatorText(op cql.Operator) string {
 
 // given reports whether the tuples are listed, not bounded.
 func (tr *tupleRestriction) given() bool { return tr.low == nil && tr.high == nil }
-
-// checkTuples refuses tuples that meet other restrictions of their columns: this build takes one tuple
-// relation, or two that are the sides of one range.
-func (w *where) checkTuples() error {
-	for i, tr := range w.tuples {
-		for _, col := range w.table.Clustering[tr.first : tr.first+tr.width] {
-			if r := w.columns[col]; r != nil {
-				if r.given() || tr.given() {
-					return invalidf("Column \"%s\" cannot be restricted by both an equality and an inequality relation", col.Name)
-				}
-				return invalidf("Column \"%s\" cannot be restricted by two inequalities not starting with the same column", col.Name)
-			}
-		}
-		if i == 0 {
-			continue
-		}
-		before := w.tuples[0]
-		name := w.table.Clustering[tr.first].Name
-		switch {
-		case before.first != tr.first:
-			return invalidf("Column \"%s\" cannot be restricted by two inequalities not starting with the same column", name)
-		case before.given() || tr.given():
-			return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
-		case before.low != nil && tr.low != nil:
-			return invalidf("More than one restriction was found for the start bound on %s", name)
-		case before.high != nil && tr.high != nil:
-			return invalidf("More than one restriction was found for the end bound on %s", name)
-		}
-	}
-	return nil
-}
 
 func (c *compiler) whereToken(w *where, named *schema.Table, r *cql.TokenRelation) error {
 	if err := w.tokenColumns(r.Columns); err != nil {

@@ -408,12 +408,12 @@ type comparedTerm struct {
 
 func (t *comparedTerm) bind(values []Value, ctx Context) ([]byte, bool, error) {
 	if len(t.terms) == 1 {
-		v, err := bindCompared(t.col, t.terms[0], values, ctx)
+		v, err := bindCompared(t.col, "value", t.terms[0], values, ctx)
 		return t.of.OneForm(v), false, err
 	}
 	out := []byte{}
 	for _, one := range t.terms {
-		v, err := bindCompared(t.col, one, values, ctx)
+		v, err := bindCompared(t.col, "value", one, values, ctx)
 		if err != nil {
 			return nil, false, err
 		}

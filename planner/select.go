@@ -93,6 +93,12 @@ func (c *compiler) selectionOf(stmt *cql.Select, t, named *schema.Table, where f
 	if s.access, err = w.access(); err != nil {
 		return nil, err
 	}
+	if s.access.unfiltered != "" && stmt.AllowFiltering {
+		return nil, invalidf("%s", s.access.unfiltered)
+	}
+	if err := s.checkSelected(); err != nil {
+		return nil, err
+	}
 	s.whole = !w.clusteringLimited && !w.regularLimited
 	for _, col := range s.access.filters {
 		if col.Kind == schema.Regular {
@@ -317,7 +323,7 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 			return nil, err
 		}
 	}
-	if len(s.access.filters) > 0 || len(s.access.contained) > 0 {
+	if len(s.access.filters) > 0 || len(s.access.tupleFilters) > 0 || len(s.access.contained) > 0 {
 		if r.Filters, err = s.access.bindFilters(values, ctx); err != nil {
 			return nil, err
 		}

@@ -20,7 +20,10 @@ type access struct {
 	parts   []clusteringPart // restrictions that slices serve, in key order
 	filters []*schema.Column // whose restrictions hold for merged rows only
 	adopted *bucketColumn    // the bucket column that the WHERE leaves out and its time stands for; nil: none
-	refusal string           // why this needs ALLOW FILTERING; empty if it does not
+	// tupleFilters are = of several columns that slices do not serve.
+	tupleFilters []*tupleRestriction
+	unfiltered   string // why not even ALLOW FILTERING serves this; empty if it does
+	refusal      string // why this needs ALLOW FILTERING; empty if it does not
 }
 
 // clusteringPart is a restriction of one clustering column, or of several by a tuple.
@@ -52,6 +55,24 @@ func (a *access) filter(col *schema.Column, refusal string) {
 	a.filters = append(a.filters, col)
 	if a.refusal == "" {
 		a.refusal = refusal
+	}
+}
+
+// filterTuple makes a filter of a relation of several columns, if filters can decide it.
+func (a *access) filterTuple(tr *tupleRestriction, gap string) {
+	if a.keys == nil {
+		gap = needsFiltering
+	}
+	if a.refusal == "" {
+		a.refusal = gap
+	}
+	switch {
+	case !tr.given():
+		a.unfiltered = "Multi-column slice restrictions cannot be used for filtering."
+	case tr.in:
+		a.unfiltered = "Multicolumn IN filters are not supported"
+	default:
+		a.tupleFilters = append(a.tupleFilters, tr)
 	}
 }
 
@@ -96,7 +117,7 @@ func (a *access) accessClustering() error {
 	}
 	for _, tr := range a.tuples {
 		if tr.first >= at {
-			return invalidf("%s", a.gap(tr.first, at, ended))
+			a.filterTuple(tr, a.gap(tr.first, at, ended))
 		}
 	}
 	for i := at; i < len(columns); i++ {
@@ -213,7 +234,7 @@ func (a *access) bindFilters(values []Value, ctx Context) ([]Filter, error) {
 	for _, col := range a.filters {
 		r := a.columns[col]
 		if r.in {
-			options, err := r.values(col, values, ctx)
+			options, err := r.options(col, values, ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -221,11 +242,21 @@ func (a *access) bindFilters(values []Value, ctx Context) ([]Filter, error) {
 			continue
 		}
 		for _, side := range r.sides() {
-			v, err := bindCompared(col, side.term, values, ctx)
+			v, err := bindCompared(col, "value", side.term, values, ctx)
 			if err != nil {
 				return nil, err
 			}
 			out = append(out, Filter{Column: col, Op: side.op, Values: [][]byte{v}})
+		}
+	}
+	for _, tr := range a.tupleFilters {
+		columns := a.table.Clustering[tr.first : tr.first+tr.width]
+		equal, err := tr.tuples[0].equal(columns, values, ctx)
+		if err != nil {
+			return nil, err
+		}
+		for i, col := range columns {
+			out = append(out, Filter{Column: col, Op: Eq, Values: [][]byte{equal[i]}})
 		}
 	}
 	for _, r := range a.contained {

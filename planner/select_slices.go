@@ -1,7 +1,9 @@
 package planner
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/eskerdb/esker/clustering"
 	"github.com/eskerdb/esker/schema"
@@ -92,7 +94,11 @@ func (p *clusteringPart) options(columns []*schema.Column, values []Value, ctx C
 	}
 	var out [][][]byte
 	for i := range tr.tuples {
-		v, err := tr.tuples[i].values(columns, values, ctx)
+		of := tr.tuples[i].values
+		if !tr.in {
+			of = tr.tuples[i].equal
+		}
+		v, err := of(columns, values, ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -107,8 +113,11 @@ func (m *markerTerm) tuples(columns []*schema.Column, values []Value, ctx Contex
 	if err != nil {
 		return nil, err
 	}
-	if v == nil || unset {
-		return nil, invalidf("Invalid null value for %s", m.spec.Name)
+	if unset {
+		return nil, invalidf("Invalid unset value for %s", m.spec.Name)
+	}
+	if v == nil {
+		return nil, invalidf("Invalid null value for IN restriction")
 	}
 	elems, err := m.spec.Type.SplitCollection(v)
 	if err != nil {
@@ -118,6 +127,9 @@ func (m *markerTerm) tuples(columns []*schema.Column, values []Value, ctx Contex
 	for _, e := range elems {
 		one := tupleTerm{marker: &markerTerm{spec: ColumnSpec{Name: m.spec.Name, Type: m.spec.Type.Elems()[0]}}}
 		parts, err := one.values(columns, []Value{{Bytes: e}}, ctx)
+		if null := (*nullInTuple)(nil); errors.As(err, &null) {
+			return nil, invalidf("Invalid null value in condition for columns: [%s]", strings.Join(namesOf(columns), ", "))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +145,10 @@ func (t *tupleTerm) values(columns []*schema.Column, values []Value, ctx Context
 		if err != nil {
 			return nil, err
 		}
-		if v == nil || unset {
+		if unset {
+			return nil, invalidf("Invalid unset value for tuple %s", t.marker.spec.Name)
+		}
+		if v == nil {
 			return nil, invalidf("Invalid null value for %s", t.marker.spec.Name)
 		}
 		parts, err := t.marker.spec.Type.SplitCollection(v)
@@ -143,22 +158,55 @@ func (t *tupleTerm) values(columns []*schema.Column, values []Value, ctx Context
 		if len(parts) != len(columns) {
 			return nil, invalidf("Expected %d elements in value for tuple %s, but got %d", len(columns), t.marker.spec.Name, len(parts))
 		}
-		for i, p := range parts {
-			if err := checkKeyValue(columns[i], p); err != nil {
-				return nil, err
-			}
-		}
-		return parts, nil
+		return parts, checkTuple(columns, parts)
 	}
 	out := make([][]byte, len(t.terms))
 	for i, term := range t.terms {
-		v, err := bindKeyValue(columns[i], term, values, ctx)
+		v, unset, err := term.bind(values, ctx)
 		if err != nil {
 			return nil, err
 		}
+		if unset {
+			return nil, invalidf("Invalid unset value for tuple field number %d", i)
+		}
 		out[i] = v
 	}
-	return out, nil
+	return out, checkTuple(columns, out)
+}
+
+// nullInTuple says that a value of a tuple is null.
+type nullInTuple struct{ error }
+
+func (e *nullInTuple) Unwrap() error { return e.error }
+
+// checkTuple checks the values of key columns.
+func checkTuple(columns []*schema.Column, parts [][]byte) error {
+	for i, p := range parts {
+		if err := checkKeyValue(columns[i], p); p == nil {
+			return &nullInTuple{err}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// equal are the tuple's values for =.
+func (t *tupleTerm) equal(columns []*schema.Column, values []Value, ctx Context) ([][]byte, error) {
+	parts, err := t.values(columns, values, ctx)
+	if null := (*nullInTuple)(nil); errors.As(err, &null) {
+		at := slices.IndexFunc(parts, func(p []byte) bool { return p == nil })
+		return nil, invalidf("Invalid null value for column %s", columns[at].Name)
+	}
+	return parts, err
+}
+
+func namesOf(columns []*schema.Column) []string {
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = col.Name
+	}
+	return names
 }
 
 // interval is a range of the values of one or several columns; a side that is nil is open.

@@ -78,9 +78,9 @@ func bindRead(t *testing.T, text string, values ...Value) (*Read, error) {
 
 // refusals are statements with what Apache Cassandra 5.0.5 answers, but for what no key serves.
 var refusals = []struct{ text, refusal string }{
-	{"SELECT * FROM t WHERE k > 1", "no key of ks.t serves WHERE k > ?."},
-	{"SELECT * FROM t WHERE token(k) > 1 AND c = 1", "no key of ks.t serves WHERE c = ? AND token(k) … ?."},
-	{"SELECT * FROM t WHERE k = 1 AND s = 1", "no key of ks.t serves WHERE k = ? AND s = ?."},
+	{"SELECT * FROM t WHERE k > 1", needsKey + "no key of ks.t serves WHERE k > ?."},
+	{"SELECT * FROM t WHERE token(k) > 1 AND c = 1", needsKey + "no key of ks.t serves WHERE c = ? AND token(k) … ?."},
+	{"SELECT * FROM t WHERE k = 1 AND s = 1", needsKey + "no key of ks.t serves WHERE k = ? AND s = ?."},
 	{"SELECT * FROM t WHERE k = 1 AND c > 1 AND d = 1", `Clustering column "d" cannot be restricted (preceding column "c" is restricted by a non-EQ relation)`},
 	{"SELECT * FROM t WHERE k = 1 AND x = 1", "Undefined column name x in table ks.t"},
 	{"SELECT x FROM t", "Undefined column name x in table ks.t"},
@@ -271,3 +271,7 @@ func TestSelectPartitionKeyIndexes(t *testing.T) {
 		t.Fatalf("%v, %v", p, err)
 	}
 }
+
+// needsKey begins the refusal of what no key serves.
+const needsKey = "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. " +
+	"If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING: "

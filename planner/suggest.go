@@ -47,7 +47,8 @@ func (c *compiler) refuse(stmt *cql.Select, base *schema.Table, why string) erro
 
 // unserved says of which WHERE there is no key.
 func (s *selection) unserved() string {
-	return "no key of " + s.table.QualifiedName() + " serves WHERE " + s.access.whereText() + "."
+	return "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. If you want to execute " +
+		"this query despite the performance unpredictability, use ALLOW FILTERING: no key of " + s.table.QualifiedName() + " serves WHERE " + s.access.whereText() + "."
 }
 
 // scanText says how many rows filtering reads, and of what.

@@ -218,7 +218,10 @@ func (ch *choice) values(col *schema.Column, values []Value, ctx Context) ([][]b
 		if err != nil {
 			return nil, err
 		}
-		if v == nil || unset {
+		if unset {
+			return nil, unsetKey(col)
+		}
+		if v == nil {
 			return nil, invalidf("Invalid null value for column %s", col.Name)
 		}
 		elems, err := ch.list.spec.Type.SplitCollection(v)
