@@ -22,6 +22,7 @@ type access struct {
 	adopted *bucketColumn    // the bucket column that the WHERE leaves out and its time stands for; nil: none
 	// tupleFilters are = of several columns that slices do not serve.
 	tupleFilters []*tupleRestriction
+	tupleGap     string // why no slice serves a relation of several columns; empty if slices serve all
 	unfiltered   string // why not even ALLOW FILTERING serves this; empty if it does
 	refusal      string // why this needs ALLOW FILTERING; empty if it does not
 }
@@ -60,6 +61,9 @@ func (a *access) filter(col *schema.Column, refusal string) {
 
 // filterTuple makes a filter of a relation of several columns, if filters can decide it.
 func (a *access) filterTuple(tr *tupleRestriction, gap string) {
+	if a.tupleGap == "" {
+		a.tupleGap = gap
+	}
 	if a.keys == nil {
 		gap = needsFiltering
 	}

@@ -54,6 +54,9 @@ func (c *compiler) targetSeveral(tg *target, where []cql.Relation) error {
 
 // requireServed refuses what slices do not say: the key of a row has no gaps.
 func (a *access) requireServed() error {
+	if a.tupleGap != "" {
+		return invalidf("%s", a.tupleGap)
+	}
 	if len(a.filters) == 0 {
 		return nil
 	}
