@@ -2,6 +2,7 @@ package mutation
 
 import (
 	"encoding/binary"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -76,4 +77,48 @@ func TestComplexIsReadBack(t *testing.T) {
 			}
 		}
 	})
+}
+
+// FuzzComplexDecode: whatever the bytes are, they are refused or mean one thing.
+func FuzzComplexDecode(f *testing.F) {
+	for seed := range 20 {
+		c := rapid.Custom(func(t *rapid.T) *Complex { return drawComplex(t, "seed") }).Example(seed)
+		f.Add(AppendComplex(nil, c))
+	}
+	f.Add([]byte{0, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Add([]byte{0, 1, 0, 0, 0, 0, cellComplex, 0})
+	f.Fuzz(func(t *testing.T, src []byte) {
+		var c, back Complex
+		if c.Decode(src) != nil {
+			return
+		}
+		if len(c.Elements) > len(src)/3 {
+			t.Fatalf("%d elements of %d bytes", len(c.Elements), len(src))
+		}
+		if err := back.Decode(AppendComplex(nil, &c)); err != nil || !sameComplex(&c, &back) {
+			t.Fatalf("%v came back as %v, %v", c, back, err)
+		}
+		cell, err := ComplexCell(1, src)
+		if want := c.Cell(1, nil); err != nil || cell.Timestamp != want.Timestamp || cell.ExpiresAt != want.ExpiresAt {
+			t.Fatalf("%v as a cell is %v, %v", c, cell, err)
+		}
+	})
+}
+
+// Bytes that do not decode win, in either order: whoever reads them says so.
+func TestBrokenMultiCellValuesStay(t *testing.T) {
+	good := (&Complex{Deletion: Deletion{MarkedAt: 9, LocalSec: 1}}).Cell(1, nil)
+	bad := Cell{Column: 1, Complex: true, Timestamp: 3, Value: []byte{0xff}}
+	worse := Cell{Column: 1, Complex: true, Timestamp: 3, Value: []byte{0xff, 1}}
+	for _, c := range []struct{ a, b, want Cell }{{good, bad, bad}, {bad, good, bad}, {bad, worse, worse}, {worse, bad, worse}} {
+		if got := mergeComplex(&c.a, &c.b); cellString(got) != cellString(c.want) {
+			t.Errorf("%s and %s merge to %s", cellString(c.a), cellString(c.b), cellString(got))
+		}
+	}
+	if left, any := bad.without(Deletion{MarkedAt: 2, LocalSec: 1}); !any || cellString(left) != cellString(bad) {
+		t.Errorf("an older deletion leaves %v", left)
+	}
+	if reach := bad.Reach(); reach.MinTimestamp != math.MinInt64 {
+		t.Errorf("what is not known reaches back to %d", reach.MinTimestamp)
+	}
 }

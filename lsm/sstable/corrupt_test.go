@@ -38,10 +38,10 @@ func variedFile(t testing.TB) (*mutation.Table, []byte) {
 	rows := parts[3].rows
 	rows[0].Deletion = mutation.Deletion{MarkedAt: 5, LocalSec: 5}
 	rows[0].Live = mutation.Liveness{Timestamp: 9, TTL: 60, ExpiresAt: 1000}
-	rows[0].Cells = append(slices.Clone(rows[0].Cells), mutation.Cell{Column: 9, Timestamp: 8, ExpiresAt: 77})
+	rows[0].Cells = append(slices.Clone(rows[0].Cells), mutation.Cell{Column: 9, Timestamp: 8, ExpiresAt: 77}, colours.Cell(11, nil))
 	parts[5].side = mutation.Side{
 		Deletion: mutation.Deletion{MarkedAt: 1, LocalSec: 2},
-		Static:   &mutation.Row{Cells: []mutation.Cell{{Column: 4, Timestamp: 7, ExpiresAt: mutation.Forever, Value: []byte("attic")}}},
+		Static:   &mutation.Row{Cells: []mutation.Cell{{Column: 4, Timestamp: 7, ExpiresAt: mutation.Forever, Value: []byte("attic")}, colours.Cell(12, nil)}},
 		Ranges: []mutation.RangeTombstone{{
 			Slice: clustering.RowSlice(parts[5].rows[0].Clustering), Deletion: mutation.Deletion{MarkedAt: 3, LocalSec: 4},
 		}},
