@@ -127,6 +127,26 @@ func (r *Reach) add(timestamp, end int64, deletes bool) {
 	r.MinEnd, r.MaxEnd = min(r.MinEnd, end), max(r.MaxEnd, end)
 }
 
+// ComplexReach is what the cells of multi-cell columns of a row hold, together; any is false if it has none.
+func (r *Row) ComplexReach() (all Reach, any bool) {
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if !c.Complex {
+			continue
+		}
+		of := c.Reach()
+		if !any {
+			all, any = of, true
+			continue
+		}
+		all.MinTimestamp, all.MaxTimestamp = min(all.MinTimestamp, of.MinTimestamp), max(all.MaxTimestamp, of.MaxTimestamp)
+		all.MinEnd, all.MaxEnd = min(all.MinEnd, of.MinEnd), max(all.MaxEnd, of.MaxEnd)
+		all.MinLocal, all.MaxLocal = min(all.MinLocal, of.MinLocal), max(all.MaxLocal, of.MaxLocal)
+		all.Tombstones += of.Tombstones
+	}
+	return all, any
+}
+
 // Oldest is the smallest write timestamp of anything in the cell, microseconds.
 func (c *Cell) Oldest() int64 {
 	if !c.Complex {

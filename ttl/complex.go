@@ -1,6 +1,13 @@
 package ttl
 
-import "github.com/eskerdb/esker/mutation"
+import (
+	"sync"
+
+	"github.com/eskerdb/esker/mutation"
+)
+
+// spare are what cells are decoded into, from merge to merge.
+var spare = sync.Pool{New: func() any { return new(mutation.Complex) }}
 
 // element returns an element of a multi-cell column as the cell to which the rules of cells apply.
 func element(e *mutation.Element) mutation.Cell {
@@ -9,8 +16,8 @@ func element(e *mutation.Element) mutation.Cell {
 
 // complexStays reports whether nothing of a multi-cell column may be forgotten. What does not decode stays.
 func (p Purge) complexStays(c *mutation.Complex) bool {
-	if p.Law == 0 || p.Deletion(c.Deletion) {
-		return p.Law == 0
+	if p.Deletion(c.Deletion) {
+		return false
 	}
 	for i := range c.Elements {
 		if e := element(&c.Elements[i]); p.Cell(&e) || p.emptied(&e) {
@@ -23,8 +30,12 @@ func (p Purge) complexStays(c *mutation.Complex) bool {
 // complex removes from a cell of a multi-cell column what may be forgotten: its deletion and tombstones of elements after the
 // grace, expired elements, each by its own timestamp (R33, R34, R42). changed is false if all stays, and left if nothing does.
 func (p Purge) complex(cell *mutation.Cell) (out mutation.Cell, changed, left bool) {
-	var c mutation.Complex
-	if c.Decode(cell.Value) != nil || p.complexStays(&c) {
+	if p.Law == 0 {
+		return *cell, false, true
+	}
+	c := spare.Get().(*mutation.Complex)
+	defer spare.Put(c)
+	if c.Decode(cell.Value) != nil || p.complexStays(c) {
 		return *cell, false, true
 	}
 	if p.Deletion(c.Deletion) {

@@ -46,16 +46,13 @@ type PartitionSize struct {
 	Rows, Bytes int64
 }
 
-// addRow counts what a row deletes, or a static one.
+// addRow counts what a row deletes, or a static one, but for what lies in cells of multi-cell columns.
 func (t *Tombstones) addRow(row *mutation.Row) {
 	if !row.Deletion.IsNone() {
 		t.Rows++
 	}
 	for i := range row.Cells {
-		switch c := &row.Cells[i]; {
-		case c.Complex:
-			t.Cells += int64(c.Reach().Tombstones)
-		case c.IsTombstone():
+		if row.Cells[i].IsTombstone() {
 			t.Cells++
 		}
 	}
@@ -68,6 +65,8 @@ func (t *Tombstones) addSide(side *mutation.Side) {
 	t.Ranges += int64(len(side.Ranges))
 	if side.Static != nil {
 		t.addRow(side.Static)
+		held, _ := side.Static.ComplexReach()
+		t.Cells += int64(held.Tombstones)
 	}
 }
 

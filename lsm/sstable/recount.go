@@ -21,6 +21,7 @@ func (c *Recount) Side(side *mutation.Side) { c.seen.addSide(side) }
 // Row adds a row.
 func (c *Recount) Row(row *mutation.Row) {
 	c.seen.addRow(row)
+	c.seen.addComplex(row)
 	c.seen.MaxAliveUntil = max(c.seen.MaxAliveUntil, aliveUntil(c.law, row))
 }
 

@@ -10,22 +10,23 @@ import (
 
 // groupBuilder collects the rows of one row group, column by column.
 type groupBuilder struct {
-	law      mutation.Law
-	effort   encoding.Effort
-	keys     *keyCodec
-	group    group
-	bytes    int                    // of values so far
-	bytesMax int                    // after which the group is closed
-	parts    [][]byte               // clustering values of a row
-	values   []byte                 // which they lie in
-	system   [roleAlive + 1]builder // by role; roleClustering is not used
-	key      []builder              // a clustering column each
-	columns  []*cellBuilder         // of the table, ascending by column
-	shares   int                    // partitions that have rows in the group
-	edges    [2]segment             // of the first and of the last of them
-	low      []byte                 // smallest clustering of the segments before the last; nil: there are none
-	high     []byte                 // largest
-	first    []byte                 // clustering of the first row of a block
+	law        mutation.Law
+	effort     encoding.Effort
+	keys       *keyCodec
+	group      group
+	bytes      int                    // of values so far
+	bytesMax   int                    // after which the group is closed
+	parts      [][]byte               // clustering values of a row
+	values     []byte                 // which they lie in
+	system     [roleAlive + 1]builder // by role; roleClustering is not used
+	key        []builder              // a clustering column each
+	columns    []*cellBuilder         // of the table, ascending by column
+	hasComplex bool                   // some column is multi-cell
+	shares     int                    // partitions that have rows in the group
+	edges      [2]segment             // of the first and of the last of them
+	low        []byte                 // smallest clustering of the segments before the last; nil: there are none
+	high       []byte                 // largest
+	first      []byte                 // clustering of the first row of a block
 }
 
 // segment is the part of a row group that belongs to one partition.
@@ -51,6 +52,7 @@ func newGroupBuilder(table *mutation.Table, keys *keyCodec, effort encoding.Effo
 	for _, c := range table.Columns {
 		if !c.Static {
 			b.columns = append(b.columns, &cellBuilder{column: c})
+			b.hasComplex = b.hasComplex || c.Complex
 		}
 	}
 	b.reset()
@@ -216,19 +218,17 @@ func (b *groupBuilder) ends(end int64) {
 	}
 }
 
-// addReach notes what a cell of a multi-cell column holds. Its rows are no part of a block: it may delete.
+// addReach notes what the cells of multi-cell columns of the last row hold. It is no part of a block: they may delete.
 func (b *groupBuilder) addReach(r mutation.Reach) {
 	b.group.flags &^= groupPlain
 	b.seen(r.MinTimestamp)
 	if r.Tombstones > 0 {
 		b.group.flags |= groupTombstones
 	}
-	if r.MaxEnd == 0 {
-		b.group.flags |= groupEnds // it shows no longer than it would if it had ended
-		return
+	if r.MaxEnd > 0 {
+		b.ends(r.MinEnd)
+		b.ends(r.MaxEnd)
 	}
-	b.ends(r.MinEnd)
-	b.ends(r.MaxEnd)
 }
 
 // addCells adds the cells of a row; both they and the columns are ascending.
@@ -247,9 +247,6 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 			continue // of a dropped column
 		}
 		b.seen(cell.Timestamp)
-		if cell.Complex {
-			b.addReach(cell.Reach())
-		}
 		if cell.Timestamp != own.timestamp {
 			col.timestamps.putWord(i, uint64(cell.Timestamp))
 			b.group.flags &^= groupPlain
@@ -260,8 +257,11 @@ func (b *groupBuilder) addCells(i int, row *mutation.Row, own base, shows bool) 
 			b.group.flags &^= groupPlain
 			continue
 		}
-		if !cell.Complex {
+		switch {
+		case !cell.Complex:
 			b.ends(cell.ExpiresAt)
+		case cell.ExpiresAt != mutation.Forever:
+			b.group.flags |= groupEnds // or 0: nothing of it lives
 		}
 		if cell.TTL != own.ttl {
 			col.ttls.putWord(i, uint64(int64(cell.TTL)))

@@ -118,7 +118,7 @@ func (i *Info) addSequence(sequence uint64) {
 	i.MaxSequence = max(i.MaxSequence, sequence)
 }
 
-// addRow counts a row, or a static one.
+// addRow counts a row, or a static one, but for what lies in cells of multi-cell columns.
 func (i *Info) addRow(row *mutation.Row) {
 	i.Cells += int64(len(row.Cells))
 	i.addSequence(row.Sequence)
@@ -134,8 +134,7 @@ func (i *Info) addRow(row *mutation.Row) {
 		c := &row.Cells[k]
 		i.addTimestamp(c.Timestamp)
 		if c.Complex {
-			i.addReach(c.Reach())
-			continue
+			continue // they are looked into together
 		}
 		if c.IsTombstone() {
 			i.addLocalDeletion(c.ExpiresAt)
@@ -146,7 +145,15 @@ func (i *Info) addRow(row *mutation.Row) {
 	}
 }
 
-// addReach counts what a cell of a multi-cell column holds.
+// addComplex looks into the cells of multi-cell columns that a row has, and returns what they hold.
+func (i *Info) addComplex(row *mutation.Row) (r mutation.Reach, any bool) {
+	if r, any = row.ComplexReach(); any {
+		i.addReach(r)
+	}
+	return r, any
+}
+
+// addReach counts what cells of multi-cell columns hold.
 func (i *Info) addReach(r mutation.Reach) {
 	i.addTimestamp(r.MinTimestamp)
 	i.addTimestamp(r.MaxTimestamp)
@@ -169,6 +176,7 @@ func (i *Info) addSide(side *mutation.Side) {
 	}
 	if side.Static != nil {
 		i.addRow(side.Static)
+		i.addComplex(side.Static)
 		for k := range side.Static.Cells {
 			if c := &side.Static.Cells[k]; !c.IsTombstone() {
 				i.MaxAliveUntil = max(i.MaxAliveUntil, c.ExpiresAt)

@@ -328,6 +328,7 @@ func (d *decoder) verifyEntry() error {
 			return err
 		}
 		held.addRow(&row)
+		held.addComplex(&row)
 		if err := d.verifyComplex(&row); err != nil {
 			return err
 		}

@@ -184,8 +184,19 @@ func (w *Writer) AppendRow(row *mutation.Row) error {
 	w.info.Rows++
 	w.info.addRow(row)
 	w.tombstones.addRow(row)
+	if w.group.hasComplex {
+		w.addComplex(row)
+	}
 	w.sizes.add(1, w.group.bytes-before)
 	return nil
+}
+
+// addComplex looks into the cells of multi-cell columns that a row has, once for all who count.
+func (w *Writer) addComplex(row *mutation.Row) {
+	if held, any := w.info.addComplex(row); any {
+		w.tombstones.Cells += int64(held.Tombstones)
+		w.group.addReach(held)
+	}
 }
 
 // position is where the next row goes, unless the row group is closed before.
