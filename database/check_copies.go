@@ -427,9 +427,16 @@ func (c *copyCheck) difference(has, want *mutation.Row) string {
 
 func (c *copyCheck) cell(row *mutation.Row, id mutation.ColumnID) *mutation.Cell {
 	for i := range row.Cells {
-		if x := &row.Cells[i]; x.Column == id && !x.IsTombstone() && x.ExpiresAt > c.nowSec {
-			return x
+		x := &row.Cells[i]
+		if x.Column != id || x.IsTombstone() || x.ExpiresAt <= c.nowSec {
+			continue
 		}
+		if x.Complex {
+			if living, err := querytable.Living(*x, c.nowSec); err == nil {
+				return &living
+			}
+		}
+		return x
 	}
 	return nil
 }
@@ -446,11 +453,23 @@ func cellText(of *types.Type, c *mutation.Cell) string {
 	if c == nil {
 		return "null"
 	}
+	if c.Complex {
+		return elementsText(c)
+	}
 	out := string(of.AppendLiteral(nil, c.Value)) + fmt.Sprintf(" (written %d", c.Timestamp)
 	if c.TTL != 0 {
 		out += fmt.Sprintf(", TTL %d, ends %s", c.TTL, endText(c.ExpiresAt))
 	}
 	return out + ")"
+}
+
+// elementsText says of a multi-cell column how much it has: what differs may be in any element.
+func elementsText(c *mutation.Cell) string {
+	var parts mutation.Complex
+	if err := parts.Decode(c.Value); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%d elements (the last written %d)", len(parts.Elements), c.Timestamp)
 }
 
 func endText(sec int64) string {

@@ -68,7 +68,7 @@ func (d *copyDefinition) computedKey(call *cql.FunctionCall) (copyKey, error) {
 	switch {
 	case call.Name == "unnest" && len(call.Args) == 1:
 		if !from.Type.IsCollection() {
-			return copyKey{}, invalidf("key column %s of %s: UNNEST takes a frozen set, list or map, and %s is a %s", cql.FormatTerm(call), d.name.Name, from.Name, from.Type)
+			return copyKey{}, invalidf("key column %s of %s: UNNEST takes a set, list or map, and %s is a %s", cql.FormatTerm(call), d.name.Name, from.Name, from.Type)
 		}
 		return copyKey{name: from.Name + "_element", from: from.Name, function: schema.CopyUnnest}, nil
 	case isStepCall(call):

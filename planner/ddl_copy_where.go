@@ -68,6 +68,9 @@ func (c *compiler) addFilter(d *copyDefinition, r cql.Relation, column, op strin
 	if err != nil {
 		return err
 	}
+	if col.Type.Multicell() {
+		return invalidf("Collection column '%s' (%s) cannot be restricted by a '%s' relation", col.Name, col.Type, op)
+	}
 	if col.Type.Kind() == types.KindDuration && op != "=" && op != "IN" {
 		return invalidf("Slice restrictions are not supported on duration columns")
 	}

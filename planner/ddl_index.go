@@ -193,6 +193,9 @@ func setIndexTarget(of *schema.IndexOf, base *schema.Table, stmt *cql.CreateInde
 	of.Target = map[cql.IndexTargetKind]string{
 		cql.IndexValues: schema.IndexValues, cql.IndexKeys: schema.IndexKeys, cql.IndexEntries: schema.IndexEntries, cql.IndexFull: schema.IndexFull,
 	}[stmt.Targets[0].Kind]
+	if of.Target == "" && base.Column(of.Column).Type.Multicell() && base.Column(of.Column).Type.IsCollection() {
+		of.Target = schema.IndexValues
+	}
 	return nil
 }
 
@@ -213,7 +216,7 @@ func checkIndexed(of *schema.IndexOf, base *schema.Table) error {
 		return invalidf("Secondary indexes are not supported on %s", what)
 	case col.Kind == schema.PartitionKey && len(base.PartitionKey) == 1:
 		return invalidf("Cannot create secondary index on the only partition key column %s", col.Name)
-	case !col.Type.IsCollection() && of.Target == schema.IndexFull:
+	case !(col.Type.IsCollection() && col.Type.Frozen()) && of.Target == schema.IndexFull:
 		return invalidf("full() indexes can only be created on frozen collections")
 	case !col.Type.IsCollection() && of.Target != "":
 		return invalidf("Cannot create %s() index on %s. Non-collection columns only support simple indexes", of.Target, col.Name)
@@ -221,7 +224,7 @@ func checkIndexed(of *schema.IndexOf, base *schema.Table) error {
 		return invalidf("Cannot create values() index on frozen column %s. Frozen collections are immutable and must be fully indexed by using the 'full(%[1]s)' modifier; "+
 			"esker also keeps values(%[1]s), and keys(%[1]s) and entries(%[1]s) of a map", col.Name)
 	case kind != types.KindMap && (of.Target == schema.IndexKeys || of.Target == schema.IndexEntries):
-		return invalidf("Cannot create index on %s() of column %s with non-map type", of.Target, col.Name)
+		return invalidf("Cannot create index on %s of column %s with non-map type", of.Target, col.Name)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func TestIndexesRefuse(t *testing.T) {
 	s = altered(t, s, "CREATE TABLE t (k int, c int, v text, l frozen<list<int>>, PRIMARY KEY (k, c))", "CREATE INDEX v ON t (v)", "CREATE INDEX c ON t (c)")
 	for text, want := range map[string]string{
 		"CREATE INDEX ON t (l)":       "fully indexed by using the 'full(l)' modifier; esker also keeps values(l)",
-		"CREATE INDEX ON t (KEYS(l))": "Cannot create index on keys() of column l with non-map type",
+		"CREATE INDEX ON t (KEYS(l))": "Cannot create index on keys of column l with non-map type",
 		"CREATE CUSTOM INDEX ON t (v) USING 'org.apache.cassandra.index.sasi.SASIIndex'":     "SASI indexes are not supported",
 		"CREATE INDEX ON t (v) USING 'sai' WITH OPTIONS = {'normalize': 'true'}":             "index option normalize = 'true' is not supported",
 		"CREATE INDEX ON t (v) USING 'sai' WITH OPTIONS = {'similarity_function': 'COSINE'}": "not understood",

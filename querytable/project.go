@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/eskerdb/esker/cql/types"
 	"github.com/eskerdb/esker/mutation"
@@ -44,7 +43,8 @@ type projection struct {
 	decoded    []byte   // holds them
 	values     [][]byte // of the copy's key: partition key, then clustering
 	computed   []byte   // holds those that are computed
-	elements   [][]byte
+	elements   []element
+	parts      mutation.Complex       // of the column that is unnested
 	last       partition.DecoratedKey // of the copy's row placed last, which the next one often shares
 	scratch    []byte                 // a key is made in
 	buckets    [][2]int64             // start and end of the time bucket computed last, for each key column
@@ -93,19 +93,22 @@ func (pr *projection) project(base Base, nowSec int64, out []Row) ([]Row, error)
 			return out, nil
 		}
 	}
-	ok, err := pr.keyValues(base)
+	ok, err := pr.keyValues(base, nowSec)
 	if err != nil || !ok {
 		return out, err
 	}
-	row := mutation.Row{Live: mutation.Liveness{ExpiresAt: end}, Cells: pr.cells(base, nowSec)}
+	row := mutation.Row{Live: mutation.Liveness{ExpiresAt: end}}
+	if row.Cells, err = pr.cells(base, nowSec); err != nil {
+		return out, pr.failed("values", err)
+	}
 	if base.Row != nil {
 		row.Live.Timestamp, row.Live.TTL = base.Row.Live.Timestamp, base.Row.Live.TTL
 	}
 	if pr.unnested < 0 {
 		return pr.place(row, out)
 	}
-	for _, element := range pr.elements {
-		pr.values[pr.unnested] = element
+	for _, e := range pr.elements {
+		pr.values[pr.unnested], row.Live.ExpiresAt = e.value, min(end, e.end)
 		if out, err = pr.place(row, out); err != nil {
 			return out, err
 		}
@@ -140,7 +143,7 @@ func (p *Projector) rowEnd(row *mutation.Row) int64 {
 	}
 	for i := range row.Cells {
 		if c := &row.Cells[i]; !c.IsTombstone() && !p.dropped(c.Column) {
-			end = max(end, p.partEnd(c.Timestamp, c.ExpiresAt))
+			end = max(end, p.cellEnd(c))
 		}
 	}
 	return end
@@ -218,7 +221,7 @@ func (pr *projection) value(base Base, s *source) []byte {
 
 // keyValues computes the values of the copy's key, and the elements of the unnested one. ok is false where
 // one cannot be: time_bucket of the empty value.
-func (pr *projection) keyValues(base Base) (ok bool, err error) {
+func (pr *projection) keyValues(base Base, nowSec int64) (ok bool, err error) {
 	pr.computed = pr.computed[:0]
 	for i := range pr.keys {
 		k := &pr.keys[i]
@@ -238,11 +241,8 @@ func (pr *projection) keyValues(base Base) (ok bool, err error) {
 			}
 			pr.values[i] = pr.bucketOf(k, &pr.buckets[i], ms)
 		default:
-			if pr.elements, err = elements(k, pr.value(base, &k.source), pr.elements[:0]); err != nil {
+			if err = pr.unnest(k, base, nowSec); err != nil {
 				return false, pr.failed("elements of a key column", err)
-			}
-			if of := pr.copy.PartitionKey[0].Type; pr.copy.Copy.Index != nil && of.HasForms() {
-				pr.elements = oneForms(of, pr.elements)
 			}
 		}
 	}
@@ -286,55 +286,8 @@ func timeMillis(of *types.Type, value []byte) (ms int64, ok bool) {
 	return 0, false
 }
 
-// elements appends what a collection has for UNNEST, each once: the elements of a set or list, the keys, values
-// or entries of a map.
-func elements(k *keyPart, value []byte, out [][]byte) ([][]byte, error) {
-	if len(value) == 0 {
-		return out, nil
-	}
-	all, err := k.of.SplitCollection(value)
-	if err != nil {
-		return out, err
-	}
-	step := 1
-	if k.of.Kind() == types.KindMap {
-		step = 2
-	}
-	for i := 0; i+step <= len(all); i += step {
-		e := all[i]
-		switch k.function {
-		case schema.CopyValue:
-			e = all[i+1]
-		case schema.CopyEntry:
-			e = types.AppendElem(types.AppendElem(nil, all[i]), all[i+1])
-		}
-		if e != nil {
-			out = append(out, e)
-		}
-	}
-	if step == 1 && k.of.Kind() == types.KindSet || k.function == schema.CopyUnnest && step == 2 || len(out) < 2 {
-		return out, nil
-	}
-	return distinct(out), nil
-}
-
-// distinct sorts values and keeps each once.
-func distinct(values [][]byte) [][]byte {
-	slices.SortFunc(values, func(a, b []byte) int { return slices.Compare(a, b) })
-	return slices.CompactFunc(values, func(a, b []byte) bool { return string(a) == string(b) })
-}
-
-// oneForms are the values of an index: of those that are equal one.
-func oneForms(of *types.Type, values [][]byte) [][]byte {
-	for i, v := range values {
-		values[i] = of.OneForm(v)
-	}
-	return distinct(values)
-}
-
 // cells are the copied values, with the timestamps and TTLs they have in the base.
-func (pr *projection) cells(base Base, nowSec int64) []mutation.Cell {
-	var out []mutation.Cell
+func (pr *projection) cells(base Base, nowSec int64) (out []mutation.Cell, err error) {
 	for i := range pr.copies {
 		v := &pr.copies[i]
 		from := findCell(base, &v.from)
@@ -345,10 +298,15 @@ func (pr *projection) cells(base Base, nowSec int64) []mutation.Cell {
 			out = make([]mutation.Cell, 0, len(pr.copies)-i)
 		}
 		cell := *from
+		if cell.Complex {
+			if cell, err = Living(cell, nowSec); err != nil {
+				return nil, err
+			}
+		}
 		cell.Column = v.to
 		out = append(out, cell)
 	}
-	return out
+	return out, nil
 }
 
 // place appends the row under the key that values are.
