@@ -258,8 +258,8 @@ func (c *condition) bind(values []Value, ctx Context) (Condition, error) {
 		if err != nil {
 			return out, err
 		}
-		if key == nil {
-			return out, invalidf("Invalid null value for element access of column %s", c.Column.Name)
+		if err := checkElement(c.Column, key); err != nil {
+			return out, err
 		}
 		out.Element = [][]byte{key}
 	}
@@ -271,11 +271,13 @@ func (c *condition) bind(values []Value, ctx Context) (Condition, error) {
 		if v == nil {
 			return out, invalidf("Invalid null value for IN of column %s", c.Column.Name)
 		}
-		out.Values, err = c.list.spec.Type.SplitCollection(v)
-		if err != nil {
-			err = invalidf("%v", err)
+		if out.Values, err = c.list.spec.Type.SplitCollection(v); err != nil {
+			return out, invalidf("%v", err)
 		}
-		return out, err
+		for i := range out.Values {
+			out.Values[i] = c.absent(out.Values[i])
+		}
+		return out, nil
 	}
 	for _, t := range c.terms {
 		v, err := given(t)
@@ -285,7 +287,7 @@ func (c *condition) bind(values []Value, ctx Context) (Condition, error) {
 		if v == nil && c.Op != Eq && c.Op != Neq && c.Op != In {
 			return out, invalidf("Invalid comparison with null for operator \"%s\"", conditionSigns[c.Op])
 		}
-		out.Values = append(out.Values, v)
+		out.Values = append(out.Values, c.absent(v))
 	}
 	return out, nil
 }
