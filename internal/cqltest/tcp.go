@@ -52,15 +52,20 @@ func (s *Served) listen() error {
 	return nil
 }
 
-// hangUp ends connection and server.
+// hangUp ends connection and server. A restart that failed has left none.
 func (s *Served) hangUp() error {
+	if s.served == nil {
+		return nil
+	}
 	var err error
 	if s.conn != nil {
 		s.keyspace = s.conn.conn.Keyspace()
 		err = s.conn.Close()
 	}
 	err = errors.Join(err, s.server.Shutdown(context.WithoutCancel(s.ctx)))
-	return errors.Join(err, <-s.served)
+	err = errors.Join(err, <-s.served)
+	s.conn, s.served = nil, nil
+	return err
 }
 
 // Close ends all of it.

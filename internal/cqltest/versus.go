@@ -305,7 +305,7 @@ func (v *Versus) Shrink(program []generate.Step, found *Disagreement) ([]generat
 		}
 		with := func(tokens []string) []generate.Step {
 			shorter := slices.Clone(program)
-			shorter[i].Text = strings.TrimSpace(strings.Join(tokens, ""))
+			shorter[i].Text = strings.Join(tokens, " ")
 			return shorter
 		}
 		tries := 0

@@ -187,7 +187,7 @@ func (g *generator) selectors(t *table, grouped bool) string {
 	var out []string
 	for range 1 + g.rng.IntN(4) {
 		word := g.selector(t)
-		if g.chance(8) {
+		if g.chance(8) && !strings.HasPrefix(word, "ttl(") {
 			word += " AS " + pick(g, []string{"x", `"X y"`, "count"})
 		}
 		out = append(out, word)
@@ -199,7 +199,7 @@ func (g *generator) aggregate(t *table) string {
 	c := pick(g, t.columns)
 	return pick(g, []string{
 		"count(*)", "COUNT(1)", "count(" + c.name + ")", "min(" + c.name + ")", "max(" + c.name + ")", "sum(" + c.name + ")", "avg(" + c.name + ")",
-		"max(writetime(" + c.name + "))",
+		map[bool]string{true: "max(writetime(" + c.name + "))", false: "count(*)"}[g.clocked],
 	})
 }
 
@@ -214,9 +214,11 @@ func (g *generator) selector(t *table) string {
 		value = pick(g, values)
 	}
 	words := []string{
-		"writetime(" + value.name + ")", "ttl(" + value.name + ")", "token(" + strings.Join(namesOf(t.of(partitionKey)), ", ") + ")",
+		"ttl(" + value.name + ")", "token(" + strings.Join(namesOf(t.of(partitionKey)), ", ") + ")",
 		"CAST(" + c.name + " AS " + pick(g, scalars) + ")", c.typ.name + "AsBlob(" + c.name + ")",
-		"maxwritetime(" + value.name + ")",
+	}
+	if g.clocked { // else they say when the program ran
+		words = append(words, "writetime("+value.name+")", "maxwritetime("+value.name+")")
 	}
 	switch c.typ.name {
 	case "timeuuid", "timestamp", "date":
@@ -229,10 +231,10 @@ func (g *generator) selector(t *table) string {
 		}
 	}
 	if c.typ.fields != nil {
-		words = append(words, c.name+"."+pick(g, c.typ.fields), c.name+"."+pick(g, c.typ.fields), "writetime("+c.name+"."+pick(g, c.typ.fields)+")")
+		words = append(words, c.name+"."+pick(g, c.typ.fields), c.name+"."+pick(g, c.typ.fields), "ttl("+c.name+"."+pick(g, c.typ.fields)+")")
 	}
 	if g.features.JSON {
-		words = append(words, "toJson("+c.name+")", "to_json("+c.name+")")
+		words = append(words, "to_json("+c.name+")")
 	}
 	if g.features.Arithmetic {
 		words = append(words, g.arithmetic(t, c), g.function(c))
@@ -249,7 +251,7 @@ func (g *generator) element(c *column) string {
 	one := c.name + "[" + g.literal(key) + "]"
 	return pick(g, []string{
 		one, one, c.name + "[" + g.literal(key) + ".." + g.literal(key) + "]", c.name + "[.." + g.literal(key) + "]", c.name + "[" + g.literal(key) + "..]",
-		"writetime(" + one + ")", "ttl(" + one + ")",
+		map[bool]string{true: "writetime(" + one + ")", false: one}[g.clocked], "ttl(" + one + ")",
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // token of CQL: a string, a name in quotes, a word or number, a sign of its own.
-var token = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|[\pL\pN_.:+-]*[\pL\pN_]|\s+|.`)
+var token = regexp.MustCompile(`[<>!+-]=|\.\.|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|[\pL\pN_.:+-]*[\pL\pN_]|\s+|.`)
 
 // Tokens are the pieces of a statement; together they are the statement.
 func Tokens(text string) []string { return token.FindAllString(text, -1) }
@@ -34,12 +34,18 @@ func (g *generator) wrong(text string) string {
 	return strings.Join(tokens, "")
 }
 
-// Pieces are what may be left out of a statement to make it simpler: its tokens, or of a CREATE the definitions in it. Together they are the statement.
+// Pieces are what may be left out of a statement to make it simpler: its tokens, or of a CREATE the definitions in it. Together, with spaces between
+// them, they mean the same.
 func Pieces(text string) []string {
-	if !strings.HasPrefix(text, "CREATE ") {
-		return Tokens(text)
-	}
 	var out []string
+	if !strings.HasPrefix(text, "CREATE ") {
+		for _, t := range Tokens(text) {
+			if t = strings.TrimSpace(t); t != "" {
+				out = append(out, t)
+			}
+		}
+		return out
+	}
 	depth, from := 0, 0
 	for i, r := range text {
 		switch r {
@@ -49,9 +55,9 @@ func Pieces(text string) []string {
 			depth--
 		}
 		if r == ',' && depth == 1 || r == '(' && depth == 1 {
-			out = append(out, text[from:i+1])
+			out = append(out, strings.TrimSpace(text[from:i+1]))
 			from = i + 1
 		}
 	}
-	return append(out, text[from:])
+	return append(out, strings.TrimSpace(text[from:]))
 }
