@@ -27,6 +27,7 @@ type Versus struct {
 	Reasons             map[string]int
 
 	schema judgeSchema
+	seen   map[string]bool // signatures that were simplified
 }
 
 // judgeSchema is what lies in the judge's keyspace. Changes of schema are slow there: what the next program can use of it stays.
@@ -108,12 +109,42 @@ func (v *Versus) Run(program []generate.Step) (found []*Disagreement, err error)
 			continue
 		}
 		d.At = i
+		if strings.HasPrefix(step.Text, "SELECT") {
+			d = v.simplify(ours, d)
+		}
 		found = append(found, d)
 		if !d.harmless() {
 			break
 		}
 	}
 	return found, nil
+}
+
+// simplify leaves out of a SELECT what does not matter. It is asked at once, while both servers hold what it was asked of: afterwards much
+// would have to be done again for each try.
+func (v *Versus) simplify(ours Target, d *Disagreement) *Disagreement {
+	if v.seen == nil {
+		v.seen = map[string]bool{}
+	}
+	if v.seen[d.Signature()] {
+		return d
+	}
+	v.seen[d.Signature()] = true
+	model.Shrink(generate.Pieces(d.Step.Text), func(pieces []string) bool {
+		step := d.Step
+		step.Text = strings.Join(pieces, " ")
+		if !strings.HasPrefix(step.Text, "SELECT ") {
+			return false
+		}
+		simpler, err := v.ask(ours, step, false)
+		if err != nil || simpler == nil || !simpler.like(d) {
+			return false
+		}
+		simpler.At = d.At
+		d = simpler
+		return true
+	})
+	return d
 }
 
 // harmless says whether both servers hold the same afterwards.
@@ -241,7 +272,8 @@ func (d *Disagreement) compare() string {
 	case d.Ours.HasRows != d.Judges.HasRows:
 		return "rows"
 	}
-	named := func(c Column) string { return c.Name + " " + c.Type.String() }
+	// Cassandra calls to_json of a type as it was first called for that type since it was started.
+	named := func(c Column) string { return strings.ReplaceAll(c.Name, "tojson(", "to_json(") + " " + c.Type.String() }
 	if d.Ours.HasRows && !slices.EqualFunc(d.Ours.Columns, d.Judges.Columns, func(a, b Column) bool { return named(a) == named(b) }) {
 		return "columns"
 	}
@@ -261,7 +293,7 @@ func (d *Disagreement) sameRow(a, b [][]byte) bool {
 		if (a[i] == nil) != (b[i] == nil) {
 			return false
 		}
-		if strings.HasPrefix(d.Ours.Columns[i].Name, "ttl(") {
+		if strings.HasPrefix(strings.TrimPrefix(d.Ours.Columns[i].Name, "system."), "ttl(") {
 			continue
 		}
 		if string(a[i]) != string(b[i]) {
@@ -271,13 +303,20 @@ func (d *Disagreement) sameRow(a, b [][]byte) bool {
 	return len(a) == len(b)
 }
 
+// shrinkRunsMax bounds how often a program is run to make it shorter.
+const shrinkRunsMax = 200
+
 // schemaTriesMax bounds the tries to make a table simpler: each takes the judge about a second.
 const schemaTriesMax = 4
 
 // Shrink makes a program as short as it can be so that it still ends in a disagreement of the same kind: first by leaving out
 // steps, then by leaving out tokens of what is left.
 func (v *Versus) Shrink(program []generate.Step, found *Disagreement) ([]generate.Step, *Disagreement) {
+	runs := 0
 	fails := func(p []generate.Step) bool {
+		if runs++; runs > shrinkRunsMax {
+			return false
+		}
 		all, err := v.Run(p)
 		if err != nil || len(all) == 0 {
 			return false
@@ -290,10 +329,16 @@ func (v *Versus) Shrink(program []generate.Step, found *Disagreement) ([]generat
 		found = d
 		return true
 	}
-	program = program[:found.At+1]
-	// Most disagreements need no rows.
-	if bare := append(slices.Clone(program[:min(found.At, schemaSteps(program))]), program[found.At]); fails(bare) {
-		program = bare
+	program = slices.Clone(program[:found.At+1])
+	program[found.At] = found.Step
+	// Most disagreements need no rows, and many no column that was added.
+	for _, words := range []string{"CREATE ", "CREATE |ALTER "} {
+		begins := regexp.MustCompile("^(" + words + ")")
+		bare := slices.DeleteFunc(slices.Clone(program[:found.At]), func(s generate.Step) bool { return !begins.MatchString(s.Text) })
+		if bare = append(bare, found.Step); fails(bare) {
+			program = bare
+			break
+		}
 	}
 	schema := min(schemaSteps(program), len(program)-1)
 	program = append(slices.Clone(program[:schema]), model.Shrink(program[schema:], func(rest []generate.Step) bool {

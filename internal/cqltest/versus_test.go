@@ -100,4 +100,4 @@ func playGenerated(t *testing.T, v *Versus, seed uint64, seen map[string]int) {
 }
 
 // features are those that the generated programs use.
-var features = generate.Features{Multicell: true, JSON: true, Conditions: true, Types: true}
+var features = generate.Features{Multicell: true, JSON: true, Conditions: true, Types: true, Arithmetic: true}
