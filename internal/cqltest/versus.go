@@ -273,7 +273,9 @@ func (d *Disagreement) compare() string {
 		return "rows"
 	}
 	// Cassandra calls to_json of a type as it was first called for that type since it was started.
-	named := func(c Column) string { return strings.ReplaceAll(c.Name, "tojson(", "to_json(") + " " + c.Type.String() }
+	named := func(c Column) string {
+		return strings.ReplaceAll(c.Name, "tojson(", "to_json(") + " " + c.Type.String()
+	}
 	if d.Ours.HasRows && !slices.EqualFunc(d.Ours.Columns, d.Judges.Columns, func(a, b Column) bool { return named(a) == named(b) }) {
 		return "columns"
 	}

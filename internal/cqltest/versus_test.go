@@ -20,6 +20,9 @@ var generated = flag.Duration("generated", 0, "how long random programs are comp
 const (
 	generatedPrograms = 10
 	generatedSoak     = 2 * time.Hour
+
+	generatedWeather     = 20
+	generatedWeatherSoak = 2000
 )
 
 // judgeAddr is a Cassandra that runs already, by ESKER_JUDGE, or else the one that the tests share.
@@ -101,3 +104,25 @@ func playGenerated(t *testing.T, v *Versus, seed uint64, seen map[string]int) {
 
 // features are those that the generated programs use.
 var features = generate.Features{Multicell: true, JSON: true, Conditions: true, Types: true, Arithmetic: true}
+
+// Random statements are answered alike whatever is flushed, compacted, restarted and crashed between them (R45), as one lane after the other reads.
+func TestGeneratedInWeather(t *testing.T) {
+	programs := uint64(generatedWeather)
+	if os.Getenv("ESKER_SOAK") != "" {
+		programs = generatedWeatherSoak
+	}
+	first, seen, statements := firstSeed(t), map[string]int{}, 0
+	for seed := first; seed < first+programs; seed++ {
+		calm, err := OpenServed(t.Context(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := &Versus{Judge: calm, Keyspace: "generated", Meant: func(d *Disagreement) string { return "" }}
+		playGenerated(t, v, seed, seen)
+		statements += v.Statements
+		if err := calm.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	fmt.Fprintf(t.Output(), "sample %d/%d random programs in weather, %d statements\n", programs, generatedWeatherSoak, statements)
+}
