@@ -27,6 +27,7 @@ type Versus struct {
 	Reasons             map[string]int
 
 	schema judgeSchema
+	apart  bool            // a difference that is meant has left them with different rows
 	seen   map[string]bool // signatures that were simplified
 }
 
@@ -85,6 +86,7 @@ func (v *Versus) Run(program []generate.Step) (found []*Disagreement, err error)
 	if err := v.begin(ours); err != nil {
 		return nil, err
 	}
+	v.apart = false
 	kept := v.schema.steps != nil && slices.Equal(v.schema.steps, program[:schemaSteps(program)])
 	if err := v.beginJudge(kept); err != nil {
 		return nil, err
@@ -104,6 +106,9 @@ func (v *Versus) Run(program []generate.Step) (found []*Disagreement, err error)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", i, err)
+		}
+		if v.apart {
+			break
 		}
 		if d == nil {
 			continue
@@ -243,6 +248,7 @@ func (v *Versus) judge(d *Disagreement) *Disagreement {
 				v.Reasons = map[string]int{}
 			}
 			v.Reasons[reason]++
+			v.apart = v.apart || !d.harmless()
 			return nil
 		}
 	}

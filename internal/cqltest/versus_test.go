@@ -18,7 +18,7 @@ import (
 var generated = flag.Duration("generated", 0, "how long random programs are compared with Cassandra (default: a sample of them)")
 
 const (
-	generatedPrograms = 10
+	generatedPrograms = 6
 	generatedSoak     = 2 * time.Hour
 
 	generatedWeather     = 20
@@ -47,9 +47,6 @@ func openGenerated(t *testing.T, seed uint64) func() (Target, func() error, erro
 // Random statements over random tables are answered as Cassandra answers them, whatever is flushed, compacted, restarted and crashed
 // meanwhile. A difference is printed with its seed and as the shortest script that shows it.
 func TestGeneratedOnCassandra(t *testing.T) {
-	if *generated == 0 && os.Getenv("ESKER_SOAK") == "" {
-		t.Skip("ESKER_SOAK=1 or -generated 10m runs it")
-	}
 	conn, err := Dial(t.Context(), judgeAddr(t), "")
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +100,7 @@ func playGenerated(t *testing.T, v *Versus, seed uint64, seen map[string]int) {
 }
 
 // features are those that the generated programs use.
-var features = generate.Features{Multicell: true, JSON: true, Conditions: true, Types: true, Arithmetic: true}
+var features = generate.All()
 
 // Random statements are answered alike whatever is flushed, compacted, restarted and crashed between them (R45), as one lane after the other reads.
 func TestGeneratedInWeather(t *testing.T) {
