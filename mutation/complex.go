@@ -176,5 +176,17 @@ func (c *Complex) Delete(d Deletion) {
 	c.Elements = kept
 }
 
+// Forget empties c, so that it refers to nothing of what it was decoded from, and keeps its memory.
+func (c *Complex) Forget() {
+	all := c.Elements[:cap(c.Elements)]
+	for i := range all {
+		if all[i].Path == nil { // behind those that were in use: a path that was decoded is not nil
+			break
+		}
+		all[i] = Element{}
+	}
+	c.Deletion, c.Elements = Deletion{}, all[:0]
+}
+
 // IsEmpty reports whether nothing is left, neither a deletion nor an element.
 func (c *Complex) IsEmpty() bool { return c.Deletion.IsNone() && len(c.Elements) == 0 }

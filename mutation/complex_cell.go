@@ -11,10 +11,18 @@ type complexes struct{ a, b, out Complex }
 
 var spareComplexes = sync.Pool{New: func() any { return new(complexes) }}
 
+// free lets the next one have s. What was decoded may lie in an arena that is given back: nothing refers to it any more.
+func (s *complexes) free() {
+	s.a.Forget()
+	s.b.Forget()
+	s.out.Forget()
+	spareComplexes.Put(s)
+}
+
 // ComplexCell returns the cell of a multi-cell column whose value is an encoded Complex, which it keeps.
 func ComplexCell(id ColumnID, encoded []byte) (Cell, error) {
 	s := spareComplexes.Get().(*complexes)
-	defer spareComplexes.Put(s)
+	defer s.free()
 	if err := s.a.Decode(encoded); err != nil {
 		return Cell{}, err
 	}
@@ -30,7 +38,7 @@ func mergeComplex(a, b *Cell) Cell {
 		return MergeCell(*a, *b)
 	}
 	s := spareComplexes.Get().(*complexes)
-	defer spareComplexes.Put(s)
+	defer s.free()
 	brokenA, brokenB := s.a.Decode(a.Value) != nil, s.b.Decode(b.Value) != nil
 	switch {
 	case brokenA && brokenB:
@@ -53,7 +61,7 @@ func (c *Cell) without(d Deletion) (left Cell, any bool) {
 		return *c, true
 	}
 	s := spareComplexes.Get().(*complexes)
-	defer spareComplexes.Put(s)
+	defer s.free()
 	if s.a.Decode(c.Value) != nil {
 		return *c, true
 	}
@@ -72,7 +80,7 @@ func (c *Cell) Deletions() (part Cell, any bool) {
 		return *c, c.IsTombstone()
 	}
 	s := spareComplexes.Get().(*complexes)
-	defer spareComplexes.Put(s)
+	defer s.free()
 	if s.a.Decode(c.Value) != nil {
 		return *c, true
 	}
@@ -102,7 +110,7 @@ func (c *Cell) Reach() Reach {
 		return r
 	}
 	s := spareComplexes.Get().(*complexes)
-	defer spareComplexes.Put(s)
+	defer s.free()
 	if s.a.Decode(c.Value) != nil {
 		r.MinTimestamp = math.MinInt64
 		return r

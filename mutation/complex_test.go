@@ -79,6 +79,28 @@ func TestComplexIsReadBack(t *testing.T) {
 	})
 }
 
+// What goes back to the pool refers to nothing, also where less is in use than was before.
+func TestForgottenComplexesReferToNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c Complex
+		for range 3 {
+			encoded := AppendComplex(nil, drawComplex(t, "c"))
+			if err := c.Decode(encoded[:len(encoded)-rapid.IntRange(0, 1).Draw(t, "cut")]); err == nil {
+				c.Delete(Deletion{MarkedAt: rapid.Int64Range(-2, 8).Draw(t, "deleted"), LocalSec: 1})
+			}
+			if rapid.Bool().Draw(t, "forget") {
+				c.Forget()
+			}
+		}
+		c.Forget()
+		for _, e := range c.Elements[:cap(c.Elements)] {
+			if e.Path != nil || e.Value != nil {
+				t.Fatalf("%v is still there", e)
+			}
+		}
+	})
+}
+
 // FuzzComplexDecode: whatever the bytes are, they are refused or mean one thing.
 func FuzzComplexDecode(f *testing.F) {
 	for seed := range 20 {

@@ -34,7 +34,10 @@ func (p Purge) complex(cell *mutation.Cell) (out mutation.Cell, changed, left bo
 		return *cell, false, true
 	}
 	c := spare.Get().(*mutation.Complex)
-	defer spare.Put(c)
+	defer func() {
+		c.Forget()
+		spare.Put(c)
+	}()
 	if c.Decode(cell.Value) != nil || p.complexStays(c) {
 		return *cell, false, true
 	}
