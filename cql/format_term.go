@@ -27,7 +27,9 @@ func (p *printer) term(t Term) {
 		p.words(" AS ", t.Type.String(), ")")
 	case *TypeHint:
 		p.words("(", t.Type.String(), ")")
-		p.operand(t.Operand, !isPrimary(t.Operand))
+		l, number := t.Operand.(*Literal)
+		number = number && isNumberType(t.Type) && (l.Class == LiteralInteger || l.Class == LiteralFloat || l.Class == LiteralDuration)
+		p.operand(t.Operand, !number && !isPrimary(t.Operand))
 	case *ColumnRef:
 		p.WriteString(quoteAlso(t.Name, clauseWords...))
 	case *Element:

@@ -278,15 +278,38 @@ func (r *termReader) typeHint() (Term, error) {
 	mark := r.lex.MakeCheckpoint()
 	open := r.lex.Next()
 	t, err := readType(r.lex, 0)
-	if err != nil || !accept(r.lex, ")") || !startsOperand(r.lex.Peek()) {
+	if err != nil || !accept(r.lex, ")") || !startsOperand(r.lex.Peek()) && !r.signedAfter(t) {
 		r.lex.LoadCheckpoint(mark)
 		return nil, nil
 	}
-	operand, err := r.primary()
+	read := r.primary
+	if r.lex.Peek().Value == "-" {
+		read = r.unary
+	}
+	operand, err := read()
 	if err != nil {
 		return nil, err
 	}
 	return &TypeHint{Pos: position(open.Pos), Type: t, Operand: operand}, nil
+}
+
+// signedAfter tells whether a number with a minus of its own follows a type hint: `(int) -5`. `(a) - 5` and `(int) - 5` are differences.
+func (r *termReader) signedAfter(t DataType) bool {
+	minus := r.lex.Peek()
+	if minus.Value != "-" || !isNumberType(t) {
+		return false
+	}
+	number := second(r.lex)
+	return number.Pos.Offset == minus.Pos.Offset+1 && numberLiteral(&number) != nil
+}
+
+// isNumberType tells whether values of a type can begin with a minus.
+func isNumberType(t DataType) bool {
+	switch t.Name {
+	case "tinyint", "smallint", "int", "bigint", "varint", "counter", "float", "double", "decimal", "timestamp", "date", "time", "duration":
+		return t.Keyspace == "" && len(t.Args) == 0 && !t.Custom
+	}
+	return false
 }
 
 // startsOperand tells whether a token can begin a term other than by a sign.

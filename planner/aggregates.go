@@ -23,14 +23,18 @@ func (s *selectors) aggregate(name string, call *cql.FunctionCall) (Expr, error)
 		return &AggregateExpr{Name: name, Of: types.Bigint}, nil
 	}
 	s.inside = true
-	arg, err := s.expr(call.Args[0])
+	arg, err := s.aggregated(name, call.Args[0])
 	s.inside = false
 	if err != nil {
 		return nil, err
 	}
 	of, err := downsample.ResultType(name, arg.Type())
 	if err != nil {
-		return nil, invalidf("Invalid call to function %s, none of its type signatures match: it does not take %s", name, arg.Type())
+		known := ""
+		if name == "sum" || name == "avg" {
+			known = " (known type signatures: those of numbers)"
+		}
+		return nil, invalidf("Invalid call to function %s, none of its type signatures match%s: it does not take %s", name, known, arg.Type())
 	}
 	e := &AggregateExpr{Name: name, Arg: arg, Of: of}
 	switch {
@@ -48,10 +52,23 @@ func (s *selectors) aggregate(name string, call *cql.FunctionCall) (Expr, error)
 	return e, nil
 }
 
-// countsRows reports whether the argument of count is `*` or a number.
+// aggregated is the argument of an aggregate. A literal is of the type that it is most like.
+func (s *selectors) aggregated(name string, t cql.Term) (Expr, error) {
+	o, err := s.operand(t)
+	if err != nil {
+		return nil, err
+	}
+	of := o.compatible()
+	if of == nil {
+		return nil, invalidf("Cannot infer type of argument %s in call to function system.%s(any): use type casts to disambiguate", o, name)
+	}
+	return s.finish(o, of)
+}
+
+// countsRows reports whether the argument of count is `*` or a literal.
 func countsRows(t cql.Term) bool {
 	if l, ok := t.(*cql.Literal); ok {
-		return l.Class == cql.LiteralInteger
+		return l.Class != cql.LiteralNull
 	}
 	_, ok := t.(*cql.Star)
 	return ok
@@ -63,6 +80,8 @@ func checkAggregateArguments(name string, call *cql.FunctionCall) error {
 		return invalidf("percentile takes one fraction in SELECT: write percentile once for each of them")
 	case name == "percentile" && n < 2:
 		return invalidf("percentile takes a column and a fraction from 0 to 1: percentile(x, 0.99)")
+	case name == "count" && n != 1:
+		return invalidf("Invalid number of arguments in call to function system.count: 1 required but %d provided", n)
 	case name != "percentile" && n != 1:
 		return invalidf("Invalid number of arguments for function system.%s(any)", name)
 	}

@@ -28,6 +28,8 @@ type operand struct {
 	expr  Expr
 	elems []*operand // of a collection, tuple or user type, or what stands between parentheses; of a map keys and values in turns
 	as    *types.Type
+	// selected says that the operand is one of a selector.
+	selected bool
 }
 
 // operandOf is a term outside of the selection clause.
@@ -73,7 +75,7 @@ func (o *operand) fits(of *types.Type) fitness {
 		return typeFits(hint, of)
 	case *cql.UserTypeLiteral:
 		return o.fieldsFit(t, of)
-	case *cql.FunctionCall, *cql.Binary, *cql.Negation:
+	case *cql.FunctionCall, *cql.Binary, *cql.Negation, *cql.Cast:
 		f, err := o.c.resolved(t, of)
 		if f == nil || err != nil {
 			return weaklyAssignable // the error is told when the call is read
@@ -211,7 +213,7 @@ func (o *operand) exact() *types.Type {
 		if of, err := o.c.dataType(o.c.place.Keyspace, t.Type); err == nil {
 			return of
 		}
-	case *cql.FunctionCall, *cql.Binary, *cql.Negation:
+	case *cql.FunctionCall, *cql.Binary, *cql.Negation, *cql.Cast:
 		if f, err := o.c.resolved(t, nil); f != nil && err == nil {
 			return f.Result
 		}
@@ -229,7 +231,8 @@ func (o *operand) exact() *types.Type {
 	return nil
 }
 
-// compatible is a type that the operand can be taken for where any would do; nil if nothing tells.
+// compatible is a type that the operand can be taken for where any would do; nil if nothing tells. As in Cassandra, lists of literals
+// have one among selectors alone, and maps elsewhere alone.
 func (o *operand) compatible() *types.Type {
 	if of := o.exact(); of != nil {
 		return of
@@ -238,20 +241,44 @@ func (o *operand) compatible() *types.Type {
 	case *cql.Literal:
 		return preferredType(t)
 	case *cql.ListLiteral, *cql.SetLiteral:
-		var found []*types.Type
-		for _, e := range o.elems {
-			if of := e.compatible(); of != nil {
-				found = append(found, of)
-			}
+		if _, list := t.(*cql.ListLiteral); list && !o.selected {
+			return nil
 		}
-		for _, to := range found {
-			if !slices.ContainsFunc(found, func(from *types.Type) bool { return typeFits(from, to) == notAssignable }) {
-				return collectionOf(t, to)
-			}
+		if of := commonType(o.elems); of != nil {
+			return collectionOf(t, of)
+		}
+	case *cql.MapLiteral:
+		if key, value := commonType(everyOperand(o.elems, 0)), commonType(everyOperand(o.elems, 1)); !o.selected && key != nil && value != nil {
+			return types.Frozen(types.MapOf(key, value))
 		}
 	case *cql.TupleLiteral:
 		if len(o.elems) > 1 {
 			return o.tupleOf((*operand).compatible)
+		}
+	}
+	return nil
+}
+
+// everyOperand is the keys or the values of a map's literal.
+func everyOperand(entries []*operand, first int) []*operand {
+	var out []*operand
+	for i := first; i < len(entries); i += 2 {
+		out = append(out, entries[i])
+	}
+	return out
+}
+
+// commonType is a type of one of the operands that all of them can be given as; nil if there is none.
+func commonType(operands []*operand) *types.Type {
+	var found []*types.Type
+	for _, e := range operands {
+		if of := e.compatible(); of != nil {
+			found = append(found, of)
+		}
+	}
+	for _, to := range found {
+		if !slices.ContainsFunc(found, func(from *types.Type) bool { return typeFits(from, to) == notAssignable }) {
+			return to
 		}
 	}
 	return nil

@@ -36,6 +36,8 @@ func init() {
 	addBlobFunctions(families)
 	addCasts(families)
 	addArithmetic(families)
+	addMathFunctions(families)
+	addCollectionFunctions(families)
 	addJSONFunctions(families)
 	families.addGeneric(tokenOverload, "token")
 }
@@ -214,6 +216,12 @@ func callOf(t cql.Term) (name functionName, args []cql.Term, ok bool) {
 		return system(operationNames[t.Op]), []cql.Term{t.Left, t.Right}, true
 	case *cql.Negation:
 		return system(negateName), []cql.Term{t.Operand}, true
+	case *cql.Cast:
+		to := strings.ToLower(t.Type.String())
+		if of := types.ByName(to); of != nil {
+			to = of.String() // varchar is text
+		}
+		return system(castPrefix + to), []cql.Term{t.Operand}, true
 	}
 	return functionName{}, nil, false
 }

@@ -18,13 +18,12 @@ type genericCall struct {
 type parameter struct {
 	text string
 	// infer is the type that an argument is given as; nil: nothing tells.
-	infer func(arg *operand, receiver *types.Type, before []*types.Type) *types.Type
+	infer func(arg *operand, receiver *types.Type) *types.Type
 	// refuses says what kind of argument is wanted instead of one of a type; empty: it is taken.
-	refuses  func(of *types.Type) string
-	optional bool
+	refuses func(of *types.Type) string
 }
 
-func inferCompatible(arg *operand, _ *types.Type, _ []*types.Type) *types.Type {
+func inferCompatible(arg *operand, _ *types.Type) *types.Type {
 	return arg.compatible()
 }
 
@@ -40,17 +39,12 @@ func wanting(text, kind string, takes func(of *types.Type) bool) parameter {
 
 // anyParameter takes a value of any type; what nothing tells is of the receiver's if fromReceiver is set.
 func anyParameter(fromReceiver bool) parameter {
-	return parameter{text: "any", infer: func(arg *operand, receiver *types.Type, _ []*types.Type) *types.Type {
+	return parameter{text: "any", infer: func(arg *operand, receiver *types.Type) *types.Type {
 		if of := arg.compatible(); of != nil || !fromReceiver {
 			return of
 		}
 		return receiver
 	}}
-}
-
-// sameParameter takes a value of the type of the first argument.
-func sameParameter() parameter {
-	return parameter{text: "same", infer: func(_ *operand, _ *types.Type, before []*types.Type) *types.Type { return before[0] }}
 }
 
 // fixedParameter takes a value of one of several types; what nothing tells is of the first.
@@ -65,7 +59,7 @@ func fixedParameter(of ...*types.Type) parameter {
 	}
 	return parameter{
 		text: text,
-		infer: func(arg *operand, _ *types.Type, _ []*types.Type) *types.Type {
+		infer: func(arg *operand, _ *types.Type) *types.Type {
 			if known := arg.compatible(); known != nil {
 				return known
 			}
@@ -82,27 +76,19 @@ func fixedParameter(of ...*types.Type) parameter {
 	}
 }
 
-// optionalParameter may be left out, with all behind it.
-func optionalParameter(p parameter) parameter {
-	p.text, p.optional = "["+p.text+"]", true
-	return p
-}
-
 // types finds the types of the arguments by the parameters.
 func (g *genericCall) types(parameters ...parameter) ([]*types.Type, error) {
-	texts, least := make([]string, len(parameters)), 0
+	texts := make([]string, len(parameters))
 	for i, p := range parameters {
-		if texts[i] = p.text; !p.optional {
-			least++
-		}
+		texts[i] = p.text
 	}
 	called := "system." + g.name + "(" + strings.Join(texts, ", ") + ")"
-	if len(g.args) < least || len(g.args) > len(parameters) {
+	if len(g.args) != len(parameters) {
 		return nil, invalidf("Invalid number of arguments for function %s", called)
 	}
 	out := make([]*types.Type, 0, len(g.args))
 	for i, arg := range g.args {
-		of := parameters[i].infer(arg, g.receiver, out)
+		of := parameters[i].infer(arg, g.receiver)
 		if of == nil {
 			return nil, invalidf("Cannot infer type of argument %s in call to function %s: use type casts to disambiguate", arg, called)
 		}

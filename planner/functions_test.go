@@ -2,6 +2,8 @@ package planner
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/eskerdb/esker/cql/types"
@@ -98,5 +100,29 @@ func TestNowIsATimeUUID(t *testing.T) {
 	ms, ok := types.TimeUUIDMillis(a)
 	if of.Validate(a) != nil || !ok || ms != 12345 || string(a) == string(b) {
 		t.Fatalf("%x, %x at %d", a, b, ms)
+	}
+}
+
+// What docs/cql.md tells of the functions is all of them: names in the spelling with words apart, and the pattern of blobs.
+func TestEveryFunctionIsInTheReference(t *testing.T) {
+	text, err := os.ReadFile("../docs/cql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	apart := map[string]string{
+		"totimestamp": "to_timestamp", "todate": "to_date", "tounixtimestamp": "to_unix_timestamp", "mintimeuuid": "min_timeuuid",
+		"maxtimeuuid": "max_timeuuid", "currenttimestamp": "current_timestamp", "currentdate": "current_date", "currenttime": "current_time",
+		"currenttimeuuid": "current_timeuuid", "tojson": "to_json", "fromjson": "from_json",
+	}
+	for name := range families {
+		if strings.HasPrefix(name, "_") || strings.HasPrefix(name, castPrefix) || strings.Contains(name, "blob") {
+			continue
+		}
+		if a := apart[name]; a != "" {
+			name = a
+		}
+		if !strings.Contains(string(text), "`"+name) && !strings.Contains(string(text), " `"+name+"`") {
+			t.Errorf("docs/cql.md does not name %s", name)
+		}
 	}
 }

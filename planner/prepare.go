@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"strings"
+
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/schema"
 )
@@ -147,17 +149,21 @@ func writable(t *schema.Table) error {
 
 // insteads says what to use where esker does not have something, by the statement's first words.
 var insteads = map[string]string{
-	"CREATE TRIGGER":   "keep derived rows in a query table (CREATE QUERY TABLE) or a rollup",
-	"DROP TRIGGER":     "there are no triggers to drop",
-	"CREATE FUNCTION":  "compute in the application, or use a built-in function",
-	"CREATE AGGREGATE": "use a built-in aggregate: count, sum, avg, min, max, first, last",
-	"ADD IDENTITY":     "roles log in with a password; a client certificate is checked beside it",
-	"DROP IDENTITY":    "roles log in with a password; there are no identities",
+	"CREATE TRIGGER": "keep derived rows in a query table (CREATE QUERY TABLE) or a rollup",
+	"DROP TRIGGER":   "there are no triggers to drop",
+	"ADD IDENTITY":   "roles log in with a password; a client certificate is checked beside it",
+	"DROP IDENTITY":  "roles log in with a password; there are no identities",
 }
 
 func unsupported(stmt *cql.Unsupported) error {
 	if instead, ok := insteads[stmt.What]; ok {
 		return invalidf("%s is not supported: %s", stmt.What, instead)
 	}
-	return invalidf("%s is not supported by esker", stmt.What)
+	switch kind := stmt.What[strings.LastIndexByte(stmt.What, ' ')+1:]; {
+	case kind != "FUNCTION" && kind != "AGGREGATE":
+		return invalidf("%s is not supported by esker", stmt.What)
+	case strings.HasPrefix(stmt.What, "DROP"):
+		return invalidf("%s: User-defined functions are disabled, so there are none to drop", stmt.What)
+	}
+	return invalidf("User-defined functions are disabled in cassandra.yaml, and esker has none: compute in the application, or use a built-in function or aggregate")
 }

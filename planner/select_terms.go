@@ -78,7 +78,7 @@ func (s *selectors) exprOf(t cql.Term, of *types.Type) (Expr, error) {
 
 // operand reads a selector, or a part of one, as far as it goes without knowing what type is expected.
 func (s *selectors) operand(t cql.Term) (*operand, error) {
-	o := &operand{c: s.compiler, term: t}
+	o := &operand{c: s.compiler, term: t, selected: true}
 	var err error
 	switch t := t.(type) {
 	case *cql.Literal, *cql.Marker:
@@ -126,7 +126,7 @@ func (s *selectors) finish(o *operand, of *types.Type) (Expr, error) {
 		if of = o.exact(); of == nil {
 			return nil, invalidf("Cannot infer type for term %s in selection clause (try using a cast to force a type)", o)
 		}
-	} else if o.fits(of) == notAssignable {
+	} else if _, literal := o.term.(*cql.Literal); !literal && o.fits(of) == notAssignable { // of a literal that does not fit given says why
 		return nil, invalidf("%s is not of the expected type: %s", o, of)
 	}
 	if len(o.elems) == 0 {
@@ -174,6 +174,7 @@ func (s *selectors) hint(t *cql.TypeHint) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	of = types.Frozen(of)
 	o, err := s.operand(t.Operand)
 	if err != nil {
 		return nil, err

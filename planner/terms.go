@@ -119,7 +119,7 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 		return literalTerm(t, receiver)
 	case *cql.Marker:
 		return c.marker(t, receiver), nil
-	case *cql.FunctionCall, *cql.Binary, *cql.Negation:
+	case *cql.FunctionCall, *cql.Binary, *cql.Negation, *cql.Cast:
 		return c.callTerm(t, receiver)
 	case *cql.TypeHint:
 		return c.hinted(t, receiver)
