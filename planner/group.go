@@ -29,7 +29,7 @@ func (s *selection) addGroups(stmt *cql.Select) error {
 			if key[at] == col {
 				break
 			}
-			if r := s.access.columns[key[at]]; r == nil || !r.given() || r.in {
+			if !s.fixed(key[at]) {
 				return invalidf("Group by currently only support groups of columns following their declared order in the PRIMARY KEY")
 			}
 		}
@@ -48,13 +48,14 @@ func (s *selection) addGroups(stmt *cql.Select) error {
 }
 
 func (s *selection) groupTerm(t cql.Term) (Expr, *schema.Column, error) {
-	before := s.grouped
 	e, err := s.expr(t)
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.grouped != before {
-		return nil, nil, invalidf("aggregate functions are not supported in the GROUP BY clause")
+	aggregate := ""
+	eachAggregate(e, func(a *AggregateExpr) { aggregate = a.Name })
+	if aggregate != "" {
+		return nil, nil, invalidf("Aggregate functions are not supported within the GROUP BY clause, got: system.%s", aggregate)
 	}
 	if c, ok := e.(*ColumnExpr); ok {
 		if c.Column.Kind != schema.PartitionKey && c.Column.Kind != schema.ClusteringKey {

@@ -48,6 +48,7 @@ type where struct {
 	tokenLow          *rangeBound
 	tokenHigh         *rangeBound
 	tokenUsed         bool
+	tokenEqual        bool // one token, not a range
 	clusteringLimited bool // some clustering column is restricted
 	regularLimited    bool
 }
@@ -340,53 +341,3 @@ func operatorText(op cql.Operator) string {
 
 // given reports whether the tuples are listed, not bounded.
 func (tr *tupleRestriction) given() bool { return tr.low == nil && tr.high == nil }
-
-func (c *compiler) whereToken(w *where, named *schema.Table, r *cql.TokenRelation) error {
-	if err := w.tokenColumns(r.Columns); err != nil {
-		return err
-	}
-	w.tokenUsed = true
-	term, err := c.tokenTerm(w.table, named, r.Value)
-	if err != nil {
-		return err
-	}
-	name := w.table.PartitionKey[0].Name
-	if r.Op != cql.OpEqual {
-		if r.Op == cql.OpNotEqual || r.Op > cql.OpGreaterOrEqual {
-			return invalidf("%s cannot be used with the token function", operatorText(r.Op))
-		}
-		return addBound(&w.tokenLow, &w.tokenHigh, r.Op, term, name)
-	}
-	if w.tokenLow != nil || w.tokenHigh != nil {
-		return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
-	}
-	w.tokenLow, w.tokenHigh = &rangeBound{term, true}, &rangeBound{term, true}
-	return nil
-}
-
-// tokenColumns checks that token() is of the whole partition key, in order.
-func (w *where) tokenColumns(names []cql.Name) error {
-	key := w.table.PartitionKey
-	for _, n := range names {
-		col := w.table.Column(n.Text)
-		if col == nil {
-			return undefinedColumn(w.table, n.Text)
-		}
-		if col.Kind != schema.PartitionKey {
-			return invalidf("The token() function is only supported on the partition key, found on %s", col.Name)
-		}
-	}
-	if len(names) != len(key) {
-		return invalidf("The token() function must be applied to all partition key components or none of them")
-	}
-	for i, n := range names {
-		if n.Text != key[i].Name {
-			all := make([]string, len(key))
-			for j, col := range key {
-				all[j] = col.Name
-			}
-			return invalidf("The token function arguments must be in the partition key order: %s", strings.Join(all, ", "))
-		}
-	}
-	return nil
-}

@@ -205,10 +205,13 @@ func (s *selection) addOrder(stmt *cql.Select) error {
 	}
 	s.unordered = s.access.keys == nil
 	next, decided := 0, false
-	for _, o := range stmt.OrderBy {
+	for _, o := range orderings(stmt.OrderBy) {
 		col := s.table.Column(o.Column)
 		if col == nil {
 			return undefinedColumn(s.named, o.Column)
+		}
+		if col.Kind != schema.ClusteringKey && s.unordered {
+			return invalidf("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
 		}
 		if col.Kind != schema.ClusteringKey {
 			return invalidf("Order by is currently only supported on the clustered columns of the PRIMARY KEY, got %s", col.Name)
@@ -217,7 +220,7 @@ func (s *selection) addOrder(stmt *cql.Select) error {
 			if next >= len(s.table.Clustering) {
 				return invalidf("Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY")
 			}
-			if r := s.access.columns[s.table.Clustering[next]]; r == nil || !r.given() || r.in {
+			if !s.fixed(s.table.Clustering[next]) {
 				return invalidf("Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY")
 			}
 		}
@@ -230,6 +233,20 @@ func (s *selection) addOrder(stmt *cql.Select) error {
 		s.sort = append(s.sort, SortKey{Column: col, Desc: o.Descending})
 	}
 	return nil
+}
+
+// orderings are those of ORDER BY, each column once: at its first place, with what is said of it last.
+func orderings(all []cql.Ordering) []cql.Ordering {
+	var out []cql.Ordering
+	for _, o := range all {
+		at := slices.IndexFunc(out, func(before cql.Ordering) bool { return before.Column == o.Column })
+		if at < 0 {
+			out = append(out, o)
+		} else {
+			out[at].Descending = o.Descending
+		}
+	}
+	return out
 }
 
 func (s *selection) addLimits(stmt *cql.Select) (err error) {
@@ -307,7 +324,7 @@ func (s *selection) bind(values []Value, ctx Context) (*Read, error) {
 		if r.Keys, err = s.access.bindKeys(values, ctx); err != nil {
 			return nil, err
 		}
-		if len(r.Keys) > 1 {
+		if len(r.Keys) > 1 || s.access.namesSeveral() {
 			r.Sort = s.sort
 		}
 	} else if r.Range, err = s.access.tokenRange(values, ctx); err != nil {

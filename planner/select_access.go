@@ -162,6 +162,14 @@ func (a *access) partAt(position int) (part clusteringPart, width int) {
 	return part, width
 }
 
+// namesSeveral reports whether an IN of a partition-key column stands for several values, or may.
+func (a *access) namesSeveral() bool {
+	return slices.ContainsFunc(a.table.PartitionKey, func(col *schema.Column) bool {
+		r := a.columns[col]
+		return r != nil && r.in
+	})
+}
+
 func (p *clusteringPart) ranged() bool {
 	if p.single != nil {
 		return !p.single.given()

@@ -2,6 +2,8 @@ package planner
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/eskerdb/esker/cql"
 	"github.com/eskerdb/esker/cql/types"
@@ -21,6 +23,9 @@ func (c *compiler) tokenTerm(t, named *schema.Table, value cql.Term) (boundTerm,
 	out := &callTerm{function: tokenFunction(t)}
 	for i, a := range call.Args {
 		arg, err := c.term(a, c.spec(named, fmt.Sprintf("arg%d(system.token)", i), t.PartitionKey[i].Type))
+		if _, ok := a.(*cql.Literal); ok && err != nil {
+			return nil, invalidf("Type error: %s cannot be passed as argument %d of function system.token of type %s", cql.FormatTerm(a), i, t.PartitionKey[i].Type)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -88,4 +93,55 @@ func bindToken(b *rangeBound, values []Value, ctx Context) (partition.Token, err
 		return 0, invalidf("Invalid null token value")
 	}
 	return partition.Token(types.DecodeInt64(v)), nil
+}
+
+// whereToken checks a relation on token() of the partition key.
+func (c *compiler) whereToken(w *where, named *schema.Table, r *cql.TokenRelation) error {
+	if r.Op == cql.OpNotEqual {
+		return invalidf("Unsupported \"!=\" relation: %s", cql.FormatRelation(r))
+	}
+	if err := w.tokenColumns(r.Columns); err != nil {
+		return err
+	}
+	w.tokenUsed = true
+	term, err := c.tokenTerm(w.table, named, r.Value)
+	if err != nil {
+		return err
+	}
+	name := strings.Join(namesOf(w.table.PartitionKey), ", ")
+	switch {
+	case r.Op > cql.OpGreaterOrEqual:
+		return invalidf("%s cannot be used with the token function", operatorText(r.Op))
+	case w.tokenEqual:
+		return invalidf("%s cannot be restricted by more than one relation if it includes an Equal", name)
+	case r.Op != cql.OpEqual:
+		return addBound(&w.tokenLow, &w.tokenHigh, r.Op, term, name)
+	case w.tokenLow != nil || w.tokenHigh != nil:
+		return invalidf("Columns \"%s\" cannot be restricted by both an equality and an inequality relation", name)
+	}
+	w.tokenEqual, w.tokenLow, w.tokenHigh = true, &rangeBound{term, true}, &rangeBound{term, true}
+	return nil
+}
+
+// tokenColumns checks that token() is of the whole partition key, in order.
+func (w *where) tokenColumns(names []cql.Name) error {
+	var asked []*schema.Column
+	for _, n := range names {
+		col, err := w.column(n.Text)
+		if err != nil {
+			return err
+		}
+		asked = append(asked, col)
+	}
+	key := w.table.PartitionKey
+	if slices.ContainsFunc(key, func(col *schema.Column) bool { return !slices.Contains(asked, col) }) {
+		return invalidf("The token() function must be applied to all partition key components or none of them")
+	}
+	if slices.ContainsFunc(asked, func(col *schema.Column) bool { return col.Kind != schema.PartitionKey }) {
+		return invalidf("The token() function must contains only partition key components")
+	}
+	if !slices.Equal(asked, key) {
+		return invalidf("The token function arguments must be in the partition key order: %s", strings.Join(namesOf(key), ", "))
+	}
+	return nil
 }
