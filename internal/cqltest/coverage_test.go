@@ -45,13 +45,16 @@ func TestCoverage(t *testing.T) {
 			if coverageReasons.MatchString(strings.TrimSpace(cells[2])) {
 				continue
 			}
-			if len(patterns) == 0 {
-				t.Errorf("neither a script nor a reason: %s", line)
-			}
+			any := false
 			for _, p := range patterns {
-				if !found(p[1]) {
+				there := found(p[1])
+				any = any || there
+				if !there && !strings.HasSuffix(p[1], "*") {
 					t.Errorf("there is no script %s: %s", p[1], line)
 				}
+			}
+			if !any {
+				t.Errorf("neither a script nor a reason: %s", line)
 			}
 		}
 		for _, p := range patterns {
