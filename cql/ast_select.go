@@ -100,6 +100,17 @@ type FieldRelation struct {
 	Value  Term
 }
 
+// PartInRelation is `column[key] [NOT] IN (values)` or `column.field IN ?`; only conditions after IF have it.
+type PartInRelation struct {
+	Pos
+	Column  Name
+	Key     Term  // nil of a field
+	Field   *Name // nil of an element
+	Negated bool
+	Values  []Term  // empty with Marker, and for `IN ()`
+	Marker  *Marker // nil with a written list
+}
+
 // TupleRelation is `(columns) op value`.
 type TupleRelation struct {
 	Pos
@@ -130,6 +141,7 @@ func (*InRelation) relation()      {}
 func (*NullRelation) relation()    {}
 func (*ElementRelation) relation() {}
 func (*FieldRelation) relation()   {}
+func (*PartInRelation) relation()  {}
 func (*TupleRelation) relation()   {}
 func (*TupleInRelation) relation() {}
 func (*TokenRelation) relation()   {}

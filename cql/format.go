@@ -227,6 +227,15 @@ func (p *printer) relation(r Relation) {
 		p.WriteByte('.')
 		p.name(r.Field.Text)
 		p.compared(r.Op, r.Value)
+	case *PartInRelation:
+		p.conditionColumn(r.Column)
+		if r.Field != nil {
+			p.WriteByte('.')
+			p.name(r.Field.Text)
+		} else {
+			p.words("[", FormatTerm(r.Key), "]")
+		}
+		p.in(r.Negated, r.Values, r.Marker)
 	case *TupleRelation:
 		p.columns("", r.Columns)
 		p.compared(r.Op, r.Value)

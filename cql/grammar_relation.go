@@ -95,6 +95,9 @@ func (r *termReader) elementRelation(column Name) (Relation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in, err := r.partInRelation(&PartInRelation{Pos: column.Pos, Column: column, Key: key}); in != nil || err != nil {
+		return in, err
+	}
 	op, value, err := r.comparison(false)
 	return &ElementRelation{Pos: column.Pos, Column: column, Key: key, Op: op, Value: value}, err
 }
@@ -105,8 +108,25 @@ func (r *termReader) fieldRelation(column Name) (Relation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in, err := r.partInRelation(&PartInRelation{Pos: column.Pos, Column: column, Field: &field}); in != nil || err != nil {
+		return in, err
+	}
 	op, value, err := r.comparison(false)
 	return &FieldRelation{Pos: column.Pos, Column: column, Field: field, Op: op, Value: value}, err
+}
+
+// partInRelation reads the IN of an element or a field; nil: there is none.
+func (r *termReader) partInRelation(rel *PartInRelation) (Relation, error) {
+	negated := r.lex.Peek().Value == "NOT" && second(r.lex).Value == "IN"
+	if negated {
+		r.lex.Next()
+	} else if r.lex.Peek().Value != "IN" {
+		return nil, nil
+	}
+	rel.Negated = negated
+	var err error
+	rel.Values, rel.Marker, err = r.inValues()
+	return rel, err
 }
 
 func (r *termReader) tokenRelation() (Relation, error) {

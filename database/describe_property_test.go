@@ -86,7 +86,7 @@ var rollupSource = regexp.MustCompile(`'esker.rollup_of': 0x[0-9a-f]*(, )?`)
 // catalogued are the rows of system_schema about what clients made, without ids.
 func catalogued(r *rapid.T, w *world) []string {
 	var out []string
-	for _, table := range []string{"keyspaces", "tables", "columns", "views", "indexes"} {
+	for _, table := range []string{"keyspaces", "types", "tables", "columns", "views", "indexes"} {
 		rows, err := w.literals("SELECT * FROM system_schema." + table)
 		if err != nil {
 			r.Fatal(err)
@@ -124,6 +124,7 @@ type schemaWriter struct {
 	copies    []string // qualified; query tables and views
 	policies  []string // qualified
 	indexes   []string // qualified
+	types     []string // qualified
 	done      []string // what was not refused
 	then      func()   // notes what the statement that was drawn makes, if it is not refused
 	taken     map[string]int
@@ -136,6 +137,8 @@ var schemaStatements = []struct {
 	draw  func(*schemaWriter, *madeTable) string
 }{
 	{"CREATE KEYSPACE", 1, func(g *schemaWriter, _ *madeTable) string { return g.keyspace() }},
+	{"CREATE TYPE", 5, func(g *schemaWriter, _ *madeTable) string { return g.userType() }},
+	{"ALTER TYPE", 4, func(g *schemaWriter, _ *madeTable) string { return g.alterType() }},
 	{"CREATE TABLE", 2, func(g *schemaWriter, _ *madeTable) string { return g.table() }},
 	{"CREATE QUERY TABLE", 6, (*schemaWriter).queryTable},
 	{"CREATE MATERIALIZED VIEW", 6, (*schemaWriter).view},
@@ -167,6 +170,9 @@ var schemaStatements = []struct {
 	{"DROP", 2, (*schemaWriter).drop},
 }
 
+// tableStatement is where CREATE TABLE stands among schemaStatements.
+const tableStatement = 3
+
 // write draws a schema of keyspaces, tables and what hangs on them.
 func (g *schemaWriter) write() {
 	g.keyspaces = []string{"ks"}
@@ -176,14 +182,14 @@ func (g *schemaWriter) write() {
 	}
 	for i := range rapid.IntRange(6, 40).Draw(g.r, "statements") {
 		kind := schemaStatements[rapid.SampledFrom(kinds).Draw(g.r, "kind")]
-		if i < 2 {
-			kind = schemaStatements[1]
+		if i < 2 && len(g.types) > i {
+			kind = schemaStatements[tableStatement]
 		}
 		var of *madeTable
 		if len(g.tables) > 0 {
 			of = &g.tables[rapid.IntRange(0, len(g.tables)-1).Draw(g.r, "table")]
-		} else if kind.name != "CREATE KEYSPACE" {
-			kind = schemaStatements[1]
+		} else if kind.name != "CREATE KEYSPACE" && kind.name != "CREATE TYPE" {
+			kind = schemaStatements[tableStatement]
 		}
 		g.then = func() {}
 		text := kind.draw(g, of)

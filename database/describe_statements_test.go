@@ -60,6 +60,7 @@ func (g *schemaWriter) table() string {
 		declared, clustering, t.key = append(declared, "c "+g.pick("c", "text", "int", "frozen<list<int>>", "timestamp")), clustering+", c", append(t.key, "c")
 	}
 	columns := append(g.some(50, regularColumns...), "n2 int")
+	columns = append(columns, g.some(60, g.ofTypes(&t, &declared, &clustering)...)...)
 	for _, c := range columns {
 		t.columns = append(t.columns, columnName(c))
 	}
@@ -83,6 +84,45 @@ func (g *schemaWriter) table() string {
 		options = append(options, order+")")
 	}
 	return "CREATE TABLE " + t.name + " (" + strings.Join(append(declared, columns...), ", ") + ", PRIMARY KEY (" + partition + ", " + clustering + "))" + withOptions(g.once(options))
+}
+
+// ofTypes are columns of user types of the keyspace of a table; one of them may go into its key.
+func (g *schemaWriter) ofTypes(t *madeTable, declared *[]string, clustering *string) []string {
+	var own []string
+	for _, name := range g.types {
+		if of, ok := strings.CutPrefix(name, t.keyspace()+"."); ok {
+			own = append(own, of)
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	if rapid.Bool().Draw(g.r, "type in the key") {
+		*declared = append(*declared, "cu frozen<"+g.pick("key of type", own...)+">")
+		*clustering, t.key = *clustering+", cu", append(t.key, "cu")
+	}
+	of := g.pick("column of type", own...)
+	return []string{"u0 frozen<" + of + ">", "u1 " + of, "u2 frozen<map<text, " + of + ">>", "u3 tuple<" + of + ", int>", "u4 list<frozen<" + t.keyspace() + "." + of + ">>", "u5 " + of + " static"}
+}
+
+// userType makes a type of which some are made of others.
+func (g *schemaWriter) userType() string {
+	keyspace := g.pick("keyspace of a type", g.keyspaces...)
+	fields := append(g.some(50, `"A b" int`, `"select" text`, "l list<int>", "m frozen<map<text, int>>", "d duration"), "f double")
+	for _, name := range g.types {
+		if of, ok := strings.CutPrefix(name, keyspace+"."); ok && rapid.Bool().Draw(g.r, "made of "+of) {
+			fields = append(fields, fmt.Sprintf("f%d ", len(fields))+g.pick("how", "frozen<"+of+">", "tuple<int, "+of+">", "list<frozen<"+of+">>"))
+		}
+	}
+	return "CREATE TYPE " + g.named(&g.types, keyspace, "address", `"Mi xed"`, `"select"`, `"q""q"`, "z_last") + " (" + strings.Join(fields, ", ") + ")"
+}
+
+func (g *schemaWriter) alterType() string {
+	more := "more frozen<set<text>>"
+	if len(g.types) > 0 {
+		more = g.pick("added field", more, "other frozen<"+g.pick("added type", g.types...)+">")
+	}
+	return g.of("ALTER TYPE ", g.types, " "+g.pick("alter type", "ADD "+more, "ADD plain int", `RENAME f TO "F f" AND plain TO f`, "RENAME f TO g"))
 }
 
 // once leaves out options that are there already: the second of a name is refused.
@@ -242,7 +282,7 @@ func (g *schemaWriter) alterCopy(*madeTable) string {
 }
 
 func (g *schemaWriter) drop(t *madeTable) string {
-	switch rapid.IntRange(0, 5).Draw(g.r, "drop") {
+	switch rapid.IntRange(0, 6).Draw(g.r, "drop") {
 	case 0:
 		return g.of("DROP ROLLUP ", g.rollups, "")
 	case 1:
@@ -253,6 +293,8 @@ func (g *schemaWriter) drop(t *madeTable) string {
 		return g.of("DROP INDEX ", g.indexes, "")
 	case 4:
 		return "DROP TABLE " + t.name
+	case 5:
+		return g.of("DROP TYPE ", g.types, "")
 	}
 	return g.of("DROP KEYSPACE ", g.keyspaces[1:], "") // ks has the most
 }

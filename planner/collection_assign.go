@@ -61,6 +61,8 @@ func (c *compiler) addToColumn(t *schema.Table, col *schema.Column, a *cql.AddTo
 		return part{}, invalidf("Invalid operation (%s) for non list column %s", sum(col, a), col.Name)
 	case a.Kind == cql.AddPrepend && !col.Type.Multicell():
 		return part{}, invalidf("Invalid operation (%s) for frozen list column %s", sum(col, a), col.Name)
+	case col.Type.Kind() == types.KindTuple || col.Type.Kind() == types.KindUDT:
+		return part{}, invalidf("Invalid operation (%s) for tuple column %s", sum(col, a), col.Name)
 	case !col.Type.IsCollection():
 		return part{}, invalidf("Invalid operation (%s) for non counter column %s", sum(col, a), col.Name)
 	case !col.Type.Multicell():

@@ -45,7 +45,7 @@ type Check struct {
 // Condition compares a column, or an element of it, with values. A row that is not there has null everywhere.
 type Condition struct {
 	Column  *schema.Column
-	Element [][]byte // one: the key of a map, or the index of a list as an int; none: the whole column
+	Element [][]byte // one: the key of a map, the index of a list as an int, the number of a field as one; none: the whole column
 	Type    *types.Type
 	Op      Operator // Eq, Neq, Lt, Lte, Gt, Gte, In, Contains or ContainsKey
 	Values  [][]byte // nil in it is null
@@ -94,6 +94,10 @@ func (c *compiler) condition(t *schema.Table, r cql.Relation) (*condition, error
 		return c.inCondition(t, r)
 	case *cql.ElementRelation:
 		return c.elementCondition(t, r)
+	case *cql.FieldRelation:
+		return c.fieldCondition(t, r)
+	case *cql.PartInRelation:
+		return c.partInCondition(t, r)
 	}
 	return nil, syntaxf("IF takes conditions on columns: %s is none", cql.FormatRelation(r))
 }
@@ -182,18 +186,23 @@ func (c *compiler) inCondition(t *schema.Table, r *cql.InRelation) (*condition, 
 	}
 	out := &condition{Condition: Condition{Column: col, Type: col.Type, Op: In}}
 	spec := c.spec(t, col.Name, col.Type)
-	if r.Marker != nil {
-		out.list = c.marker(r.Marker, inSpec(spec))
-		return out, nil
+	return out, c.listed(out, spec, r.Values, r.Marker)
+}
+
+// listed adds the values of an IN to a condition.
+func (c *compiler) listed(out *condition, spec ColumnSpec, values []cql.Term, marker *cql.Marker) error {
+	if marker != nil {
+		out.list = c.marker(marker, inSpec(spec))
+		return nil
 	}
-	for _, v := range r.Values {
+	for _, v := range values {
 		term, err := c.term(v, spec)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		out.terms = append(out.terms, term)
 	}
-	return out, nil
+	return nil
 }
 
 // elementCondition is `map[key] op value` and `list[index] op value`.
@@ -202,31 +211,22 @@ func (c *compiler) elementCondition(t *schema.Table, r *cql.ElementRelation) (*c
 	if err != nil {
 		return nil, err
 	}
-	elems := col.Type.Elems()
-	var key ColumnSpec
-	switch col.Type.Kind() {
-	case types.KindMap:
-		key = c.spec(t, "key("+col.Name+")", elems[0])
-	case types.KindList:
-		key = c.spec(t, "idx("+col.Name+")", types.Int)
-	case types.KindSet:
-		return nil, invalidf("Invalid element access syntax for set column %s", col.Name)
-	default:
-		return nil, invalidf("Invalid element access syntax for non-collection column %s", col.Name)
+	key, value, err := c.elementSpecs(t, col)
+	if err != nil {
+		return nil, err
 	}
 	op, ok := conditionOperators[r.Op]
 	if !ok || op == Contains || op == ContainsKey {
 		return nil, syntaxf("IF has no such operator: %s", cql.FormatRelation(r))
 	}
-	of := elems[len(elems)-1]
-	if err := checkOrdered(op, of); err != nil {
+	if err := checkOrdered(op, value.Type); err != nil {
 		return nil, err
 	}
-	out := &condition{Condition: Condition{Column: col, Type: of, Op: op}}
+	out := &condition{Condition: Condition{Column: col, Type: value.Type, Op: op}}
 	if out.element, err = c.term(r.Key, key); err != nil {
 		return nil, err
 	}
-	term, err := c.term(r.Value, c.spec(t, "value("+col.Name+")", of))
+	term, err := c.term(r.Value, value)
 	out.terms = []boundTerm{term}
 	return out, err
 }

@@ -216,6 +216,8 @@ func checkIndexed(of *schema.IndexOf, base *schema.Table) error {
 		return invalidf("Secondary indexes are not supported on %s", what)
 	case col.Kind == schema.PartitionKey && len(base.PartitionKey) == 1:
 		return invalidf("Cannot create secondary index on the only partition key column %s", col.Name)
+	case kind == types.KindUDT && col.Type.Multicell():
+		return invalidf("Cannot create index on non-frozen UDT column %s", col.Name)
 	case !(col.Type.IsCollection() && col.Type.Frozen()) && of.Target == schema.IndexFull:
 		return invalidf("full() indexes can only be created on frozen collections")
 	case !col.Type.IsCollection() && of.Target != "":

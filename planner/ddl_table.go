@@ -137,11 +137,10 @@ func (c *compiler) newColumn(keyspace string, d cql.ColumnDefinition) (*schema.C
 	return &schema.Column{Name: d.Name, Kind: kind, Type: of, Position: -1}, nil
 }
 
-// checkValueType refuses types of static and regular columns that this build does not keep.
+// checkValueType refuses what the type of a static or regular column cannot be.
 func checkValueType(col *schema.Column) error {
-	switch {
-	case col.Type.Kind() == types.KindUDT && !col.Type.Frozen():
-		return invalidf("column %s: non-frozen user types are not supported by this build; use frozen<%s>", col.Name, col.Type)
+	if col.Type.Kind() == types.KindUDT && col.Type.Multicell() && slices.ContainsFunc(col.Type.Elems(), (*types.Type).Multicell) {
+		return invalidf("Non-frozen UDTs with nested non-frozen collections are not supported")
 	}
 	return nil
 }

@@ -138,7 +138,8 @@ func (c *compiler) alterType(stmt *cql.AlterType) (*Alter, error) {
 	return &Alter{Next: c.schema.WithType(next), Change: changeUpdated, Target: targetType, Keyspace: keyspace, Name: name}, nil
 }
 
-// addField returns the type with another field behind its fields. In a partition key that would be another hash for the values that are there.
+// addField returns the type with another field behind its fields. In a partition key that would be another hash for the values that are there;
+// the keys of indexes are without the nulls that they end with.
 func (c *compiler) addField(u *types.Type, action *cql.AddField) (*types.Type, error) {
 	keyspace, name := u.UDTName()
 	field := action.Field.Name.Text
@@ -158,7 +159,7 @@ func (c *compiler) addField(u *types.Type, action *cql.AddField) (*types.Type, e
 	}
 	var keyed []string
 	for _, t := range c.schema.Keyspaces[keyspace].SortedTables() {
-		if t.Uses(name, schema.PartitionKey) {
+		if t.Kind != schema.Index && t.Uses(name, schema.PartitionKey) {
 			keyed = append(keyed, t.QualifiedName())
 		}
 	}
@@ -239,7 +240,7 @@ func (c *compiler) dropType(stmt *cql.DropType) (*Alter, error) {
 	}
 	var users []string
 	for _, t := range k.SortedTables() {
-		if t.Uses(name) {
+		if t.Copy == nil && t.Uses(name) { // copies have what their base has
 			users = append(users, t.Name)
 		}
 	}

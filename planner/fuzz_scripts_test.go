@@ -62,7 +62,7 @@ func (s *script) add(text string) {
 	if strings.HasPrefix(cql.Format(tree), "DROP") {
 		return // what is there is of more use
 	}
-	if plan, err := p.Bind(nil, Context{}); err == nil {
+	if plan, err := p.Bind(nil, scriptMoment()); err == nil {
 		if alter, ok := plan.(*Alter); ok && alter.Next != nil {
 			s.schema = alter.Next
 		}
@@ -154,4 +154,9 @@ func mutated(r *rand.Rand, from []string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// scriptMoment is a moment for statements whose values do not matter.
+func scriptMoment() Context {
+	return Context{NowSec: 1000, NowMillis: 1_000_000, NowTicks: func() int64 { return 10_000_000_000 }, Random: func() [16]byte { return [16]byte{1, 2, 3} }}
 }

@@ -75,7 +75,7 @@ func (c *compiler) where(t, named *schema.Table, relations []cql.Relation) (*whe
 		case *cql.ElementRelation:
 			err = c.whereElement(w, named, r)
 		default:
-			err = invalidf("this form of WHERE is not supported in SELECT: fields of columns cannot be restricted")
+			err = syntaxf("no viable alternative at %s: WHERE takes no fields, and no IN for elements", cql.FormatRelation(r))
 		}
 		if err != nil {
 			return nil, err

@@ -31,13 +31,13 @@ func meets(c *planner.Condition, value, wanted []byte) bool {
 	return holdsOrder(c.Op, c.Type.Compare(value, wanted))
 }
 
-// element is the value at a key of a map, or at an index of a list; nil: there is none.
+// element is the value at a key of a map, or at an index of a list, or of a field by its number; nil: there is none.
 func element(of *types.Type, value, key []byte) []byte {
 	parts, err := of.SplitCollection(value)
 	if value == nil || err != nil {
 		return nil // the store has checked it; it has no parts then
 	}
-	if of.Kind() == types.KindList {
+	if of.Kind() == types.KindList || of.Kind() == types.KindUDT {
 		if i := types.DecodeInt64(key); i >= 0 && i < int64(len(parts)) {
 			return parts[i]
 		}

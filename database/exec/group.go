@@ -341,7 +341,8 @@ type groupTerm struct {
 	step  *planner.Step // that floor or time_bucket rounds to; nil: the plain column
 	value []byte
 	null  bool
-	low   int64 // integers from low to high are in the group
+	forms *types.Type // of user types, whose values may lack the nulls that they end with; else nil
+	low   int64       // integers from low to high are in the group
 	high  int64
 	whole bool // low and high are known
 }
@@ -349,6 +350,9 @@ type groupTerm struct {
 // newGroupTerm is false for terms of the partition key: a partition always begins a group.
 func newGroupTerm(e planner.Expr) (groupTerm, bool) {
 	t := groupTerm{expr: e, slot: -1}
+	if of := e.Type(); of.Contains(types.KindUDT) {
+		t.forms = of
+	}
 	switch e := e.(type) {
 	case *planner.ColumnExpr:
 		if e.Column.Kind == schema.PartitionKey {
@@ -408,9 +412,14 @@ func (t *groupTerm) extent(r *row, from, to int) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if (v == nil) != t.null || !bytes.Equal(v, t.value) {
+		if (v == nil) != t.null || !t.same(v) {
 			return i, nil
 		}
 	}
 	return to, nil
+}
+
+// same reports whether a value is the group's, neither of them null.
+func (t *groupTerm) same(v []byte) bool {
+	return bytes.Equal(v, t.value) || t.forms != nil && t.forms.Compare(v, t.value) == 0
 }
