@@ -35,7 +35,7 @@ func TestShapesMeanTheSame(t *testing.T) {
 	literals := []string{
 		"'a'", "''", "'it''s'", "'2020-01-01'", "'2020-01-01 10:00:00+0100'", "'127.0.0.1'", "'x'", "1", "0", "-1", "86400", "3000000000", "-9223372036854775808", "99999999999999999999",
 		"1.5", "-0.0", "1e400", "-1E5", "true", "null", "NaN", "-Infinity", "0xcafe", "0x", "0xabc", "550e8400-e29b-41d4-a716-446655440000", "1h30m", "-2d", "1mo",
-		"[1, 2]", "{'a'}", "now()", "(int) 5", "blobAsInt(0x00000001)", "intAsBlob(3)", "1 + 2",
+		"[1, 2]", "[1, 'a']", "[null]", "[3000000000]", "[]", "{'a'}", "{'b', 'a', 'b'}", "now()", "(int) 5", "blobAsInt(0x00000001)", "intAsBlob(3)", "1 + 2",
 	}
 	texts := []string{
 		"INSERT INTO t (k, ts, %s) VALUES (%s, %s, %s)", "INSERT INTO t (k, ts, %s) VALUES (%s, %s, %s) USING TTL %s AND TIMESTAMP 5",

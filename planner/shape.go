@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eskerdb/esker/cql"
@@ -47,6 +48,21 @@ func (s *slots) take(l *cql.Literal, receiver *types.Type) (place int, ok bool) 
 		return i, true
 	}
 	return 0, false
+}
+
+// open reports whether the literals of a collection or a tuple become values one by one. null does not: that there is one is refused, or not,
+// once and for all.
+func (s *slots) open(t cql.Term) bool {
+	_, elems := literalElements(t)
+	return s != nil && s.calls == 0 && len(elems) > 0 && !holdsNull(t)
+}
+
+func holdsNull(t cql.Term) bool {
+	if l, ok := t.(*cql.Literal); ok {
+		return l.Class == cql.LiteralNull
+	}
+	_, elems := literalElements(t)
+	return slices.ContainsFunc(elems, holdsNull)
 }
 
 // inCall says that what is compiled until the returned function is called are arguments.

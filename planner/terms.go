@@ -129,7 +129,7 @@ func (c *compiler) term(t cql.Term, receiver ColumnSpec) (boundTerm, error) {
 		if one, ok := t.(*cql.TupleLiteral); ok && len(one.Elems) == 1 && receiver.Type.Kind() != types.KindTuple {
 			return c.term(one.Elems[0], receiver) // parentheses
 		}
-		if !constantTerm(t) {
+		if !constantTerm(t) || c.slots.open(t) {
 			return c.elements(t, receiver)
 		}
 		return c.collectionTerm(t, receiver)
