@@ -144,6 +144,12 @@ func unexpectedToken(text string, t *lexer.Token, expected string) *SyntaxError 
 		return errorAt(text, position(t.Pos), "no viable alternative at input '%s' (a reserved word: as a name it is written \"%s\")",
 			input, strings.ToLower(input))
 	}
+	switch {
+	case strings.HasPrefix(expected, "a ") || strings.HasPrefix(expected, "an "):
+		return errorAt(text, position(t.Pos), "no viable alternative at input '%s' (expecting %s)", input, expected)
+	case isLetter(expected[0]) && expected != "EOF":
+		expected = "K_" + expected // as Cassandra's grammar names its keywords
+	}
 	return errorAt(text, position(t.Pos), "mismatched input '%s' expecting %s", input, expected)
 }
 
@@ -156,7 +162,11 @@ func sourceOf(text string, t *lexer.Token) string {
 	if t.Value == "TABLE" && !strings.EqualFold(text[t.Pos.Offset:min(end, len(text))], t.Value) {
 		end = t.Pos.Offset + len("COLUMNFAMILY")
 	}
-	return excerpt(text[t.Pos.Offset:min(end, len(text))])
+	source := text[t.Pos.Offset:min(end, len(text))]
+	if t.Type == tokenString {
+		source = literalOf(t).Text // without quotes, as Cassandra shows it
+	}
+	return excerpt(source)
 }
 
 // expectedWords names the productions and tokens that an error may ask for.
