@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -195,4 +196,34 @@ func TestCounterBatchKinds(t *testing.T) {
 	}
 	w.expect("SELECT c FROM t", "3")
 	w.expect("SELECT v FROM p")
+}
+
+// TestEachTakesAnItem: those who take the first item of one list at the same time take different ones, by name, by batch and by IF.
+func TestEachTakesAnItem(t *testing.T) {
+	w := newWorld(t, "CREATE TABLE t (k int PRIMARY KEY, l list<int>)")
+	const takers, each = 6, 20
+	items := make([]string, takers*each)
+	for i := range items {
+		items[i] = strconv.Itoa(i)
+	}
+	w.run("UPDATE t SET l = [" + strings.Join(items, ", ") + "] WHERE k = 1")
+	var texts = []string{"DELETE l[0] FROM t WHERE k = 1", "DELETE l[0] FROM t WHERE k = 1 IF EXISTS", "BEGIN BATCH DELETE l[0] FROM t WHERE k = 1; APPLY BATCH"}
+	var all sync.WaitGroup
+	for i := range takers {
+		all.Go(func() {
+			for n := range each {
+				if _, err := w.try(texts[(i+n)%len(texts)]); err != nil {
+					t.Error(err)
+				}
+				if n == i {
+					if err := w.store.FlushAll(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	w.expect("SELECT l FROM t")
+	w.refused("DELETE l[0] FROM t WHERE k = 1", "Attempted to delete an element from a list which is null")
 }
