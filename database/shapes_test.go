@@ -174,12 +174,15 @@ func BenchmarkParse(b *testing.B) {
 			for i := range texts {
 				texts[i] = c.text(i)
 			}
+			var buffer planner.WriteBuffer
+			ctx := w.db.context(nil)
 			b.SetBytes(int64(len(texts[0])))
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
+				buffer.Reset()
 				st, err := c.parse("", texts[i%len(texts)])
 				if err == nil {
-					_, err = st.Plan.Bind(nil, w.db.context(nil))
+					_, err = st.Plan.BindInto(&buffer, nil, &ctx)
 				}
 				if err != nil {
 					b.Fatal(err)
