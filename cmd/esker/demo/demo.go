@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer func() { d.stop() }()
 	for _, step := range []func(context.Context) error{
-		d.createSchema, d.load, d.settled, d.lastHour, d.latest, d.byOccupancy, d.dayByHour, d.lateCorrection, d.backfill, d.advice, d.gaps,
+		d.createSchema, d.load, d.settled, d.lastHour, d.latest, d.byOccupancy, d.dayByHour, d.lateCorrection, d.backfill, d.advice, d.gaps, d.applications,
 		d.sight, d.metrics, d.expiry, d.retention, d.crash, d.backup, d.secure,
 	} {
 		if err := step(ctx); err != nil {
