@@ -245,6 +245,19 @@ func (ch *choice) values(col *schema.Column, values []Value, ctx Context) ([][]b
 	return out, nil
 }
 
+// eachOnce are the values without those that were there before: what IN names twice is one, and a counter must not count it twice.
+func eachOnce(values [][]byte) [][]byte {
+	if len(values) < 2 {
+		return values
+	}
+	seen := make(map[string]bool, len(values))
+	return slices.DeleteFunc(slices.Clone(values), func(v []byte) bool {
+		again := seen[string(v)]
+		seen[string(v)] = true
+		return again
+	})
+}
+
 // combine multiplies the choices of several columns.
 func combine(columns []*schema.Column, choices []choice, values []Value, ctx Context) ([][][]byte, error) {
 	out := [][][]byte{nil}
@@ -256,6 +269,7 @@ func combine(columns []*schema.Column, choices []choice, values []Value, ctx Con
 		if err := checkProduct(len(out), len(options)); err != nil {
 			return nil, err
 		}
+		options = eachOnce(options)
 		next := make([][][]byte, 0, len(out)*len(options))
 		for _, head := range out {
 			for _, v := range options {
