@@ -115,7 +115,7 @@ func (c *compiler) suggestion(stmt *cql.Select, base *schema.Table, s *selection
 		return "", false
 	}
 	for _, allow := range []bool{stmt.AllowFiltering, true} {
-		if allow && c.filtered(stmt, s) != nil {
+		if allow && (s.access.keys != nil || c.filtered(stmt, s) != nil) {
 			return "", false // what is there is as good
 		}
 		asked := *stmt
