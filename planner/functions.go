@@ -39,6 +39,7 @@ func init() {
 	addMathFunctions(families)
 	addCollectionFunctions(families)
 	addJSONFunctions(families)
+	addMaskFunctions(families)
 	families.addGeneric(tokenOverload, "token")
 }
 

@@ -21,6 +21,14 @@ type parameter struct {
 	infer func(arg *operand, receiver *types.Type) *types.Type
 	// refuses says what kind of argument is wanted instead of one of a type; empty: it is taken.
 	refuses func(of *types.Type) string
+	// optional: it may be missing at the end.
+	optional bool
+}
+
+// orNone is the parameter where it may be missing.
+func (p parameter) orNone() parameter {
+	p.text, p.optional = "["+p.text+"]", true
+	return p
 }
 
 func inferCompatible(arg *operand, _ *types.Type) *types.Type {
@@ -57,6 +65,11 @@ func fixedParameter(of ...*types.Type) parameter {
 	if len(of) > 1 {
 		text = "[" + strings.Join(names, "|") + "]"
 	}
+	return fixedParameterAs(text, of...)
+}
+
+// fixedParameterAs is fixedParameter that errors call by a text.
+func fixedParameterAs(text string, of ...*types.Type) parameter {
 	return parameter{
 		text: text,
 		infer: func(arg *operand, _ *types.Type) *types.Type {
@@ -79,11 +92,15 @@ func fixedParameter(of ...*types.Type) parameter {
 // types finds the types of the arguments by the parameters.
 func (g *genericCall) types(parameters ...parameter) ([]*types.Type, error) {
 	texts := make([]string, len(parameters))
+	required := 0
 	for i, p := range parameters {
 		texts[i] = p.text
+		if !p.optional {
+			required++
+		}
 	}
 	called := "system." + g.name + "(" + strings.Join(texts, ", ") + ")"
-	if len(g.args) != len(parameters) {
+	if len(g.args) < required || len(g.args) > len(parameters) {
 		return nil, invalidf("Invalid number of arguments for function %s", called)
 	}
 	out := make([]*types.Type, 0, len(g.args))
