@@ -40,6 +40,15 @@ type CreateTable struct {
 	Options     TableOptions
 }
 
+// CreateTableLike is CREATE TABLE … LIKE.
+type CreateTableLike struct {
+	Pos
+	Table       QualifiedName
+	IfNotExists bool
+	Source      QualifiedName
+	Options     []Option
+}
+
 // ColumnDefinition is `name type [STATIC]`.
 type ColumnDefinition struct {
 	Pos
@@ -136,10 +145,11 @@ type DropTable struct {
 	IfExists bool
 }
 
-func (*CreateKeyspace) statement() {}
-func (*AlterKeyspace) statement()  {}
-func (*DropKeyspace) statement()   {}
-func (*Use) statement()            {}
-func (*CreateTable) statement()    {}
-func (*AlterTable) statement()     {}
-func (*DropTable) statement()      {}
+func (*CreateKeyspace) statement()  {}
+func (*AlterKeyspace) statement()   {}
+func (*DropKeyspace) statement()    {}
+func (*Use) statement()             {}
+func (*CreateTable) statement()     {}
+func (*CreateTableLike) statement() {}
+func (*AlterTable) statement()      {}
+func (*DropTable) statement()       {}

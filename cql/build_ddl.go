@@ -70,6 +70,11 @@ func primaryKey(g *primaryKeyGrammar) PrimaryKey {
 }
 
 func (b *builder) createTable(g *createTableGrammar) Statement {
+	if g.Like != nil {
+		return &CreateTableLike{
+			Pos: position(g.Pos), Table: g.Table.QualifiedName, IfNotExists: g.Absent, Source: g.Like.Source.QualifiedName, Options: options(g.Like.Options),
+		}
+	}
 	t := &CreateTable{Pos: position(g.Pos), Table: g.Table.QualifiedName, IfNotExists: g.Absent}
 	for _, item := range g.Items {
 		switch {

@@ -13,6 +13,10 @@ func (p *printer) definition(stmt Statement) {
 		p.change("DROP KEYSPACE", s.IfExists, QuoteIdentifier(s.Name))
 	case *CreateTable:
 		p.createTable(s)
+	case *CreateTableLike:
+		p.create("TABLE", s.IfNotExists, s.Table.String())
+		p.words(" LIKE ", s.Source.String())
+		p.options(s.Options)
 	case *AlterTable:
 		p.change("ALTER TABLE", s.IfExists, s.Table.String())
 		p.alterAction(s.Action)

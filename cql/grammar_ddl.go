@@ -51,8 +51,14 @@ type createTableGrammar struct {
 	Pos     lexer.Position
 	Absent  bool                 `parser:"'CREATE' 'TABLE' ( 'IF' 'NOT' @'EXISTS' )?"`
 	Table   qualified            `parser:"@@"`
-	Items   []tableItemGrammar   `parser:"'(' @@ ( ',' @@? )* ')'"`
+	Items   []tableItemGrammar   `parser:"( '(' @@ ( ',' @@? )* ')'"`
 	Options *tableOptionsGrammar `parser:"@@?"`
+	Like    *likeGrammar         `parser:"| @@ )"`
+}
+
+type likeGrammar struct {
+	Source  qualified       `parser:"'LIKE' @@"`
+	Options *optionsGrammar `parser:"@@?"`
 }
 
 type tableItemGrammar struct {

@@ -31,6 +31,8 @@ var statements = []struct{ text, want string }{
 		`CREATE TABLE t (a frozen<map<text, list<int>>>, b set<uuid>, c vector<float, 3>, d ks.addr, e 'org.example.T', f tuple<int, text>, PRIMARY KEY ((a, b), c, d))`},
 	{`CREATE TABLE t (key text, value int, time timestamp, date date, ttl int, type text, PRIMARY KEY (key, time))`,
 		`CREATE TABLE t (key text, value int, time timestamp, date date, ttl int, type text, PRIMARY KEY ((key), time))`},
+	{`create table a like b`, `CREATE TABLE a LIKE b`},
+	{`CREATE TABLE IF NOT EXISTS ks.like LIKE "Ks"."Like" WITH comment = 'x' AND time_bucket = {}`, `CREATE TABLE IF NOT EXISTS ks.like LIKE "Ks"."Like" WITH comment = 'x' AND time_bucket = {}`},
 	{`ALTER TABLE t ADD a int, b text static`, `ALTER TABLE t ADD (a int, b text STATIC)`},
 	{`ALTER TABLE IF EXISTS t ADD IF NOT EXISTS (a int)`, `ALTER TABLE IF EXISTS t ADD IF NOT EXISTS (a int)`},
 	{`ALTER TABLE t DROP a USING TIMESTAMP 12`, `ALTER TABLE t DROP (a) USING TIMESTAMP 12`},

@@ -85,6 +85,8 @@ func (r *termReader) using(ttl bool) (u Using, err error) {
 	}
 	return u, r.some("AND", func() (err error) {
 		switch {
+		case r.isTimeout():
+			err = r.refuseTimeout()
 		case r.accept("TIMESTAMP"):
 			u.Timestamp, err = r.integer()
 		case ttl && r.accept("TTL"):
@@ -96,6 +98,17 @@ func (r *termReader) using(ttl bool) (u Using, err error) {
 		}
 		return err
 	})
+}
+
+// isTimeout reports whether TIMEOUT comes next, which is ScyllaDB's and no keyword here.
+func (r *termReader) isTimeout() bool {
+	t := r.lex.Peek()
+	return t.Type == tokenIdent && t.Value == "timeout"
+}
+
+// refuseTimeout is the error of USING TIMEOUT.
+func (r *termReader) refuseTimeout() error {
+	return participle.Errorf(r.lex.Peek().Pos, "USING TIMEOUT is not supported: set the request timeout of the driver instead")
 }
 
 // conditions reads IF EXISTS, or IF with conditions, where it is there.
@@ -168,6 +181,9 @@ func (r *termReader) selectEnd(s *Select) (err error) {
 		}
 	}
 	if r.accept("USING") {
+		if r.isTimeout() {
+			return r.refuseTimeout()
+		}
 		if err = r.expectWords("RESOLUTION"); err != nil {
 			return err
 		}

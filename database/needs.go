@@ -81,6 +81,9 @@ func (n *needs) definition(tree cql.Statement) {
 		n.add(auth.Drop, auth.OnKeyspace(stmt.Name))
 	case *cql.CreateTable:
 		n.add(auth.Create, auth.OnTables(n.keyspaceOf(stmt.Table)))
+	case *cql.CreateTableLike:
+		n.add(auth.Create, auth.OnTables(n.keyspaceOf(stmt.Table)))
+		n.read(stmt.Source)
 	case *cql.AlterTable:
 		n.alter(stmt.Table)
 	case *cql.DropTable:

@@ -42,6 +42,7 @@ var needed = map[string][]string{
 	"AlterKeyspace":          {"ALTER KEYSPACE ks WITH durable_writes = true: ALTER <keyspace ks>"},
 	"DropKeyspace":           {"DROP KEYSPACE ks: DROP <keyspace ks>", "DROP KEYSPACE IF EXISTS n: DROP <keyspace n>"},
 	"CreateTable":            {"CREATE TABLE n (k int PRIMARY KEY): CREATE <all tables in ks>"},
+	"CreateTableLike":        {"CREATE TABLE n LIKE t: CREATE <all tables in ks>, SELECT <table ks.t>"},
 	"AlterTable":             {"ALTER TABLE t ADD x int: ALTER <table ks.t>"},
 	"DropTable":              {"DROP TABLE t2: DROP <table ks.t2>", "DROP TABLE IF EXISTS n: DROP <table ks.n>"},
 	"CreateType":             {"CREATE TYPE n (a int): CREATE <all tables in ks>", "CREATE TYPE IF NOT EXISTS ks.n (a int): CREATE <all tables in ks>"},

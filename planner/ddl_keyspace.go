@@ -35,6 +35,8 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.dropKeyspace(stmt)
 	case *cql.CreateTable:
 		alter, err = c.createTable(stmt)
+	case *cql.CreateTableLike:
+		alter, err = c.createTableLike(stmt)
 	case *cql.AlterTable:
 		alter, err = c.alterTable(stmt)
 	case *cql.DropTable:
@@ -69,14 +71,8 @@ func (c *compiler) prepareDDL(stmt cql.Statement) (*Prepared, error) {
 		alter, err = c.alterType(stmt)
 	case *cql.DropType:
 		alter, err = c.dropType(stmt)
-	case *cql.CreateRetentionPolicy:
-		alter, err = c.createPolicy(stmt)
-	case *cql.AlterRetentionPolicy:
-		alter, err = c.alterPolicy(stmt)
-	case *cql.DropRetentionPolicy:
-		alter, err = c.dropPolicy(stmt)
 	default:
-		return nil, invalidf("this statement is not supported by this build")
+		alter, err = c.changePolicy(stmt)
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,19 @@ import (
 // policiesMax is how many retention policies a table may have.
 const policiesMax = 64
 
+// changePolicy is the change of a statement about retention policies.
+func (c *compiler) changePolicy(stmt cql.Statement) (*Alter, error) {
+	switch stmt := stmt.(type) {
+	case *cql.CreateRetentionPolicy:
+		return c.createPolicy(stmt)
+	case *cql.AlterRetentionPolicy:
+		return c.alterPolicy(stmt)
+	case *cql.DropRetentionPolicy:
+		return c.dropPolicy(stmt)
+	}
+	return nil, invalidf("this statement is not supported by this build")
+}
+
 // createPolicy adds a retention policy to a base table.
 func (c *compiler) createPolicy(stmt *cql.CreateRetentionPolicy) (*Alter, error) {
 	base, err := c.table(stmt.Table)
