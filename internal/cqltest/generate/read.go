@@ -199,7 +199,7 @@ func (g *generator) aggregate(t *table) string {
 	c := pick(g, t.columns)
 	return pick(g, []string{
 		"count(*)", "COUNT(1)", "count(" + c.name + ")", "min(" + c.name + ")", "max(" + c.name + ")", "sum(" + c.name + ")", "avg(" + c.name + ")",
-		map[bool]string{true: "max(writetime(" + c.name + "))", false: "count(*)"}[g.clocked],
+		map[bool]string{true: "max(writetime(" + c.name + "))", false: "count(*)"}[g.clocked && !t.counter],
 	})
 }
 
@@ -217,7 +217,7 @@ func (g *generator) selector(t *table) string {
 		"ttl(" + value.name + ")", "token(" + strings.Join(namesOf(t.of(partitionKey)), ", ") + ")",
 		"CAST(" + c.name + " AS " + pick(g, scalars) + ")", c.typ.name + "AsBlob(" + c.name + ")",
 	}
-	if g.clocked { // else they say when the program ran
+	if g.clocked && !t.counter { // else they say when the program ran
 		words = append(words, "writetime("+value.name+")", "maxwritetime("+value.name+")")
 	}
 	switch c.typ.name {
