@@ -19,11 +19,18 @@ var meant = []meantDifference{
 		return d.Kind == "pages" && last > 0 && d.Judges.Pages[last] == 0 && slices.Equal(d.Ours.Pages, d.Judges.Pages[:last])
 	}},
 	{"Cassandra fails with an error of its own", func(d *Disagreement) bool {
-		return d.Error != nil && d.OurErr == nil && (d.Error.Code == 0 || strings.Contains(d.Error.Message, "Invalid value for the paging state"))
+		return d.Error != nil && d.OurErr == nil && (d.Error.Code == 0 || d.Error.Code == 0x1300 || strings.Contains(d.Error.Message, "Invalid value for the paging state"))
 	}},
 	refusing("Cassandra has no cast of a type to itself in descending order", "judge refuses", `Invalid call to function system\.cast_as_`),
 	refusing("the entries of a frozen map can be restricted", "judge refuses", `Map-entry equality predicates on frozen map`),
 	refusing("where nothing can be found Cassandra does not look at pages", "ours refuses", `Cannot page queries with both ORDER BY`),
+	refusing("a minus subtracts also where no blank follows it", "judge refuses", `(no viable|mismatched) .*input '-\d`),
+	{"Cassandra adds a number that stands behind a column without a sign", func(d *Disagreement) bool {
+		return d.Kind == "ours refuses" && unsigned.MatchString(d.Step.Text)
+	}},
+	{"days before 1970 begin at midnight; Cassandra rounds towards 1970", func(d *Disagreement) bool {
+		return d.Kind == "rows" && toDate.MatchString(d.Step.Text)
+	}},
 	refusing("open: not supported by this build", "ours refuses", `not supported by this build|cannot be selected in this build`),
 	refusing("open: rows are named though only statics are selected", "judge refuses", `when selecting only static columns`),
 	refusing("open: several restrictions of one collection", "judge refuses",
@@ -36,6 +43,12 @@ var meant = []meantDifference{
 		return d.Kind == "columns" && strings.Contains(strings.ToUpper(d.Step.Text), "CAST")
 	}},
 }
+
+// Parts of texts by which differences are known.
+var (
+	unsigned = regexp.MustCompile(`(?i)\bSET .*= \w+ \d`)
+	toDate   = regexp.MustCompile(`(?i)to_?date|as date|dateof`)
+)
 
 // refusing are differences of a kind where either server says such words.
 func refusing(reason, kind, words string) meantDifference {
