@@ -53,7 +53,7 @@ func (t *Type) ParseLiteral(lit Literal) ([]byte, error) {
 
 // beyondDouble reports whether a number is so large that a double has no other value for it than infinity.
 func beyondDouble(s string) bool {
-	if len(s) < 300 && strings.IndexAny(s, "eE") < 0 || strings.HasSuffix(s, "y") {
+	if len(s) < 300 && !strings.ContainsAny(s, "eE") || strings.HasSuffix(s, "y") {
 		return false
 	}
 	v, ok := parseFloat(s, 64)

@@ -79,16 +79,6 @@ func (t *typ) multicell() bool {
 
 func (t *typ) collection() bool { return t.name == "list" || t.name == "set" || t.name == "map" }
 
-// has says whether a type with this name is in it.
-func (t *typ) has(name string) bool {
-	for _, e := range t.elems {
-		if e.has(name) {
-			return true
-		}
-	}
-	return t.name == name
-}
-
 // keyType is a type that a key can have.
 func (g *generator) keyType() *typ {
 	if g.chance(12) {
