@@ -56,6 +56,13 @@ func (w *writeLimits) refused(t *schema.Table) catalog.WriteLimit {
 
 // admitted applies a write of a client, if its partitions may take it, and counts it among the hot ones.
 func (d *Database) admitted(w *writing) (*Result, Ticket, error) {
+	d.marksMu.RLock()
+	defer d.marksMu.RUnlock()
+	return d.admittedHeld(w)
+}
+
+// admittedHeld is admitted for who holds marksMu shared.
+func (d *Database) admittedHeld(w *writing) (*Result, Ticket, error) {
 	plan := w.Write()
 	demands, err := d.limitWrites(plan)
 	if err != nil {

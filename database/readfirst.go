@@ -13,6 +13,9 @@ import (
 func (d *Database) readFirst(w *writing, conditions *planner.Conditional, req *Request) (*Result, Ticket, error) {
 	unlock := d.firstReads.lock(latchNames(w, conditions))
 	defer unlock()
+	// From the read on: a TRUNCATE in between would leave what was read, and what is written would bring it back.
+	d.marksMu.RLock()
+	defer d.marksMu.RUnlock()
 	now := d.store.Newest()
 	source := viewSource{d, now, d.Schema()}
 	defer source.Close()
@@ -31,7 +34,7 @@ func (d *Database) readFirst(w *writing, conditions *planner.Conditional, req *R
 	if err := settle(now, w.Write()); err != nil {
 		return nil, Ticket{}, err
 	}
-	done, ticket, err := d.admitted(w)
+	done, ticket, err := d.admittedHeld(w)
 	if err != nil {
 		return nil, Ticket{}, err
 	}

@@ -26,8 +26,6 @@ func (d *Database) write(w *writing) (*Result, Ticket, error) {
 	if len(plan.Mutations) == 0 {
 		return written(plan.Warnings), Ticket{}, nil
 	}
-	d.marksMu.RLock()
-	defer d.marksMu.RUnlock()
 	traits, err := d.aim(w)
 	if err != nil {
 		return nil, Ticket{}, err

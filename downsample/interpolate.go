@@ -13,7 +13,7 @@ func Interpolates(of *types.Type) bool { return Numeric(of) || of.Kind() == type
 
 // Interpolate is the value on the straight line from one value to another, part/whole of the way, 0 < part < whole.
 // Doubles and floats are computed as doubles; all else is exact and then rounded to the nearest integer, or for
-// decimals to the nearest at the longer of the two scales, halves up. It is null where a value is null or empty.
+// decimals to the nearest at the longer of the two scales, halves up. It is null where a value is null or empty, or decimals lie too many digits apart.
 func Interpolate(of *types.Type, from, to []byte, part, whole uint64) []byte {
 	if len(from) == 0 || len(to) == 0 {
 		return nil
@@ -27,6 +27,9 @@ func Interpolate(of *types.Type, from, to []byte, part, whole uint64) []byte {
 		return types.AppendVarint(nil, onLine(types.DecodeVarint(from), types.DecodeVarint(to), part, whole))
 	case types.KindDecimal:
 		a, b := types.DecodeDecimal(from), types.DecodeDecimal(to)
+		if apart(a, b) {
+			return nil
+		}
 		scale := max(a.Scale(), b.Scale())
 		a.Round(a, scale, inf.RoundExact)
 		b.Round(b, scale, inf.RoundExact)

@@ -87,7 +87,7 @@ func (k numbers) parts(word uint64) (mantissa uint64, exponent int, negative boo
 }
 
 // Difference is later − earlier, as the type that ResultType gives for delta. Integers wrap as a sum of bigints does.
-// It is null if one of the values is null or empty.
+// It is null if one of the values is null or empty, or decimals lie too many digits apart.
 func Difference(of *types.Type, later, earlier []byte) []byte {
 	if len(later) == 0 || len(earlier) == 0 {
 		return nil
@@ -97,8 +97,11 @@ func Difference(of *types.Type, later, earlier []byte) []byte {
 		v := types.DecodeVarint(later)
 		return types.AppendVarint(nil, v.Sub(v, types.DecodeVarint(earlier)))
 	case types.KindDecimal:
-		v := types.DecodeDecimal(later)
-		return types.AppendDecimal(nil, v.Sub(v, types.DecodeDecimal(earlier)))
+		v, from := types.DecodeDecimal(later), types.DecodeDecimal(earlier)
+		if apart(v, from) {
+			return nil
+		}
+		return types.AppendDecimal(nil, v.Sub(v, from))
 	case types.KindFloat, types.KindDouble:
 		if v := types.DecodeFloat64(later) - types.DecodeFloat64(earlier); !math.IsNaN(v) {
 			return types.AppendDouble(nil, v)

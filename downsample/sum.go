@@ -1,6 +1,7 @@
 package downsample
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -262,7 +263,7 @@ func (a *varintSum) Reset() { a.n, a.sum = 0, new(big.Int) }
 // decimalSum is sum or avg of decimals. The average is Cassandra's: it runs along with the values, each step
 // rounded half to even at the scale of its difference.
 type decimalSum struct {
-	sound
+	fragile
 	average bool
 	n       int64
 	held    *inf.Dec // the sum, or the average so far
@@ -278,6 +279,15 @@ func (a *decimalSum) Add(value []byte) {
 	}
 	a.n++
 	v := types.DecodeDecimal(value)
+	switch {
+	case !apart(a.held, v):
+	case a.held.Sign() == 0 && a.n == 1:
+		a.held = v
+		return
+	default:
+		a.fail("sum of decimals", errApart)
+		return
+	}
 	if a.average {
 		v.Sub(v, a.held)
 		v.QuoRound(v, inf.NewDec(a.n, 0), v.Scale(), inf.RoundHalfEven)
@@ -289,4 +299,15 @@ func (a *decimalSum) AddVector(v *mutation.Vector, from, to int) { addEach(a, ni
 
 func (a *decimalSum) Result() []byte { return types.AppendDecimal(nil, a.held) }
 
-func (a *decimalSum) Reset() { a.n, a.held = 0, new(inf.Dec) }
+func (a *decimalSum) Reset() { a.n, a.held, a.err = 0, new(inf.Dec), nil }
+
+// scalesApartMax is how far the scales of two decimals may lie apart for what needs all digits between them.
+const scalesApartMax = 100_000
+
+var errApart = fmt.Errorf("decimals lie more than %d digits apart", scalesApartMax)
+
+// apart reports whether two decimals lie too far apart.
+func apart(a, b *inf.Dec) bool {
+	d := int64(a.Scale()) - int64(b.Scale())
+	return d > scalesApartMax || d < -scalesApartMax
+}

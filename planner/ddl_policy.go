@@ -134,6 +134,8 @@ func (c *compiler) policyFilter(base *schema.Table, policy string, r cql.Relatio
 		return nil, undefinedColumn(base, f.Column)
 	case col.Kind != schema.PartitionKey && col.Kind != schema.Static:
 		return nil, invalidf("retention policy %s: column %s belongs to single rows; a policy is for whole partitions and looks at columns of the partition key and static columns", policy, f.Column)
+	case base.Multicell(col):
+		return nil, invalidf("retention policy %s: column %s is a collection or user type that is not frozen; a policy compares single values", policy, f.Column)
 	case col.Type.Kind() == types.KindDuration && f.Op != "=" && f.Op != "IN":
 		return nil, invalidf("Slice restrictions are not supported on duration columns")
 	}

@@ -150,6 +150,8 @@ func (b *rollupBuilder) typesOf(a *downsample.Aggregate) (of, result *types.Type
 			return nil, nil, b.refuse("%s: column %s is static, of the partition and not of a row; aggregates take regular columns", schema.AggregateText(a), a.Source)
 		case col.Kind != schema.Regular:
 			return nil, nil, b.refuse("%s: column %s is part of the key; aggregates take regular columns, and count(*) counts rows", schema.AggregateText(a), a.Source)
+		case b.base.Multicell(col):
+			return nil, nil, b.refuse("%s: column %s is a collection or user type that is not frozen; aggregates take single values", schema.AggregateText(a), a.Source)
 		}
 		of = col.Type
 	}

@@ -97,15 +97,23 @@ func halfUp(a, b *big.Int) *big.Int {
 	return q
 }
 
-// stripped takes zeros at the end away until the scale is the least that is preferred.
+// stripped takes zeros at the end away until the scale is the least that is preferred: many at once first, so that a number of a
+// million zeros costs a few divisions.
 func (d decimal) stripped(preferred int64) decimal {
-	ten, r := big.NewInt(10), new(big.Int)
-	for d.scale > preferred && d.unscaled.Sign() != 0 {
-		q, _ := new(big.Int).QuoRem(d.unscaled, ten, r)
-		if r.Sign() != 0 {
-			break
+	if d.unscaled.Sign() == 0 {
+		return d
+	}
+	zeros := int64(1)
+	for zeros < digits(d.unscaled) {
+		zeros *= 2
+	}
+	for r := new(big.Int); zeros > 0; zeros /= 2 {
+		if d.scale-zeros < preferred || zeros > int64(d.unscaled.TrailingZeroBits()) {
+			continue // ten has a factor of two
 		}
-		d = decimal{q, d.scale - 1}
+		if q, _ := new(big.Int).QuoRem(d.unscaled, powerOfTen(zeros), r); r.Sign() == 0 {
+			d = decimal{q, d.scale - zeros}
+		}
 	}
 	return d
 }

@@ -14,6 +14,8 @@ const (
 	curveDigitsMax = 1_000
 	// exponentMax bounds what exp takes, whose result has about 0.43 times as many digits before its point.
 	exponentMax = 100_000
+	// curveScaleMax is how far the point may be away for a decimal to become a float.
+	curveScaleMax = 100_000
 )
 
 const (
@@ -82,13 +84,18 @@ func logDecimal(d decimal, ten bool, refused error) (decimal, error) {
 		return decimal{}, refused
 	}
 	n := d.curveDigits()
-	x := d.float(bitsOf(n))
-	if x.Cmp(big.NewFloat(1)) == 0 {
+	x, beyond := d, int64(0)
+	if d.scale > curveScaleMax || d.scale < -curveScaleMax {
+		x, beyond = decimal{d.unscaled, 0}, d.scale // its power of ten is no number of a float's, and counts by its own logarithm
+	}
+	f := x.float(bitsOf(n))
+	if beyond == 0 && f.Cmp(big.NewFloat(1)) == 0 {
 		return decimal{new(big.Int), 0}, nil
 	}
-	out := logFloat(x)
+	out, tens := logFloat(f), logFloat(new(big.Float).SetPrec(f.Prec()).SetInt64(10))
+	out.Sub(out, new(big.Float).SetPrec(f.Prec()).Mul(tens, new(big.Float).SetInt64(beyond)))
 	if ten {
-		out.Quo(out, logFloat(new(big.Float).SetPrec(x.Prec()).SetInt64(10)))
+		out.Quo(out, tens)
 	}
 	return decimalOfFloat(out, n), nil
 }

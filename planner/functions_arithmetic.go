@@ -38,8 +38,28 @@ func addArithmetic(into functionTable) {
 		{types.Text, types.Text, types.Text}, {types.ASCII, types.ASCII, types.ASCII},
 		{types.ASCII, types.Text, types.Text}, {types.Text, types.ASCII, types.Text},
 	} {
-		into.add(operation('+', t[0], t[1], t[2], func(a, b []byte) ([]byte, error) { return append(a[:len(a):len(a)], b...), nil }), operationNames['+'])
+		into.add(operation('+', t[0], t[1], t[2], joined), operationNames['+'])
 	}
+}
+
+// Limits of what is computed: a statement may hold thousands of operators.
+const (
+	// textBytesMax is how long a text may become that is put together.
+	textBytesMax = 16 << 20
+	// varintBytesMax is how long the varints are that are computed with, and decimals without their scale.
+	varintBytesMax = 256 << 10
+)
+
+var (
+	errLongText   = javaError("the text would have more than 16 MiB")
+	errLongNumber = javaError("numbers of more than 256 KiB are not computed with")
+)
+
+func joined(a, b []byte) ([]byte, error) {
+	if len(a)+len(b) > textBytesMax {
+		return nil, errLongText
+	}
+	return append(a[:len(a):len(a)], b...), nil
 }
 
 // operation is the overload of an operator. It is null where a side is null, or empty of a type without an empty value.
@@ -181,6 +201,9 @@ func operateFloat64(op byte, a, b float64) float64 {
 }
 
 func operateVarint(op byte, a, b *big.Int) ([]byte, error) {
+	if a.BitLen()+b.BitLen() > 8*varintBytesMax {
+		return nil, errLongNumber
+	}
 	out := new(big.Int)
 	switch op {
 	case '+':
@@ -217,6 +240,9 @@ func operateDecimal(op byte, left, right *types.Type, a, b []byte) ([]byte, erro
 	y, err := decimalFrom(right, b)
 	if err != nil {
 		return nil, err
+	}
+	if x.unscaled.BitLen()+y.unscaled.BitLen() > 8*varintBytesMax {
+		return nil, errLongNumber
 	}
 	switch op {
 	case '+':
