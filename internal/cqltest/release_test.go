@@ -60,6 +60,7 @@ func releaseStatements(yield func(text string)) {
 	bucketStatements(yield)
 	levelStatements(yield)
 	accessStatements(yield)
+	elementStatements(yield)
 }
 
 // bucketStatements are of what the third release brought: buckets by calendar, unit and adoption, and copies of every kind.
@@ -335,7 +336,7 @@ func writeRelease(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	queries := slices.Concat(releaseQueries, bucketQueries, levelQueries, accessQueries)
+	queries := slices.Concat(releaseQueries, bucketQueries, levelQueries, accessQueries, elementQueries)
 	if err := os.WriteFile(filepath.Join(dir, queriesName), []byte(strings.Join(queries, "\n")+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
