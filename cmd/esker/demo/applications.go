@@ -17,11 +17,12 @@ const hotAbove = 105
 func (d *demo) applications(ctx context.Context) error {
 	d.title("What else an application of Cassandra brings along: types, collections, JSON, counters, arithmetic")
 	for _, text := range []string{
-		"CREATE TYPE demo.place (hall text, floor int)",
-		"CREATE TABLE demo.sensors (sensor text PRIMARY KEY, place frozen<place>, tags map<text, text>, alarms set<text>, notes list<text>)",
+		"CREATE TYPE IF NOT EXISTS demo.place (hall text, floor int)",
+		"CREATE TABLE IF NOT EXISTS demo.sensors (sensor text PRIMARY KEY, place frozen<place>, tags map<text, text>, alarms set<text>, notes list<text>)",
 		"INSERT INTO demo.sensors JSON '{\"sensor\": \"" + shownSensor + "\", \"place\": {\"hall\": \"north\", \"floor\": 2}, \"tags\": {\"unit\": \"F\"}}'",
 		"UPDATE demo.sensors SET tags['line'] = '4', alarms = alarms + {'hot'}, notes = notes + ['bearing replaced'] WHERE sensor = '" + shownSensor + "'",
-		"CREATE TABLE demo.hot_readings (sensor text, day date, seen counter, PRIMARY KEY (sensor, day))",
+		"CREATE TABLE IF NOT EXISTS demo.hot_readings (sensor text, day date, seen counter, PRIMARY KEY (sensor, day))",
+		"TRUNCATE demo.hot_readings", // of a demo before
 	} {
 		d.say("%s;", text)
 		if _, err := d.conn.Query(ctx, text); err != nil {
